@@ -1,0 +1,1 @@
+//! Golden cases, blessed outputs, and their runner.

@@ -1,0 +1,152 @@
+//! Messages of the configuration channel between the runtime and the guest init.
+//!
+//! The channel is the virtio-console port named [`CONFIG_PORT`]. Each message is a frame: its length in bytes as
+//! a little-endian `u32` (at most [`MAX_FRAME`]), then that many bytes of JSON. Both ends are built from this
+//! crate, so a message that one cannot read is a defect of the build, and ends the run with an error.
+//!
+//! ```text
+//! guest                           host
+//!   |-- Booted ------------------->|   init runs; nothing of the image has been read yet   (snapshot `boot`)
+//!   |<------------------ Prepare --|   mount the image
+//!   |-- Ready -------------------->|   image mounted, waiting for a program                (snapshot `ready`)
+//!   |<-------------------- Start --|   clock, entropy, host name, program
+//!   |-- Exit --------------------->|   the program ended and its output is drained
+//! ```
+
+use serde::{Deserialize, Serialize};
+use std::io::{self, Read, Write};
+
+/// Name of the virtio-console port that carries these messages.
+pub const CONFIG_PORT: &str = "prelift.config";
+/// Names of the ports that carry the program's standard streams where it has no terminal, in descriptor order.
+pub const STDIO_PORTS: [&str; 3] = ["prelift.stdin", "prelift.stdout", "prelift.stderr"];
+/// Largest frame body, in bytes: arguments and environment of any size that Linux takes fit.
+pub const MAX_FRAME: u32 = 16 << 20;
+
+/// What the host tells the guest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToGuest {
+    /// Mount the image and get everything ready that does not depend on the program.
+    Prepare,
+    /// Run the program.
+    Start(Box<Start>),
+    /// The terminal's size changed.
+    Resize(WindowSize),
+    /// Send this signal to the program (`kill(2)` number).
+    Signal(u8),
+}
+
+/// What the guest tells the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToHost {
+    /// Init runs and has not touched the image.
+    Booted,
+    /// The image is mounted; waiting for [`ToGuest::Start`].
+    Ready,
+    /// The program ended: its exit status, or 128 + n for death by signal n.
+    Exit(u8),
+    /// Init could not go on; the text says what failed.
+    Failed(String),
+}
+
+/// The program to run and its world.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// The program and its arguments; the first is looked up in the environment's `PATH`.
+    pub args: Vec<String>,
+    /// Environment, as `KEY=value`.
+    pub env: Vec<String>,
+    /// Working directory inside the image; created if absent.
+    pub cwd: String,
+    /// `user[:group]`, names or numbers, as in an image's configuration; empty for root.
+    pub user: String,
+    /// Host name of the container's UTS namespace.
+    pub hostname: String,
+    /// The terminal, if the program has one; else its streams are [`STDIO_PORTS`].
+    pub terminal: Option<WindowSize>,
+    /// Wall-clock time now, nanoseconds since the Unix epoch.
+    pub wall_clock_ns: u64,
+    /// Fresh entropy for the guest's random number generator.
+    pub seed: Vec<u8>,
+}
+
+/// Size of a terminal, in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowSize {
+    /// Lines.
+    pub rows: u16,
+    /// Characters in a line.
+    pub columns: u16,
+}
+
+/// Encodes one message as a frame.
+pub fn encode<M: Serialize>(message: &M) -> Vec<u8> {
+    let body = serde_json::to_vec(message).expect("messages hold only strings and integers");
+    let mut frame = (body.len() as u32).to_le_bytes().to_vec();
+    frame.extend(body);
+    frame
+}
+
+/// Takes the first complete frame off `buffer`; `None` until one is complete.
+///
+/// # Errors
+/// `InvalidData` for a frame over [`MAX_FRAME`] or a body that is not such a message.
+pub fn decode<M: for<'a> Deserialize<'a>>(buffer: &mut Vec<u8>) -> io::Result<Option<M>> {
+    let Some(head) = buffer.first_chunk::<4>() else { return Ok(None) };
+    let length = u32::from_le_bytes(*head);
+    if length > MAX_FRAME {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("frame of {length} bytes on {CONFIG_PORT}")));
+    }
+    let end = 4 + length as usize;
+    if buffer.len() < end {
+        return Ok(None);
+    }
+    let message = serde_json::from_slice(&buffer[4..end])?;
+    buffer.drain(..end);
+    Ok(Some(message))
+}
+
+/// Reads one message, blocking.
+///
+/// # Errors
+/// As [`decode`], or `UnexpectedEof` where the stream ends first.
+pub fn receive<M: for<'a> Deserialize<'a>>(from: &mut impl Read) -> io::Result<M> {
+    let mut frame = vec![0; 4];
+    from.read_exact(&mut frame)?;
+    let length = u32::from_le_bytes([frame[0], frame[1], frame[2], frame[3]]);
+    frame.resize(4 + length.min(MAX_FRAME) as usize, 0);
+    from.read_exact(&mut frame[4..])?;
+    decode(&mut frame)?.ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// Writes one message.
+///
+/// # Errors
+/// Those of the writer.
+pub fn send<M: Serialize>(to: &mut impl Write, message: &M) -> io::Result<()> {
+    to.write_all(&encode(message))?;
+    to.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_survive_being_cut() {
+        let message = ToGuest::Start(Box::new(Start { args: vec!["sh".into()], ..Start::default() }));
+        let frame = encode(&message);
+        for cut in 0..frame.len() {
+            assert_eq!(decode::<ToGuest>(&mut frame[..cut].to_vec()).unwrap(), None);
+        }
+        let mut two = [frame.clone(), frame].concat();
+        assert_eq!(decode(&mut two).unwrap(), Some(message.clone()));
+        assert_eq!(receive::<ToGuest>(&mut &two[..]).unwrap(), message);
+    }
+
+    #[test]
+    fn oversized_and_malformed_frames_are_errors() {
+        assert!(decode::<ToHost>(&mut vec![0xff; 8]).is_err());
+        assert!(decode::<ToHost>(&mut vec![1, 0, 0, 0, b'x']).is_err());
+    }
+}

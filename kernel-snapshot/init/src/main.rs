@@ -1,0 +1,3 @@
+//! The static init of the guest.
+
+fn main() {}

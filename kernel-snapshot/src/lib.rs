@@ -1,0 +1,1 @@
+//! The guest side: kernel configuration and build, the guest init, the initramfs.

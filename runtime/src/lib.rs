@@ -1,0 +1,1 @@
+//! The machine: interpreter, MMU, interrupt controllers, virtio devices, snapshots, dispatch of translated code.

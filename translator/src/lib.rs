@@ -1,0 +1,1 @@
+//! The prelift command and the library behind it: image, discover, lift, lower, link.

@@ -1,0 +1,3 @@
+//! The `prelift` command.
+
+fn main() {}
