@@ -1,1 +1,3 @@
 //! The machine: interpreter, MMU, interrupt controllers, virtio devices, snapshots, dispatch of translated code.
+
+pub mod cpu;
