@@ -3,7 +3,7 @@
 
 use crate::flags::{self, FlagOp};
 use crate::insn::{Gpr, Insn};
-use crate::machine::{Arith, BinOp, Compare, Machine, UnOp};
+use crate::machine::{BinOp, Compare, Machine, UnOp};
 use crate::operands::{modify, read, read_gpr, write, write_gpr};
 use crate::width::Width;
 

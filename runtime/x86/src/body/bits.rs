@@ -2,7 +2,7 @@
 
 use crate::flags::{self, Condition, FlagOp, Flags, bit, merged, placed};
 use crate::insn::{Insn, Operand};
-use crate::machine::{Arith, BinOp, Machine, UnOp};
+use crate::machine::{BinOp, Machine, UnOp};
 use crate::operands::{address, modify, read, read_gpr, write};
 use crate::width::Width;
 

@@ -1,7 +1,7 @@
 //! Data movement: MOV, MOVZX, MOVSX, LEA, XCHG, XLAT. SDM volume 1, section 5.1.1.
 
 use crate::insn::{Gpr, Insn, Operand};
-use crate::machine::{Arith, Machine, UnOp};
+use crate::machine::{Machine, UnOp};
 use crate::operands::{modify, offset, read, read_gpr, sign_extend, write, write_gpr};
 use crate::width::Width;
 

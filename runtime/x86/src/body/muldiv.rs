@@ -3,7 +3,7 @@
 
 use crate::flags::FlagOp;
 use crate::insn::{Gpr, Insn, Operand};
-use crate::machine::{Arith, BinOp, Compare, Machine, UnOp};
+use crate::machine::{BinOp, Compare, Machine, UnOp};
 use crate::operands::{read, read_gpr, sign_extend, sign_fill, write, write_gpr};
 use crate::width::Width;
 

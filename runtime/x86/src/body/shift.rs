@@ -5,7 +5,7 @@
 
 use crate::flags::{self, FlagOp, bit, merged, placed};
 use crate::insn::{Insn, Operand};
-use crate::machine::{Arith, BinOp, Machine, UnOp};
+use crate::machine::{BinOp, Machine, UnOp};
 use crate::operands::{modify, read};
 use crate::width::Width;
 

@@ -3,7 +3,7 @@
 //! In 64-bit mode operands are 64 bits, or 16 with an operand-size prefix.
 
 use crate::insn::{Gpr, Insn, Operand};
-use crate::machine::{Arith, Machine, UnOp};
+use crate::machine::{Machine, UnOp};
 use crate::operands::{address, read, write_gpr};
 use crate::width::Width;
 
