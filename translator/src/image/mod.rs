@@ -24,6 +24,9 @@ mod store;
 mod tarball;
 mod tree;
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{BufReader, Read};
 use std::path::Path;
 
