@@ -11,7 +11,7 @@ use super::*;
 use crate::image::erofs::{ALIGNMENT, BLOCK, ErofsImage};
 
 /// Writes the tree; checks what must hold of any image.
-fn write(tree: &Tree) -> (NamedTempFile, ErofsImage) {
+pub(super) fn write(tree: &Tree) -> (NamedTempFile, ErofsImage) {
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(b"what was there before").unwrap();
     let image = erofs::write(tree, file.as_file_mut()).unwrap();
@@ -39,7 +39,7 @@ fn run(command: &mut Command) -> String {
 }
 
 /// A tree with directories of every size around one block, and attributes larger than a block.
-fn large() -> Tree {
+pub(super) fn large() -> Tree {
     tree(vec![
         everything(),
         layer(|l| {
@@ -86,7 +86,7 @@ fn an_empty_tree_is_an_image() {
     let (file, image) = write(&Tree::new().unwrap());
     assert_eq!((image.inodes, image.size, image.files.len()), (1, ALIGNMENT, 0));
     if erofs_utils() {
-        assert!(run(Command::new("fsck.erofs").arg(file.path())).contains("No errors found"));
+        run(Command::new("fsck.erofs").arg("--extract").arg(file.path()));
     }
 }
 
@@ -97,9 +97,9 @@ fn erofs_utils_accept_and_extract_it() {
     }
     let tree = large();
     let (file, _) = write(&tree);
-    assert!(run(Command::new("fsck.erofs").arg(file.path())).contains("No errors found"));
+    run(Command::new("fsck.erofs").arg("--extract").arg(file.path()));
     let dumped = run(Command::new("dump.erofs").args(["-s", "--path=/bin/program"]).arg(file.path()));
-    assert!(dumped.contains("Links: 2") && dumped.contains("Access: 4755"), "{dumped}");
+    assert!(dumped.contains("Links: 2") && dumped.contains("2020-09-13 12:26:40.123456789"), "{dumped}");
     if !rustix::process::geteuid().is_root() {
         eprintln!("skipped: extraction with owners and devices needs root");
         return;
@@ -118,7 +118,9 @@ fn compare(tree: &Tree, inode: &Inode, path: &str, extracted: &Path) {
     let found = fs::symlink_metadata(extracted).unwrap_or_else(|error| panic!("{path}: {error}"));
     assert_eq!((found.uid(), found.gid()), (inode.meta.uid, inode.meta.gid), "{path}");
     if !found.is_symlink() {
-        assert_eq!(found.mode(), u32::from(inode.kind.format_bits() | inode.meta.mode), "{path}");
+        // fsck.erofs 1.5 sets the owner after the mode, which clears set-user-ID and set-group-ID.
+        let expected = u32::from(inode.kind.format_bits() | inode.meta.mode) & !0o6000;
+        assert_eq!(found.mode() & !0o6000, expected, "{path}");
     }
     match &inode.kind {
         Kind::File(content) => assert!(fs::read(extracted).unwrap() == tree.read(content, 1 << 24).unwrap(), "{path}"),
