@@ -1,1 +1,4 @@
 //! The machine: interpreter, MMU, interrupt controllers, virtio devices, snapshots, dispatch of translated code.
+
+pub mod devices;
+pub mod snapshot;
