@@ -41,7 +41,8 @@ impl GeneratedFiles {
 /// Writes the host name into the container's files.
 pub(crate) fn name_host(hostname: &str) -> Result<()> {
     fs::write("/etc/hostname", format!("{hostname}\n")).context("write /etc/hostname")?;
-    fs::write("/etc/hosts", format!("{HOSTS}127.0.1.1\t{hostname}\n")).context("write /etc/hosts")
+    let own = if hostname.is_empty() { String::new() } else { format!("127.0.1.1\t{hostname}\n") };
+    fs::write("/etc/hosts", format!("{HOSTS}{own}")).context("write /etc/hosts")
 }
 
 fn create(name: &'static str) -> Result<(&'static str, OwnedFd)> {

@@ -2,8 +2,7 @@
 
 use crate::boot::make_directory;
 use anyhow::{Context, Result, bail};
-use rustix::fs::{Gid, Mode, Uid};
-use rustix::io::Errno;
+use rustix::fs::{Access, Gid, Mode, Uid, access};
 use rustix::mount::{MountFlags, mount};
 use std::ffi::CStr;
 use std::time::Duration;
@@ -54,10 +53,10 @@ fn mount_image() -> Result<()> {
 /// Tries every candidate; a device that does not exist refuses nothing.
 fn try_candidates() -> Result<(), Vec<String>> {
     let mut refusals = Vec::new();
-    for (device, kind, options) in CANDIDATES {
+    let present = CANDIDATES.into_iter().filter(|(device, ..)| access(*device, Access::EXISTS).is_ok());
+    for (device, kind, options) in present {
         match mount(device, IMAGE, kind, MountFlags::RDONLY, options) {
             Ok(()) => return Ok(()),
-            Err(Errno::NOENT | Errno::NXIO) => {}
             Err(error) => refusals.push(format!("{device} as {kind}: {error}")),
         }
     }

@@ -40,13 +40,12 @@ const NODES: [(&str, u32, u32); 6] = [
 ];
 
 #[rustfmt::skip]
-const LINKS: [(&str, &str); 7] = [
+const LINKS: [(&str, &str); 6] = [
     ("pts/ptmx",        "/dev/ptmx"),
     ("/proc/self/fd",   "/dev/fd"),
     ("/proc/self/fd/0", "/dev/stdin"),
     ("/proc/self/fd/1", "/dev/stdout"),
     ("/proc/self/fd/2", "/dev/stderr"),
-    ("/proc/kcore",     "/dev/core"),
     ("/proc/mounts",    "/etc/mtab"),
 ];
 
