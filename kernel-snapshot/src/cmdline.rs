@@ -44,8 +44,7 @@ pub struct Slot {
 impl Slot {
     /// Slot `index` of the machine's layout; `None` from [`SLOTS`] on.
     pub fn of_machine(index: u8) -> Option<Slot> {
-        (index < SLOTS)
-            .then(|| Slot { base: Gpa(SLOT_BASE.0 + u64::from(index) * SLOT_STRIDE), irq: SLOT_IRQ + index })
+        (index < SLOTS).then(|| Slot { base: Gpa(SLOT_BASE.0 + u64::from(index) * SLOT_STRIDE), irq: SLOT_IRQ + index })
     }
 
     /// All slots of the machine, in order.

@@ -197,8 +197,11 @@ mod tests {
 
     #[test]
     fn configuration_names_each_symbol_once() {
-        let mut symbols: Vec<&str> =
-            CONFIG.lines().filter(|line| line.starts_with("CONFIG_")).filter_map(|line| line.split('=').next()).collect();
+        let mut symbols: Vec<&str> = CONFIG
+            .lines()
+            .filter(|line| line.starts_with("CONFIG_"))
+            .filter_map(|line| line.split('=').next())
+            .collect();
         let count = symbols.len();
         symbols.sort_unstable();
         symbols.dedup();

@@ -1,6 +1,8 @@
 //! The boot image of synthetic kernels.
 
-use super::{BootImage, BootRequest, COMMAND_LINE, GDT, Gpa, IMAGE_BASE, MP_TABLES, PAGE_TABLES, SETUP_DATA, ZERO_PAGE};
+use super::{
+    BootImage, BootRequest, COMMAND_LINE, GDT, Gpa, IMAGE_BASE, MP_TABLES, PAGE_TABLES, SETUP_DATA, ZERO_PAGE,
+};
 use super::{MIB, load};
 
 const KERNEL: u64 = 0x100_0000;
