@@ -91,7 +91,7 @@ fn paravirtual_clock() {
     let field = |start: usize| u32::from_le_bytes(ram.0[start..start + 4].try_into().unwrap());
     assert_eq!([field(16), field(24), field(32)], [4, 7, 9], "version, TSC, system time");
     assert_eq!((ram.0[44] as i8, ram.0[45]), (-1, 3));
-    assert_eq!((3_000_000_000u64 >> 1) * u64::from(field(40)) >> 32, 999_999_999);
+    assert_eq!(((3_000_000_000u64 >> 1) * u64::from(field(40))) >> 32, 999_999_999);
     clock::write_wall_clock(&mut ram, Gpa(0), 5_000_000_006).unwrap();
     assert_eq!(ram.0[..12], [2, 0, 0, 0, 5, 0, 0, 0, 6, 0, 0, 0]);
     assert!(clock::write_system_time(&mut ram, Gpa(40), &time).is_err());
