@@ -62,6 +62,15 @@ fn damage_is_named() {
 }
 
 #[test]
+fn a_section_is_read_to_its_end() {
+    let mut writer = Writer::new();
+    writer.section("long", 1, |writer| writer.bytes(b"abc"));
+    let bytes = writer.into_bytes();
+    let read = Reader::new(&bytes).section("long", 1, |reader| reader.field::<u32>());
+    assert_eq!(read, Err(CodecError::Trailing { section: "long", offset: 19, left: 3 }));
+}
+
+#[test]
 fn a_length_of_2_to_the_64_does_not_wrap() {
     let mut bytes = encoded(&sample());
     bytes[8..16].fill(0xff);

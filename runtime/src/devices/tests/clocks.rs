@@ -55,6 +55,20 @@ fn channel_0_interrupts_at_its_rate() {
 }
 
 #[test]
+fn square_wave() {
+    let mut devices = Devices::new(KHZ, 0, Backends::default());
+    for (port, value) in [(0x61, 1), (0x43, 0xb6), (0x42, 10), (0x42, 0)] {
+        write(&mut devices, 0, port, value);
+    }
+    let mut sample = |tick| {
+        let output = read(&mut devices, tsc(tick), 0x61) >> 5 & 1;
+        let count = [0, 1].map(|_| read(&mut devices, tsc(tick), 0x42));
+        (output, u16::from_le_bytes(count))
+    };
+    assert_eq!([0, 1, 4, 5, 9, 10].map(&mut sample), [(1, 10), (1, 8), (1, 2), (0, 10), (0, 2), (1, 10)]);
+}
+
+#[test]
 fn counts_in_bcd_and_reads_status_back() {
     let mut devices = Devices::new(KHZ, 0, Backends::default());
     write(&mut devices, 0, 0x43, 0x35);

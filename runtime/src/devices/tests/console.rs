@@ -84,12 +84,14 @@ fn output_is_bounded_and_complete() {
     }
     let mut guest = started(0);
     let data: Vec<u8> = (0..200_000u32).map(|index| (index % 251) as u8).collect();
+    guest.offer(0, TRANSMIT_STDOUT, b"head", 0);
+    assert!(guest.used(0, TRANSMIT_STDOUT).is_some());
     guest.offer(0, TRANSMIT_STDOUT, &data, 0);
     guest.offer(0, TRANSMIT_STDOUT, b"tail", 0);
     assert_eq!(guest.used(0, TRANSMIT_STDOUT), None, "the request is larger than what may pile up");
     let mut collect = Collect::default();
     guest.devices.flush_output(&mut guest.ram, &mut collect);
-    assert!(collect.0 == [&data[..], b"tail"].concat());
+    assert!(collect.0 == [b"head", &data[..], b"tail"].concat());
     assert!(guest.used(0, TRANSMIT_STDOUT).is_some() && guest.used(0, TRANSMIT_STDOUT).is_some());
     assert!(!guest.devices.has_output());
 }

@@ -213,7 +213,8 @@ fn pic_probes_and_delivers_through_lint0() {
     lapic(devices, 0, 0x350, 0x700);
     assert_eq!(devices.acknowledge(), Some(0x30));
     assert_eq!(devices.pending_interrupt(), None);
-    port(devices, 0x20, 0x20);
     devices.advance(20_000_000);
+    assert_eq!(devices.pending_interrupt(), None, "in service until its end");
+    port(devices, 0x20, 0x20);
     assert_eq!(devices.acknowledge(), Some(0x30));
 }

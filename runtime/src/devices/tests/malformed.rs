@@ -47,9 +47,21 @@ fn loops_and_wrong_shapes() {
 fn indirect_inside_indirect() {
     let mut guest = offered(0, |guest, table| {
         guest.descriptor(table, 0, (0x1000, 16), 4, 0);
-        guest.descriptor(0x1000, 0, (0x1000, 16), 4, 0);
+        guest.descriptor(0x1000, 0, (0x1100, 16), 4, 0);
+        guest.descriptor(0x1100, 0, (0x1200, 1), 0, 0);
     });
     assert!(guest.broken(0));
+}
+
+#[test]
+fn an_indirect_table_may_end_a_chain() {
+    let mut guest = offered(0, |guest, table| {
+        guest.descriptor(table, 0, (0x1200, 3), 1, 1);
+        guest.descriptor(table, 1, (0x1000, 16), 4, 0);
+        guest.descriptor(0x1000, 0, (0x1203, 2), 0, 0);
+        guest.ram.0[0x1200..0x1205].copy_from_slice(b"chain");
+    });
+    assert_eq!(guest.devices.take_output(&mut guest.ram, Stream::Terminal), b"chain");
 }
 
 #[test]

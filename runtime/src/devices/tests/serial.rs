@@ -62,6 +62,20 @@ fn transmits_with_interrupts() {
 }
 
 #[test]
+fn an_edge_comes_with_a_rising_line_alone() {
+    let devices = &mut devices();
+    let mut ram = Ram(Vec::new());
+    super::interrupts::route(devices, 4, 0x44);
+    write(devices, 4, 8);
+    write(devices, 1, 1);
+    devices.push_input(&mut ram, Stream::Serial, b"1");
+    assert_eq!(devices.acknowledge(), Some(0x44));
+    super::interrupts::end(devices);
+    devices.push_input(&mut ram, Stream::Serial, b"2");
+    assert_eq!(devices.pending_interrupt(), None, "the line was high already");
+}
+
+#[test]
 fn receives_with_interrupts() {
     let devices = &mut devices();
     let mut ram = Ram(Vec::new());

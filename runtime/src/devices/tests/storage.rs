@@ -61,6 +61,9 @@ fn refuses_what_is_outside_or_unknown() {
         assert_eq!((used.bytes.last(), used.length), (Some(&status), 0), "{readable:?}");
     }
     assert!(!guest.broken(1));
+    let mut guest = with_disk(false);
+    let used = request(&mut guest, &[header(OUT, 256), vec![0; 512]].concat(), 1);
+    assert_eq!(used.bytes, [1], "a file behind the disk must not grow");
 }
 
 #[test]
