@@ -62,7 +62,7 @@ impl Interrupts {
     }
 
     fn external(&self) -> Option<u8> {
-        self.pic.pending().filter(|_| self.lapic.passes_external())
+        if self.lapic.passes_external() { self.pic.pending() } else { None }
     }
 
     pub(super) fn acknowledge(&mut self) -> Option<u8> {
