@@ -41,7 +41,7 @@ fn channel_0_interrupts_at_its_rate() {
     write(&mut devices, 0, 0x40, 0xe8);
     write(&mut devices, 0, 0x40, 0x03);
     assert_eq!(devices.next_deadline(), None, "nobody would hear it");
-    super::interrupts::route(&mut devices, 2, 0x33);
+    super::interrupts::route(&mut devices, 0, 0x33);
     for period in 1..4 {
         assert_eq!(devices.next_deadline(), Some(tsc(period * 1000)));
         devices.advance(tsc(period * 1000) - 1);
