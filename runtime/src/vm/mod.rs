@@ -41,6 +41,8 @@ pub enum Pause {
     Idle(Option<u64>),
     /// A slice of instructions ran: time to look at the host.
     Slice,
+    /// The guest wrote to a stream: the output must be taken before it goes on.
+    Output,
     /// The guest shut down: triple fault.
     Shutdown,
     /// The guest asked for a restart.
@@ -115,6 +117,11 @@ impl Vm {
         }
     }
 
+    /// Makes what the processor caches follow its registers: to be called once after they were set from outside.
+    pub fn start(&mut self) {
+        self.flush_everything();
+    }
+
     /// Instructions retired since reset.
     pub fn retired(&self) -> u64 {
         self.cpu.retired.wrapping_add((self.slice - self.cpu.budget) as u64)
@@ -173,6 +180,9 @@ impl Vm {
         if let Some(Request::Reset) = self.devices.take_request() {
             return Some(Pause::Reset);
         }
+        if self.devices.has_output() {
+            return Some(Pause::Output);
+        }
         self.attention = false;
         self.take_interrupt();
         if self.halted {
@@ -193,7 +203,7 @@ impl Vm {
     /// Looks at what the last instruction asked for. Returns whether the slice must end.
     fn attend(&mut self) -> bool {
         self.attention = false;
-        if self.halted {
+        if self.halted || self.devices.has_output() {
             return true;
         }
         self.take_interrupt();
