@@ -21,7 +21,7 @@ cc | => #BP rip=1
 8b 07 (mov eax,[rdi]) | rdi=10000001 flags=K => #AC
 eb fe | => timeout
 eb 80 | => rip=-7e
-f3 aa (rep stosb) | rdi=10001ffe rcx=4 rax=7 => #PF(10002000,w) rdi=10002000 rcx=2 [10001ffe]=0707
+f3 aa | rdi=10001ffe rcx=4 rax=7 => #PF(10002000,w) rdi=10002000 rcx=2 [10001ffe]=0707
 48 89 e0 (mov rax,rsp) | rsp=1234 => rax=1234
 f3 48 0f ae d0 (wrfsbase rax) | rax=1234 fsbase=5 => fsbase=1234
 64 8b 04 25 00 00 00 00 | fsbase=10000000 [10000000]=01 => rax=1

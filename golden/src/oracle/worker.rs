@@ -95,8 +95,10 @@ unsafe fn map_layout() -> Option<(*mut u8, *mut u8)> {
 /// Maps part of a file shared, at `address` if that is not 0.
 unsafe fn map(address: u64, len: usize, protection: libc::c_int, file: libc::c_int, offset: i64) -> Option<*mut u8> {
     let fixed = if address == 0 { 0 } else { libc::MAP_FIXED_NOREPLACE };
+    // Populated, so that a fault on the read-only page says "present".
+    let flags = libc::MAP_SHARED | libc::MAP_POPULATE | fixed;
     // SAFETY: NOREPLACE leaves existing mappings alone.
-    let got = unsafe { libc::mmap(address as *mut _, len, protection, libc::MAP_SHARED | fixed, file, offset) };
+    let got = unsafe { libc::mmap(address as *mut _, len, protection, flags, file, offset) };
     let right = got != libc::MAP_FAILED && (address == 0 || got as u64 == address);
     right.then_some(got.cast())
 }
