@@ -52,7 +52,11 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let refused: usize = self.refused.values().sum();
-        writeln!(f, "{} passed, {} failed, {} known failures, {refused} refused", self.passed, self.failed, self.known)?;
+        writeln!(
+            f,
+            "{} passed, {} failed, {} known failures, {refused} refused",
+            self.passed, self.failed, self.known
+        )?;
         for [left, expected, actual] in &self.mismatches {
             writeln!(f, "{left}\n  expected => {expected}\n  actual   => {actual}")?;
         }
@@ -126,7 +130,8 @@ impl Report {
         } else {
             self.failed += 1;
             if self.mismatches.len() < SHOWN {
-                let expected = row.expected.as_ref().map_or_else(|| "not blessed".into(), |e| print_outcome(&row.case, e));
+                let expected =
+                    row.expected.as_ref().map_or_else(|| "not blessed".into(), |e| print_outcome(&row.case, e));
                 self.mismatches.push([left, expected, print_outcome(&row.case, actual)]);
             }
         }

@@ -63,7 +63,14 @@ fn defined_flags(insn: &Instruction) -> u64 {
         return 0;
     }
     let bits = insn.rflags_modified() & !insn.rflags_undefined();
-    let table = [(RflagsBits::CF, CF), (RflagsBits::PF, PF), (RflagsBits::AF, AF), (RflagsBits::ZF, ZF), (RflagsBits::SF, SF), (RflagsBits::OF, OF)];
+    let table = [
+        (RflagsBits::CF, CF),
+        (RflagsBits::PF, PF),
+        (RflagsBits::AF, AF),
+        (RflagsBits::ZF, ZF),
+        (RflagsBits::SF, SF),
+        (RflagsBits::OF, OF),
+    ];
     table.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, flag)| flag).sum()
 }
 
@@ -119,6 +126,13 @@ fn shift_count(insn: &Instruction, cl: Option<u8>) -> Option<Option<u32>> {
     let mask = if operand_bits(insn) == 64 { 63 } else { 31 };
     let count = if insn.op_kind(last) == OpKind::Immediate8 { Some(insn.immediate8()) } else { cl };
     Some(count.map(|c| u32::from(c) & mask))
+}
+
+/// Whether the destination itself is undefined: SHLD and SHRD with a count above the operand's size (SDM volume 2, SHLD). Such cases are not
+/// generated.
+pub fn result_is_undefined(insn: &Instruction, cl: u8) -> bool {
+    let double = matches!(insn.mnemonic(), Mnemonic::Shld | Mnemonic::Shrd);
+    double && shift_count(insn, Some(cl)).flatten().is_some_and(|count| count > operand_bits(insn))
 }
 
 /// Size of operand 0.

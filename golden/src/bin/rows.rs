@@ -41,7 +41,10 @@ mod host {
             let start = Instant::now();
             let result = shrink::differential(&mut first, &mut second, &codes(family), per_code, seed);
             println!("{family:?}: {} cases of {} codes twice in {:.1?}", result.cases, result.codes, start.elapsed());
-            println!("  {} not reproducible, refused {:?}, no encoding {:?}", result.mismatches, result.refused, result.unencodable);
+            println!(
+                "  {} not reproducible, refused {:?}, no encoding {:?}",
+                result.mismatches, result.refused, result.unencodable
+            );
             result.rows.iter().for_each(|[left, one, two]| println!("{left}\n  first  => {one}\n  second => {two}"));
         }
         Ok(())

@@ -2,7 +2,9 @@
 
 use super::{Random, Shape, memory_operand, values};
 use crate::layout;
-use iced_x86::{Code, Decoder, DecoderOptions, Encoder, Instruction, Mnemonic, OpCodeOperandKind as Kind, OpKind, Register};
+use iced_x86::{
+    Code, Decoder, DecoderOptions, Encoder, Instruction, Mnemonic, OpCodeOperandKind as Kind, OpKind, Register,
+};
 
 #[rustfmt::skip]
 const BASES: [Register; 14] = [
@@ -148,7 +150,8 @@ fn memory(insn: &mut Instruction, n: u32, random: &mut Random) -> Option<()> {
         }
     }
     if form % 2 == 1 {
-        let displacement = if random.one_in(2) { i64::from(random.bits() as i8) } else { i64::from(random.bits() as i16) };
+        let displacement =
+            if random.one_in(2) { i64::from(random.bits() as i8) } else { i64::from(random.bits() as i16) };
         insn.set_memory_displ_size(if i8::try_from(displacement).is_ok() { 1 } else { 8 });
         let wide = displacement as u64;
         insn.set_memory_displacement64(if narrow { wide & 0xffff_ffff } else { wide });
@@ -206,7 +209,9 @@ fn immediate(insn: &mut Instruction, n: u32, kind: OpKind, random: &mut Random) 
     match kind {
         OpKind::Immediate8 if random.one_in(2) => insn.set_immediate8(random.pick(&COUNTS) as u8),
         OpKind::Immediate8 => insn.set_immediate8(random.bits() as u8),
-        OpKind::Immediate16 if matches!(insn.mnemonic(), Mnemonic::Enter | Mnemonic::Ret) => insn.set_immediate16(random.below(0x80) as u16),
+        OpKind::Immediate16 if matches!(insn.mnemonic(), Mnemonic::Enter | Mnemonic::Ret) => {
+            insn.set_immediate16(random.below(0x80) as u16)
+        }
         OpKind::Immediate16 => insn.set_immediate16(values::integer(16, random) as u16),
         OpKind::Immediate64 => insn.set_immediate64(values::integer(64, random)),
         OpKind::Immediate8to16 | OpKind::Immediate8to32 | OpKind::Immediate8to64 => {

@@ -39,7 +39,12 @@ fn lane(insn: &Instruction, random: &mut Random) -> Lane {
     }
     let vector = insn.code().op_code().op_kinds().iter().any(|k| format!("{k:?}").contains("mm"));
     let name = format!("{:?}", insn.mnemonic()).to_lowercase();
-    let name = name.strip_prefix("cvtt").or(name.strip_prefix("cvt")).and_then(|n| n.split('2').next()).unwrap_or(&name).to_owned();
+    let name = name
+        .strip_prefix("cvtt")
+        .or(name.strip_prefix("cvt"))
+        .and_then(|n| n.split('2').next())
+        .unwrap_or(&name)
+        .to_owned();
     let ends = |suffixes: &[&str]| suffixes.iter().any(|s| name.ends_with(s));
     match () {
         () if vector && ends(&["ps", "ss"]) || name.contains("comiss") => Lane::Single,
@@ -58,11 +63,13 @@ fn registers(insn: &Instruction, density: Density, lane: Lane, state: &mut State
     }
     for used in factory.info(insn).used_registers() {
         let register = used.register();
-        let reads = !matches!(used.access(), OpAccess::Write | OpAccess::NoMemAccess | OpAccess::None) || register.size() < 4;
+        let reads =
+            !matches!(used.access(), OpAccess::Write | OpAccess::NoMemAccess | OpAccess::None) || register.size() < 4;
         let n = register.full_register().number();
         if register.is_gpr() && n != RSP && (reads || random.one_in(2)) {
             let shift = if (Register::AH..=Register::BH).contains(&register) { 8 } else { 0 };
-            let upper = if register.size() < 8 && random.one_in(2) { random.bits() << (8 * register.size()) } else { 0 };
+            let upper =
+                if register.size() < 8 && random.one_in(2) { random.bits() << (8 * register.size()) } else { 0 };
             state.gpr[n] = (values::integer(8 * register.size() as u32, random) | upper) << shift;
         } else if register.is_xmm() || register.is_ymm() {
             vector(state, n, lane, random);
@@ -86,7 +93,10 @@ fn mxcsr(random: &mut Random) -> u32 {
 }
 
 fn x87(insn: &Instruction, density: Density, state: &mut State, random: &mut Random) {
-    let uses = insn.cpuid_features().iter().any(|f| matches!(f, CpuidFeature::FPU | CpuidFeature::FPU287 | CpuidFeature::FPU387));
+    let uses = insn
+        .cpuid_features()
+        .iter()
+        .any(|f| matches!(f, CpuidFeature::FPU | CpuidFeature::FPU287 | CpuidFeature::FPU387));
     let mmx = (0..insn.op_count()).any(|n| insn.op_kind(n) == OpKind::Register && insn.op_register(n).is_mm());
     let mmx = mmx || insn.mnemonic() == Mnemonic::Emms;
     if !(uses || mmx || density == Density::Dense) {
@@ -101,6 +111,9 @@ fn x87(insn: &Instruction, density: Density, state: &mut State, random: &mut Ran
         x87.control &= !(1 << random.below(6));
     }
     x87.status |= if random.one_in(4) { random.bits() as u16 & 0x4700 } else { 0 };
+    x87.status |= if random.one_in(6) { random.bits() as u16 & 0x3f } else { 0 };
+    // ES and B follow from the sticky flags and masks (SDM volume 1, section 8.1.3.3): such a state raises #MF.
+    x87.status |= if x87.status & !x87.control & 0x3f != 0 { 0x8080 } else { 0 };
     // Mostly ST0 and ST1 are there; sometimes the stack is empty or full.
     let valid = match random.below(8) {
         0 => 0,
@@ -145,7 +158,9 @@ fn special(insn: &Instruction, state: &mut State, random: &mut Random) {
         }
         M::Leave | M::Enter => state.gpr[rbp] = layout::STACK + 8 * random.below(32),
         M::Xlatb => state.gpr[rbx] = layout::WINDOW + 0x800,
-        M::Loop | M::Loope | M::Loopne | M::Jrcxz | M::Jecxz => state.gpr[rcx] = random.pick(&[0, 1, 2, u64::MAX, 1 << 32]),
+        M::Loop | M::Loope | M::Loopne | M::Jrcxz | M::Jecxz => {
+            state.gpr[rcx] = random.pick(&[0, 1, 2, u64::MAX, 1 << 32])
+        }
         M::Call | M::Jmp if insn.op0_kind() == OpKind::Register && insn.op0_register() != Register::RSP => {
             state.gpr[insn.op0_register().number()] = code_address(random);
         }
@@ -215,7 +230,9 @@ fn memory(insn: &Instruction, lane: Lane, state: &mut State, random: &mut Random
         Mnemonic::Call | Mnemonic::Jmp => code_address(random).to_le_bytes().to_vec(),
         Mnemonic::Cmpxchg if random.one_in(2) => state.gpr[0].to_le_bytes()[..size].to_vec(),
         Mnemonic::Cmpxchg8b | Mnemonic::Cmpxchg16b if random.one_in(2) => compare_exchange(size, state),
-        Mnemonic::Fldcw => (0x37f_u16 & !0x300 | random.pick(&[0, 0x200, 0x300]) | (random.bits() as u16 & 0xc00)).to_le_bytes().to_vec(),
+        Mnemonic::Fldcw => (0x37f_u16 & !0x300 | random.pick(&[0, 0x200, 0x300]) | (random.bits() as u16 & 0xc00))
+            .to_le_bytes()
+            .to_vec(),
         Mnemonic::Ldmxcsr => mxcsr(random).to_le_bytes().to_vec(),
         Mnemonic::Lea => return,
         _ => lane_for(insn, lane).bytes(size, random),
@@ -255,7 +272,8 @@ fn is_bit_test(insn: &Instruction) -> bool {
 
 /// BT and its kin reach far from their memory operand: keeps the bit near.
 fn bit_offset(insn: &Instruction, state: &mut State, random: &mut Random) {
-    if is_bit_test(insn) && insn.op1_kind() == OpKind::Register && insn.op1_register().full_register() != Register::RSP {
+    if is_bit_test(insn) && insn.op1_kind() == OpKind::Register && insn.op1_register().full_register() != Register::RSP
+    {
         let offset = random.pick(&[0, 1, 7, 8, 15, 16, 31, 32, 33, 63, 64, 100, -1, -8, -9, -64_i64]);
         state.gpr[insn.op1_register().full_register().number()] = offset as u64;
     }

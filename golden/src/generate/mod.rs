@@ -15,6 +15,7 @@ pub use random::Random;
 pub use select::{Family, codes, exclusion};
 
 use crate::case::Case;
+use crate::undefined::result_is_undefined;
 use iced_x86::{Code, Instruction};
 
 /// How much of the state a case sets.
@@ -39,9 +40,12 @@ pub enum Shape {
 
 /// A random case of one instruction; `None` if ten attempts found no encoding.
 pub fn case(code: Code, shape: Shape, density: Density, random: &mut Random) -> Option<Case> {
-    let (insn, bytes) = (0..10).find_map(|_| encode::encode(code, shape, random))?;
-    let state = fill::state(&insn, density, random);
-    Case::new(&bytes, state).ok()
+    (0..10).find_map(|_| {
+        let (insn, bytes) = encode::encode(code, shape, random)?;
+        let state = fill::state(&insn, density, random);
+        let defined = !result_is_undefined(&insn, state.gpr[1] as u8);
+        Case::new(&bytes, state).ok().filter(|_| defined)
+    })
 }
 
 /// Whether an instruction has an explicit memory operand, and which.

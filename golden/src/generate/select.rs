@@ -30,7 +30,15 @@ fn family_of(code: Code) -> Option<Family> {
         return None;
     }
     let families = code.cpuid_features().iter().map(|feature| match *feature {
-        F::INTEL8086 | F::INTEL186 | F::INTEL286 | F::INTEL386 | F::INTEL486 | F::X64 | F::CMOV | F::CX8 | F::CMPXCHG16B => Some(Family::General),
+        F::INTEL8086
+        | F::INTEL186
+        | F::INTEL286
+        | F::INTEL386
+        | F::INTEL486
+        | F::X64
+        | F::CMOV
+        | F::CX8
+        | F::CMPXCHG16B => Some(Family::General),
         F::MULTIBYTENOP | F::PAUSE | F::CLFSH | F::FSGSBASE => Some(Family::General),
         F::FPU | F::FPU287 | F::FPU387 => Some(Family::X87),
         F::MMX => Some(Family::Mmx),
@@ -41,8 +49,17 @@ fn family_of(code: Code) -> Option<Family> {
     let all: Option<Vec<Family>> = families.collect();
     let all = all?;
     let first = *all.first()?;
-    let mmx = info.op_kinds().iter().any(|k| matches!(k, OpCodeOperandKind::mm_reg | OpCodeOperandKind::mm_rm | OpCodeOperandKind::mm_or_mem));
-    Some(if all.contains(&Family::V2) { Family::V2 } else if mmx { Family::Mmx } else { first })
+    let mmx = info
+        .op_kinds()
+        .iter()
+        .any(|k| matches!(k, OpCodeOperandKind::mm_reg | OpCodeOperandKind::mm_rm | OpCodeOperandKind::mm_or_mem));
+    Some(if all.contains(&Family::V2) {
+        Family::V2
+    } else if mmx {
+        Family::Mmx
+    } else {
+        first
+    })
 }
 
 /// Why a code is not generated, if so.
@@ -56,7 +73,9 @@ pub fn exclusion(code: Code) -> Option<&'static str> {
     if info.fwait() {
         return Some("two instructions: WAIT and the form without it, tested each");
     }
-    if has(OpCodeOperandKind::seg_reg) || [OpCodeOperandKind::es, OpCodeOperandKind::fs, OpCodeOperandKind::gs].iter().any(|k| has(*k)) {
+    if has(OpCodeOperandKind::seg_reg)
+        || [OpCodeOperandKind::es, OpCodeOperandKind::fs, OpCodeOperandKind::gs].iter().any(|k| has(*k))
+    {
         return Some("selectors belong to the operating system");
     }
     if has(OpCodeOperandKind::br16_1) || has(OpCodeOperandKind::br16_2) {
@@ -91,6 +110,7 @@ fn by_mnemonic(code: Code) -> Option<&'static str> {
         M::Fndisi | M::Fneni | M::Fnsetpm | M::Frstpm | M::Fsetpm | M::Fdisi | M::Feni => Some("no operation since the 387"),
         M::Fstdw | M::Fstsg | M::Fnstdw | M::Fnstsg => Some("387SL only"),
         M::Salc | M::Loadall | M::Int1 | M::Umonitor | M::Monitor | M::Mwait => Some("not for user mode in 64-bit code"),
+        M::Ud0 => Some("makers differ in whether it has a ModRM byte"),
         M::Reservednop => Some("reserved encodings"),
         _ => None,
     }

@@ -105,7 +105,8 @@ impl Slot {
     fn state(&self, case: &Case) -> State {
         let mut ymm = [[0; 4]; 16];
         for (i, register) in ymm.iter_mut().enumerate() {
-            *register = [self.fx_u64(160 + 16 * i), self.fx_u64(168 + 16 * i), self.ymm_high[i][0], self.ymm_high[i][1]];
+            *register =
+                [self.fx_u64(160 + 16 * i), self.fx_u64(168 + 16 * i), self.ymm_high[i][0], self.ymm_high[i][1]];
         }
         State {
             gpr: self.gpr,
