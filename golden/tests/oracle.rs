@@ -57,3 +57,20 @@ fn a_wrong_row_fails() {
     assert_eq!(report.failed, 1);
     assert_eq!(report.mismatches[0], ["48 ff c0 (inc rax) |", "rax=2", "rax=1"].map(String::from));
 }
+
+#[test]
+fn no_case_sees_what_an_earlier_one_left() {
+    use golden::generate::{Density, Family, Random, Shape, case, codes};
+    let mut random = Random::new(11);
+    let families = [Family::General, Family::X87, Family::Mmx, Family::Sse];
+    let codes = families.iter().flat_map(|family| codes(*family));
+    let mut cases: Vec<_> = codes.filter_map(|code| case(code, Shape::Any, Density::Sparse, &mut random)).collect();
+    let mut oracle = Oracle::new().unwrap();
+    let forward = oracle.run_batch(&cases);
+    cases.reverse();
+    let mut backward = oracle.run_batch(&cases);
+    backward.reverse();
+    assert!(forward.len() > 900);
+    let different = forward.iter().zip(&backward).position(|(one, two)| one != two);
+    assert_eq!(different.map(|n| cases[cases.len() - 1 - n].text()), None);
+}

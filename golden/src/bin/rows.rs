@@ -27,7 +27,7 @@ mod host {
     pub(crate) fn generate() -> Result<()> {
         let folder = suite::folder();
         std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-        for (name, text) in seeds::files(&mut Oracle::new()?) {
+        for (name, text) in seeds::files(&mut Oracle::new()?)? {
             let path = folder.join(name).with_extension("txt");
             std::fs::write(&path, &text).with_context(|| path.display().to_string())?;
             println!("{name}: {} rows", text.lines().count() - 1);

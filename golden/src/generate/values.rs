@@ -75,7 +75,7 @@ pub(super) fn extended(random: &mut Random) -> u128 {
         (0x4000, 0), (0x7fff, 0),
     ];
     let (exponent, mantissa) = match random.below(4) {
-        0 => (0x3fe0 + random.below(0x60) as u16 | (random.bits() as u16 & 0x8000), random.bits() | ONE),
+        0 => ((0x3fe0 + random.below(0x60) as u16) | (random.bits() as u16 & 0x8000), random.bits() | ONE),
         1 => (random.bits() as u16, random.bits() | ONE),
         2 => (0x4000 + random.below(10) as u16, ONE | random.below(1 << 12) << 51),
         _ => random.pick(&EDGES),
