@@ -97,7 +97,7 @@ pub fn agree(case: &Case, expected: &Outcome, actual: &Outcome) -> bool {
     let undefined = Undefined::after(case);
     let clear = |outcome: &Outcome| {
         let mut outcome = outcome.clone();
-        undefined.clear(&mut outcome);
+        undefined.clear(&mut outcome.state);
         outcome
     };
     clear(expected) == clear(actual)

@@ -14,6 +14,7 @@ pub mod case;
 pub mod compare;
 pub mod generate;
 pub mod layout;
+pub mod operand;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod oracle;
 pub mod row;

@@ -1,8 +1,9 @@
 //! The row files: `rows/*.txt` beside this crate's manifest, one file per chapter of the manual.
 
+use crate::case::End;
 use crate::compare::{Executor, KnownFailures};
 use crate::row::Row;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 
 /// The folder of row files.
@@ -40,19 +41,28 @@ pub fn known_failures(executor: &str) -> Result<KnownFailures> {
     KnownFailures::parse(&text, executor)
 }
 
-/// Rewrites a file with the outputs that `executor` gives; comments and order stay.
+/// Rewrites a file with the outputs that `executor` gives; comments and order stay. Fails, and leaves the file alone, if it
+/// refuses a row.
 pub fn bless(path: &Path, executor: &mut dyn Executor) -> Result<()> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let mut rows = read(path)?.into_iter();
     let mut out = String::new();
     for line in text.lines() {
         match if is_row(line) { rows.next() } else { None } {
-            Some(row) => out += &Row::print(&row.case, Some(&executor.run(&row.case))),
+            Some(row) => out += &blessed(&row, executor).with_context(|| format!("{}: {line}", path.display()))?,
             None => out += line,
         }
         out.push('\n');
     }
     std::fs::write(path, out).with_context(|| path.display().to_string())
+}
+
+fn blessed(row: &Row, executor: &mut dyn Executor) -> Result<String> {
+    let outcome = executor.run(&row.case);
+    if let End::Refused(reason) = &outcome.end {
+        bail!("{} refuses it: {reason}", executor.name());
+    }
+    Ok(Row::print(&row.case, Some(&outcome)))
 }
 
 fn is_row(line: &str) -> bool {

@@ -4,7 +4,9 @@
 //! shift count, the count comes from the immediate or, for the first instruction of a case, from CL; otherwise it is taken as unknown.
 //! Not masked: the destination of BSF and BSR with a zero source, which AMD's manual (APM volume 3, BSF) says is unchanged.
 
-use crate::case::{Case, Outcome};
+use crate::case::Case;
+use crate::operand;
+use crate::state::State;
 use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, RflagsBits};
 
 const CF: u64 = 1;
@@ -26,6 +28,8 @@ pub struct Undefined {
     pub flags: u64,
     /// Of the x87 status word.
     pub status: u16,
+    /// Of memory: address and length. The last-instruction pointers that the first instruction stored, in which makers differ.
+    pub memory: Option<(u64, u64)>,
 }
 
 impl Undefined {
@@ -40,13 +44,17 @@ impl Undefined {
             all.flags = all.flags & !defined | one.flags;
             all.status = if straight && defines_status(insn) { 0 } else { all.status } | one.status;
         }
+        all.memory = list.first().and_then(|insn| pointers(insn, &case.state));
         all
     }
 
-    /// Clears in an outcome whatever is undefined, and what empty x87 registers hold.
-    pub fn clear(self, outcome: &mut Outcome) {
-        outcome.state.flags &= !self.flags;
-        let x87 = &mut outcome.state.x87;
+    /// Clears in a state whatever is undefined, and what empty x87 registers hold.
+    pub fn clear(self, state: &mut State) {
+        state.flags &= !self.flags;
+        if let Some((address, len)) = self.memory {
+            (address..address.saturating_add(len)).for_each(|a| state.memory.set_byte(a, 0));
+        }
+        let x87 = &mut state.x87;
         x87.status &= !self.status;
         for n in 0..8 {
             if x87.is_empty(n) {
@@ -54,6 +62,13 @@ impl Undefined {
             }
         }
     }
+}
+
+/// The pointers in the 32-bit format that FNSTENV and FNSAVE store: bytes 12 to 27 (SDM volume 1, figure 8-9).
+fn pointers(insn: &Instruction, state: &State) -> Option<(u64, u64)> {
+    let stores = matches!(insn.mnemonic(), Mnemonic::Fnstenv | Mnemonic::Fnsave);
+    let operand = operand::memory_operand(insn).filter(|_| stores)?;
+    operand::address(insn, operand, state).map(|address| (address.wrapping_add(12), 16))
 }
 
 /// Flags that the instruction always writes. Shifts by a register may write none.
@@ -80,7 +95,7 @@ fn defines_status(insn: &Instruction) -> bool {
 
 /// What one instruction leaves undefined; `cl` is CL before it, where known.
 pub fn of(insn: &Instruction, cl: Option<u8>) -> Undefined {
-    Undefined { flags: flags(insn, cl), status: status(insn.mnemonic()) }
+    Undefined { flags: flags(insn, cl), status: status(insn.mnemonic()), memory: None }
 }
 
 #[rustfmt::skip]

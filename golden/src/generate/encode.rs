@@ -1,7 +1,8 @@
 //! A random valid encoding of a code, driven by the operand kinds in iced's table.
 
-use super::{Random, Shape, memory_operand, values};
+use super::{Random, Shape, values};
 use crate::layout;
+use crate::operand::memory_operand;
 use iced_x86::{
     Code, Decoder, DecoderOptions, Encoder, Instruction, Mnemonic, OpCodeOperandKind as Kind, OpKind, Register,
 };

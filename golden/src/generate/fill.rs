@@ -4,8 +4,9 @@
 //! [`target`] says, and the bytes there are filled.
 
 use super::values::{self, Lane};
-use super::{Density, Random, memory_operand};
+use super::{Density, Random};
 use crate::layout;
+use crate::operand::{address, memory_operand};
 use crate::state::{RSP, STATUS_FLAGS, State, X87};
 use iced_x86::{CpuidFeature, Instruction, InstructionInfoFactory, MemorySize, Mnemonic, OpAccess, OpKind, Register};
 
@@ -224,7 +225,10 @@ fn memory(insn: &Instruction, lane: Lane, state: &mut State, random: &mut Random
     let Some(operand) = memory_operand(insn) else { return };
     let size = insn.memory_size().size().max(1);
     bit_offset(insn, state, random);
-    place(insn, operand, target(size as u64, random), state);
+    // Which byte of a split x87 environment faults first is the maker's choice: those stay inside the window.
+    let split = matches!(insn.mnemonic(), Mnemonic::Fldenv | Mnemonic::Frstor | Mnemonic::Fnstenv | Mnemonic::Fnsave);
+    let target = if split { layout::WINDOW + 0x800 + random.below(0x40) } else { target(size as u64, random) };
+    place(insn, operand, target, state);
     let Some(address) = address(insn, operand, state) else { return };
     let bytes = match insn.mnemonic() {
         Mnemonic::Call | Mnemonic::Jmp => code_address(random).to_le_bytes().to_vec(),
@@ -233,6 +237,7 @@ fn memory(insn: &Instruction, lane: Lane, state: &mut State, random: &mut Random
         Mnemonic::Fldcw => (0x37f_u16 & !0x300 | random.pick(&[0, 0x200, 0x300]) | (random.bits() as u16 & 0xc00))
             .to_le_bytes()
             .to_vec(),
+        Mnemonic::Fldenv | Mnemonic::Frstor => environment(size, random),
         Mnemonic::Ldmxcsr => mxcsr(random).to_le_bytes().to_vec(),
         Mnemonic::Lea => return,
         _ => lane_for(insn, lane).bytes(size, random),
@@ -241,6 +246,16 @@ fn memory(insn: &Instruction, lane: Lane, state: &mut State, random: &mut Random
     if size == 1 || insn.op1_kind() == OpKind::Register && is_bit_test(insn) {
         write(state, address.wrapping_add(size as u64), &Lane::Integer(8).bytes(8, random));
     }
+}
+
+/// An x87 environment in 32-bit format (SDM volume 1, figure 8-9): control, status and tag word, no pointers, then registers if `size` has room.
+fn environment(size: usize, random: &mut Random) -> Vec<u8> {
+    let control = 0x37f_u16 & !0x300 | random.pick(&[0, 0x200, 0x300]) | (random.bits() as u16 & 0xc00);
+    let words = [control, random.bits() as u16 & 0x7f7f & !0x3f, random.bits() as u16];
+    let mut bytes: Vec<u8> = words.iter().flat_map(|&word| u32::from(word).to_le_bytes()).collect();
+    bytes.resize(28, 0);
+    bytes.extend(Lane::Extended.bytes(size - 28, random));
+    bytes
 }
 
 /// Integer memory operands get edges of their own size.
@@ -288,18 +303,6 @@ fn place(insn: &Instruction, operand: u32, target: u64, state: &mut State) {
         let moved = register.wrapping_add(target.wrapping_sub(now));
         *register = if base.size() == 4 { *register & !0xffff_ffff | moved & 0xffff_ffff } else { moved };
     }
-}
-
-fn address(insn: &Instruction, operand: u32, state: &State) -> Option<u64> {
-    insn.virtual_address(operand, 0, |register, _, _| match register {
-        Register::FS => Some(state.fs_base),
-        Register::GS => Some(state.gs_base),
-        segment if segment.is_segment_register() => Some(0),
-        register => {
-            let value = state.gpr[register.full_register().number()];
-            Some(if register.size() == 8 { value } else { value & (u64::MAX >> (64 - 8 * register.size())) })
-        }
-    })
 }
 
 /// Writes bytes wherever they fall on data.

@@ -16,7 +16,7 @@ pub use select::{Family, codes, exclusion};
 
 use crate::case::Case;
 use crate::undefined::result_is_undefined;
-use iced_x86::{Code, Instruction};
+use iced_x86::Code;
 
 /// How much of the state a case sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,9 +46,4 @@ pub fn case(code: Code, shape: Shape, density: Density, random: &mut Random) -> 
         let defined = !result_is_undefined(&insn, state.gpr[1] as u8);
         Case::new(&bytes, state).ok().filter(|_| defined)
     })
-}
-
-/// Whether an instruction has an explicit memory operand, and which.
-fn memory_operand(insn: &Instruction) -> Option<u32> {
-    (0..insn.op_count()).find(|&n| insn.op_kind(n) == iced_x86::OpKind::Memory)
 }

@@ -1,6 +1,6 @@
 //! Which codes are tested, by family, and why others are not.
 
-use iced_x86::{Code, CpuidFeature, FlowControl, Mnemonic, OpCodeOperandKind};
+use iced_x86::{Code, CpuidFeature, FlowControl, MemorySize as S, Mnemonic, OpCodeOperandKind};
 
 /// Families of instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,14 +96,14 @@ fn by_mnemonic(code: Code) -> Option<&'static str> {
         Code::Call_m1616 | Code::Call_m1632 | Code::Call_m1664 | Code::Jmp_m1616 | Code::Jmp_m1632 | Code::Jmp_m1664 => return Some("far"),
         Code::Fstp_sti_DFD0 | Code::Fstp_sti_DFD8 | Code::Fstpnce_sti | Code::Ffreep_sti | Code::Fcom_st0_sti_DCD0 | Code::Fcomp_st0_sti_DCD8
         | Code::Fxch_st0_sti_DDC8 | Code::Fcomp_st0_sti_DED0 | Code::Fxch_st0_sti_DFC8 => return Some("alias that no manual documents"),
-        Code::Pushfw | Code::Popfw => return Some("the upper half of RFLAGS is not visible"),
         _ => {}
     }
     match code.mnemonic() {
         M::Syscall | M::Sysenter | M::Int | M::Sysexit | M::Sysret => Some("calls the operating system"),
         M::Iret | M::Iretd | M::Iretq | M::Retf | M::Lss | M::Lfs | M::Lgs | M::Lds | M::Les => Some("far"),
         M::Sgdt | M::Sidt | M::Sldt | M::Str | M::Smsw | M::Lar | M::Lsl | M::Verr | M::Verw | M::Rdpmc => Some("shows the operating system's tables"),
-        M::Fxsave | M::Fxsave64 | M::Fxrstor | M::Fxrstor64 | M::Fnstenv | M::Fnsave | M::Fldenv | M::Frstor
+        M::Fnstenv | M::Fnsave | M::Fldenv | M::Frstor if matches!(code.op_code().memory_size(), S::FpuEnv14 | S::FpuState94) => Some("16-bit format"),
+        M::Fxsave | M::Fxsave64 | M::Fxrstor | M::Fxrstor64
             => Some("makers differ in the last-instruction pointers, which a case does not hold"),
         M::Fsin | M::Fcos | M::Fsincos | M::Fptan | M::Fpatan | M::F2xm1 | M::Fyl2x | M::Fyl2xp1 => Some("makers differ within documented bounds"),
         M::Rcpps | M::Rcpss | M::Rsqrtps | M::Rsqrtss => Some("makers differ within documented bounds"),

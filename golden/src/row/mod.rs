@@ -78,7 +78,7 @@ pub fn left_side(case: &Case) -> String {
 pub fn print_outcome(case: &Case, outcome: &Outcome) -> String {
     let undefined = Undefined::after(case);
     let mut outcome = outcome.clone();
-    undefined.clear(&mut outcome);
+    undefined.clear(&mut outcome.state);
     let default_rip = match &outcome.end {
         End::Done => case.code().len() as i64,
         End::Fault(_) => 0,
@@ -86,7 +86,7 @@ pub fn print_outcome(case: &Case, outcome: &Outcome) -> String {
         End::Refused(reason) => return format!("refused: {reason}"),
     };
     let mut before = case.state.clone();
-    before.x87.status &= !undefined.status;
+    undefined.clear(&mut before);
     let mut tokens = fields::differences(&before, &outcome.state, !undefined.flags);
     if let End::Fault(fault) = outcome.end {
         tokens.insert(0, fault::print(fault));
