@@ -59,7 +59,8 @@ mod tests {
         fs::create_dir_all(root.join("DEBIAN")).unwrap();
         fs::create_dir_all(root.join("bin")).unwrap();
         fs::write(root.join("bin/tool"), b"tool").unwrap();
-        let control = "Package: tool\nVersion: 1\nArchitecture: all\nMaintainer: nobody <n@example.org>\nDescription: t\n";
+        let control =
+            "Package: tool\nVersion: 1\nArchitecture: all\nMaintainer: nobody <n@example.org>\nDescription: t\n";
         fs::write(root.join("DEBIAN/control"), control).unwrap();
         let archive = dir.path().join("tool.deb");
         run(Command::new("dpkg-deb").arg("--build").arg(&root).arg(&archive)).unwrap();
