@@ -28,14 +28,14 @@ pub const WORKLOADS: [Workload; 11] = [
     Workload { name: "sieve",    iterations: 50 },
     Workload { name: "qsort",    iterations: 1 },
     Workload { name: "chase",    iterations: 10 },
-    Workload { name: "fp",       iterations: 500 },
+    Workload { name: "fp",       iterations: 2_000 },
     Workload { name: "syscalls", iterations: 500_000 },
     Workload { name: "pipe",     iterations: 10_000 },
     Workload { name: "memcpy",   iterations: 3_000 },
     Workload { name: "indirect", iterations: 500 },
     Workload { name: "gzip",     iterations: 1 },
-    Workload { name: "sha256",   iterations: 100 },
-    Workload { name: "forkexec", iterations: 200 },
+    Workload { name: "sha256",   iterations: 400 },
+    Workload { name: "forkexec", iterations: 500 },
 ];
 
 /// The image `bench:latest`; its entrypoint is `/bin/bench`, which takes a workload and a number of iterations. Errors

@@ -43,7 +43,7 @@ pub(super) fn large() -> Tree {
     tree(vec![
         everything(),
         layer(|l| {
-            for (dir, count) in [("d1", 100), ("d2", 250), ("d3", 3000)] {
+            for (dir, count) in [("d1", 100), ("d2", 250), ("d3", 800)] {
                 l.directory(dir, 0o755)?;
                 for i in 0..count {
                     l.symlink(&format!("{dir}/!{i:05}"), "x")?.file(&format!("{dir}/{}", i * 7919), 0o644, &[1; 3])?;
