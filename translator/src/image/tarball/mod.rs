@@ -18,7 +18,7 @@ use super::tree::{Device, Meta};
 use extension::{Extensions, Records};
 pub(crate) use sparse::{Segment, SparseMap};
 
-/// Most bytes of one extended header or long name.
+/// Most bytes of a member's extended headers and long names, and of all global headers.
 const MAX_EXTENSION: u64 = 1 << 20;
 const BLOCK: u64 = 512;
 
@@ -75,17 +75,22 @@ pub(crate) struct Tarball<R> {
     position: u64,
     /// Bytes of the current member, padding included, that are still to come.
     pending: u64,
+    /// Bytes of extended headers before the current member.
+    extended: u64,
     globals: Records,
+    /// Bytes that all global headers had.
+    global_bytes: u64,
 }
 
 impl<R: Skip> Tarball<R> {
     pub(crate) fn new(input: R) -> Tarball<R> {
-        Tarball { input, position: 0, pending: 0, globals: Records::new() }
+        Tarball { input, position: 0, pending: 0, extended: 0, globals: Records::new(), global_bytes: 0 }
     }
 
     /// The next member, after leaving out what remains of the one before; `None` at the end of the archive.
     pub(crate) fn next(&mut self) -> Result<Option<Member>> {
         let mut extensions = Extensions::default();
+        self.extended = 0;
         loop {
             self.finish_member()?;
             let at = self.position;
@@ -109,9 +114,8 @@ impl<R: Skip> Tarball<R> {
     }
 
     fn finish_member(&mut self) -> Result<()> {
-        self.input
-            .skip(self.pending)
-            .with_context(|| format!("archive ends within a member, after {}", self.position))?;
+        let at = self.position;
+        self.input.skip(self.pending).with_context(|| format!("archive ends within a member, after offset {at}"))?;
         self.position += self.pending;
         self.pending = 0;
         Ok(())
@@ -144,6 +148,8 @@ impl<R: Skip> Tarball<R> {
             EntryType::GNULongLink => extensions.set_link(&self.extension(size)?),
             EntryType::XGlobalHeader => {
                 let body = self.extension(size)?;
+                self.global_bytes += size;
+                ensure!(self.global_bytes <= MAX_EXTENSION, "global headers exceed {MAX_EXTENSION} bytes in all");
                 self.globals
                     .extend(pax::records(&body)?.into_iter().map(|(key, value)| (key.to_vec(), value.to_vec())));
             }
@@ -158,7 +164,9 @@ impl<R: Skip> Tarball<R> {
 
     /// Reads the body of an extended header.
     fn extension(&mut self, size: u64) -> Result<Vec<u8>> {
-        ensure!(size <= MAX_EXTENSION, "extended header of {size} bytes, at most {MAX_EXTENSION} expected");
+        self.extended = self.extended.saturating_add(size);
+        let total = self.extended;
+        ensure!(total <= MAX_EXTENSION, "extended headers of {total} bytes, at most {MAX_EXTENSION} expected");
         let mut body = vec![0; size as usize];
         self.input.read_exact(&mut body).context("archive ends within an extended header")?;
         self.position += size;

@@ -116,6 +116,12 @@ fn members_that_escape_or_lie_are_refused() {
         "beyond the file's 9",
     );
     refused(&|l| l.pax("x", &vec![b'x'; 2 << 20]).file("a", 0o644, b""), "at most 1048576 expected");
+    let global = [b"1000000 a=".to_vec(), vec![b'x'; 999_989], b"\n".to_vec()].concat();
+    let kind = EntryType::XGlobalHeader;
+    refused(
+        &|l| l.member("g", kind, 0o644, "", &global)?.file("f", 0o644, b"")?.member("g", kind, 0o644, "", &global),
+        "global headers exceed",
+    );
     refused(&|l| l.file("./", 0o644, b"")?.symlink(".", "x"), "the root is not a directory");
     refused(&|l| l.file(".wh.", 0o644, b""), "whiteout");
 }

@@ -34,7 +34,8 @@ fn run(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text).into_owned();
-    assert!(output.status.success(), "{command:?}: {text}");
+    // fsck.erofs 1.5 reports a wrong check sum of the superblock, but does not fail.
+    assert!(output.status.success() && !text.contains("<E>"), "{command:?}: {text}");
     text
 }
 
