@@ -1,1 +1,12 @@
 //! The machine: interpreter, MMU, interrupt controllers, virtio devices, snapshots, dispatch of translated code.
+
+pub mod cpu;
+pub mod devices;
+pub mod exception;
+pub mod interp;
+pub mod memory;
+pub mod mmu;
+pub mod snapshot;
+mod system;
+pub mod translated;
+pub mod vm;

@@ -1,1 +1,36 @@
 //! x86-64 instruction semantics, written once over an abstract machine.
+//!
+//! ```text
+//! bytes ── decode ──► Insn ── exec::<M: Machine> ──► body of the mnemonic ──► methods of M
+//!                                                                        ├── interpreter: u64, u128, Err(fault)
+//!                                                                        └── lifter: IR values
+//! ```
+//!
+//! A *body* is a generic function over [`Machine`]. The interpreter instantiates it with plain integers and runs it; the
+//! lifter instantiates it with IR values and records it. So nothing about an instruction is written twice.
+//!
+//! Rules that every body keeps:
+//! - everything that can fault happens before anything is written: a body that returns `Err` has changed no state;
+//! - integers are held zero-extended to 64 bits; an operation of [`Width`] `w` reads and gives values below 2^w;
+//! - no Rust `if` on a guest value: that is [`Arith::select`], [`Machine::branch`], or [`Machine::rare`];
+//! - operations that are large or rare are [`Machine::helper`]s: one function of the runtime that the interpreter calls
+//!   and translated code calls too;
+//! - an instruction without a body is [`Machine::undefined`], in both.
+
+pub mod body;
+pub mod decode;
+pub mod exec;
+pub mod flags;
+pub mod insn;
+pub mod machine;
+pub mod operands;
+pub mod width;
+
+pub use decode::decode;
+pub use exec::exec;
+pub use flags::{Condition, FlagOp, Flags};
+pub use insn::{Gpr, Insn, Mem, Operand, Prefixes, Segment};
+pub use machine::{Arith, BinOp, Compare, Machine, UnOp};
+pub use width::Width;
+
+pub use iced_x86::{Code, Mnemonic};

@@ -1,0 +1,7 @@
+//! The processor's state.
+
+pub mod cell;
+pub mod state;
+
+pub use cell::CpuCell;
+pub use state::{Cpu, Tlb, TlbEntry};

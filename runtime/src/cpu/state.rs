@@ -1,0 +1,277 @@
+//! The processor's state, laid out for translated code.
+//!
+//! [`Cpu`] is `repr(C)` and holds only integers of fixed size, so that its offsets are the same in the native and the
+//! Wasm build: the translator takes them with `offset_of!`, translated code uses them as constants.
+
+use x86::{FlagOp, Flags, Segment, Width};
+
+/// Entries of each TLB table.
+pub const TLB_ENTRIES: usize = 1024;
+
+/// One translation. A lookup of address `a` and size `n` takes entry `(a >> 12) % TLB_ENTRIES` and hits if
+/// `(tag ^ a) <= 4096 - n` (unsigned): one comparison tests page, validity and page crossing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct TlbEntry {
+    /// Virtual address of the page, or [`TlbEntry::INVALID`].
+    pub tag: u64,
+    /// What to add to the low 32 bits of the address, modulo 2^32, to get the place in the machine's memory.
+    pub addend: u32,
+    /// 1 for a page that a flush of the non-global entries leaves.
+    pub global: u32,
+}
+
+impl TlbEntry {
+    /// A tag that no address matches: it is not canonical.
+    pub const INVALID: u64 = 0x8000_0000_0000_0000;
+    /// The empty entry.
+    pub const EMPTY: TlbEntry = TlbEntry { tag: Self::INVALID, addend: 0, global: 0 };
+}
+
+/// One table of translations.
+pub type TlbTable = [TlbEntry; TLB_ENTRIES];
+
+/// The translations of one privilege: what is in `read` may be read, and so on. RAM only: device pages never are in
+/// it, pages with code never in `write`.
+#[derive(Debug, Clone)]
+#[repr(C)]
+pub struct Tlb {
+    /// Pages that may be read.
+    pub read: TlbTable,
+    /// Pages that may be written, whose dirty bit is set and that hold no code.
+    pub write: TlbTable,
+    /// Pages whose code may be fetched.
+    pub exec: TlbTable,
+}
+
+/// A segment register with its cached descriptor. In 64-bit mode only FS and GS have a base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
+pub struct SegmentRegister {
+    /// The selector.
+    pub selector: u16,
+    /// Access rights: bits 8 to 15 and 20 to 23 of the descriptor's second word, in that place shifted right by 8.
+    pub rights: u16,
+    /// The limit, in bytes.
+    pub limit: u32,
+    /// The base address.
+    pub base: u64,
+}
+
+/// GDTR or IDTR.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
+pub struct TableRegister {
+    /// Linear address of the table.
+    pub base: u64,
+    /// Its last byte's offset.
+    pub limit: u64,
+}
+
+/// The processor.
+#[derive(Debug, Clone)]
+#[repr(C, align(64))]
+pub struct Cpu {
+    /// RAX to R15, in encoding order.
+    pub gpr: [u64; 16],
+    /// Address of the next instruction.
+    pub rip: u64,
+    /// [`Flags::dst`] of the last instruction that set flags.
+    pub flags_dst: u64,
+    /// [`Flags::src`].
+    pub flags_src: u64,
+    /// [`Flags::carry`].
+    pub flags_carry: u64,
+    /// [`FlagOp::pack`] of the last instruction that set flags.
+    pub flags_op: u32,
+    /// Current privilege level, 0 or 3.
+    pub cpl: u32,
+    /// RFLAGS without the six arithmetic flags.
+    pub rflags: u64,
+    /// Instructions that may still retire before the machine looks up: at 0 the dispatcher stops.
+    pub budget: i64,
+    /// Stamp that a region translated for user mode must carry: see `translated`.
+    pub user_generation: u64,
+    /// The same for kernel mode.
+    pub kernel_generation: u64,
+    /// Place in the machine's memory of the stamps of the current address space.
+    pub stamps: u32,
+    /// MXCSR.
+    pub mxcsr: u32,
+    /// ES, CS, SS, DS, FS, GS.
+    pub segments: [SegmentRegister; 6],
+    /// XMM0 to XMM15, low half first.
+    pub xmm: [[u64; 2]; 16],
+    /// Why translated code came back to the dispatcher: an `ExitReason`.
+    pub exit_reason: u32,
+    /// Nonzero while the instruction after STI or MOV SS holds interrupts off.
+    pub interrupt_shadow: u32,
+
+    /// x87: registers by physical number, 80 bits in the low 10 bytes.
+    pub fpr: [[u64; 2]; 8],
+    /// x87 control word.
+    pub fcw: u16,
+    /// x87 status word, TOP in bits 11 to 13.
+    pub fsw: u16,
+    /// x87 abridged tag word: bit n is set where physical register n holds a value.
+    pub ftw: u8,
+    /// Zero.
+    pub reserved: u8,
+    /// x87 opcode of the last instruction.
+    pub fop: u16,
+    /// x87 instruction pointer.
+    pub fip: u64,
+    /// x87 data pointer.
+    pub fdp: u64,
+
+    /// CR0.
+    pub cr0: u64,
+    /// CR2.
+    pub cr2: u64,
+    /// CR3.
+    pub cr3: u64,
+    /// CR4.
+    pub cr4: u64,
+    /// CR8: the task priority.
+    pub cr8: u64,
+    /// DR0 to DR7.
+    pub dr: [u64; 8],
+    /// XCR0.
+    pub xcr0: u64,
+    /// GDTR.
+    pub gdtr: TableRegister,
+    /// IDTR.
+    pub idtr: TableRegister,
+    /// LDTR.
+    pub ldtr: SegmentRegister,
+    /// Task register.
+    pub tr: SegmentRegister,
+    /// IA32_EFER.
+    pub efer: u64,
+    /// IA32_STAR.
+    pub star: u64,
+    /// IA32_LSTAR.
+    pub lstar: u64,
+    /// IA32_CSTAR.
+    pub cstar: u64,
+    /// IA32_FMASK.
+    pub sfmask: u64,
+    /// IA32_KERNEL_GS_BASE.
+    pub kernel_gs_base: u64,
+    /// IA32_SYSENTER_CS, _ESP, _EIP.
+    pub sysenter: [u64; 3],
+    /// IA32_PAT.
+    pub pat: u64,
+    /// IA32_APIC_BASE.
+    pub apic_base: u64,
+    /// IA32_TSC_AUX.
+    pub tsc_aux: u64,
+    /// IA32_MISC_ENABLE.
+    pub misc_enable: u64,
+    /// MTRRs: default type, then the fixed and variable ones as written.
+    pub mtrr: [u64; 32],
+    /// Instructions retired since reset.
+    pub retired: u64,
+    /// The guest's TSC is `retired` at one tick an instruction plus this.
+    pub tsc_offset: u64,
+
+    /// Translations for kernel mode.
+    pub kernel_tlb: Tlb,
+    /// Translations for user mode.
+    pub user_tlb: Tlb,
+}
+
+impl Tlb {
+    /// A table without entries.
+    pub const EMPTY: Tlb = Tlb {
+        read: [TlbEntry::EMPTY; TLB_ENTRIES],
+        write: [TlbEntry::EMPTY; TLB_ENTRIES],
+        exec: [TlbEntry::EMPTY; TLB_ENTRIES],
+    };
+}
+
+impl Cpu {
+    /// All zero but for the TLBs, which are empty: a constant, so that it can be a static.
+    pub const ZERO: Cpu = Cpu {
+        gpr: [0; 16],
+        rip: 0,
+        flags_dst: 0,
+        flags_src: 0,
+        flags_carry: 0,
+        flags_op: 0,
+        cpl: 0,
+        rflags: 2,
+        budget: 0,
+        user_generation: 0,
+        kernel_generation: 0,
+        stamps: 0,
+        mxcsr: 0x1f80,
+        segments: [SegmentRegister { selector: 0, rights: 0, limit: 0, base: 0 }; 6],
+        xmm: [[0; 2]; 16],
+        exit_reason: 0,
+        interrupt_shadow: 0,
+        fpr: [[0; 2]; 8],
+        fcw: 0x37f,
+        fsw: 0,
+        ftw: 0,
+        reserved: 0,
+        fop: 0,
+        fip: 0,
+        fdp: 0,
+        cr0: 0,
+        cr2: 0,
+        cr3: 0,
+        cr4: 0,
+        cr8: 0,
+        dr: [0; 8],
+        xcr0: 1,
+        gdtr: TableRegister { base: 0, limit: 0 },
+        idtr: TableRegister { base: 0, limit: 0 },
+        ldtr: SegmentRegister { selector: 0, rights: 0, limit: 0, base: 0 },
+        tr: SegmentRegister { selector: 0, rights: 0, limit: 0, base: 0 },
+        efer: 0,
+        star: 0,
+        lstar: 0,
+        cstar: 0,
+        sfmask: 0,
+        kernel_gs_base: 0,
+        sysenter: [0; 3],
+        pat: 0x0007_0406_0007_0406,
+        apic_base: 0xfee0_0900,
+        tsc_aux: 0,
+        misc_enable: 1,
+        mtrr: [0; 32],
+        retired: 0,
+        tsc_offset: 0,
+        kernel_tlb: Tlb::EMPTY,
+        user_tlb: Tlb::EMPTY,
+    };
+
+    /// The translations of the current privilege.
+    #[inline(always)]
+    pub fn tlb(&mut self) -> &mut Tlb {
+        if self.cpl == 0 { &mut self.kernel_tlb } else { &mut self.user_tlb }
+    }
+
+    /// A segment register.
+    #[inline(always)]
+    pub fn segment(&self, segment: Segment) -> &SegmentRegister {
+        &self.segments[segment as usize]
+    }
+
+    /// The arithmetic flags as they were left.
+    #[inline(always)]
+    pub fn lazy_flags(&self) -> Flags<u64> {
+        let (op, width) = FlagOp::unpack(self.flags_op).unwrap_or((FlagOp::Explicit, Width::W64));
+        Flags { op, width, dst: self.flags_dst, src: self.flags_src, carry: self.flags_carry }
+    }
+
+    /// Leaves the arithmetic flags.
+    #[inline(always)]
+    pub fn set_lazy_flags(&mut self, flags: Flags<u64>) {
+        self.flags_op = flags.op.pack(flags.width);
+        self.flags_dst = flags.dst;
+        self.flags_src = flags.src;
+        self.flags_carry = flags.carry;
+    }
+}

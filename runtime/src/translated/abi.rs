@@ -1,0 +1,136 @@
+//! What translated code and the runtime agree on.
+//!
+//! **A region** is one Wasm function `(base: i64, entry: i32) -> ()`. `base` is the guest-virtual address that the
+//! region's offsets count from; `entry` numbers its entry points, densely. On a call `Cpu::rip` already holds the
+//! address of that entry point, the guest state is complete in [`Cpu`](crate::cpu::Cpu), and the region
+//! 1. compares its stamp with `base + generation` (below) and returns with [`ExitReason::Stale`] where they differ;
+//! 2. compares `Cpu::budget` with the most instructions that it can retire before its next check, and returns with
+//!    [`ExitReason::Budget`] where that is more; it does so again at every loop head;
+//! 3. loads what it uses into locals and runs.
+//!
+//! It leaves, always with the guest state written back, RIP precise and the budget reduced by the instructions retired:
+//! - to a region that is known to hold the target: `return_call`, with that region's `base` and entry;
+//! - by an indirect jump: `return_call` to the *jump* function, which looks `rip` up in [`JumpCacheEntry`]s and
+//!   `return_call_indirect`s, or returns with [`ExitReason::Next`];
+//! - by a side exit: it returns with the reason, and the interpreter takes the instruction at RIP, which has not
+//!   changed any state.
+//!
+//! Without tail calls the first two are a return with [`ExitReason::Next`] as well.
+//!
+//! **Stamps.** Each region has one 64-bit stamp for each address-space slot; kernel regions use one table of their own.
+//! The stamp of region `r` is at `Cpu::stamps + 8 r` (user) or [`Layout::kernel_stamps`]` + 8 r` (kernel). Where the
+//! region is bound it holds `base + generation`, modulo 2^64, with the generation in bits 48 to 63
+//! (`Cpu::user_generation`, `Cpu::kernel_generation`, which hold it in that place); else 0. So one comparison tests
+//! content, mapping, address space and base. Whoever writes to a page that a region's code is on zeroes its stamps.
+//!
+//! **Memory.** See [`TlbEntry`](crate::cpu::TlbEntry). Kernel regions use `Cpu::kernel_tlb`, user regions
+//! `Cpu::user_tlb`.
+
+/// Why translated code came back, in `Cpu::exit_reason`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum ExitReason {
+    /// RIP is the start of a block that is not in the jump cache, or not chained.
+    Next = 0,
+    /// The memory access of the instruction at RIP missed the TLB.
+    Miss = 1,
+    /// The instruction at RIP has no translation.
+    Unlifted = 2,
+    /// A rare case of the instruction at RIP, such as a fault.
+    Rare = 3,
+    /// The region is not bound here.
+    Stale = 4,
+    /// The budget might not last.
+    Budget = 5,
+}
+
+impl ExitReason {
+    /// All, by number.
+    pub const ALL: [ExitReason; 6] = [
+        ExitReason::Next,
+        ExitReason::Miss,
+        ExitReason::Unlifted,
+        ExitReason::Rare,
+        ExitReason::Stale,
+        ExitReason::Budget,
+    ];
+}
+
+/// Entries of the jump cache.
+pub const JUMP_CACHE_ENTRIES: usize = 4096;
+
+/// Where to go on from a guest address: entry [`jump_cache_index`] of the cache. It holds if `rip` is the address and
+/// `generation` is that of the current privilege.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct JumpCacheEntry {
+    /// The guest-virtual address.
+    pub rip: u64,
+    /// `Cpu::user_generation` or `Cpu::kernel_generation` at the time, plus 3 in user mode: privileges never mix.
+    pub generation: u64,
+    /// The region's base.
+    pub base: u64,
+    /// The region's function, as an index of the module's table; 0 for none.
+    pub function: u32,
+    /// The entry point.
+    pub entry: u32,
+}
+
+impl JumpCacheEntry {
+    /// Matches no address: it is not canonical.
+    pub const EMPTY: JumpCacheEntry =
+        JumpCacheEntry { rip: 0x8000_0000_0000_0000, generation: 0, base: 0, function: 0, entry: 0 };
+}
+
+/// `(rip ^ rip >> 12) % JUMP_CACHE_ENTRIES`.
+#[inline(always)]
+pub const fn jump_cache_index(rip: u64) -> usize {
+    (rip ^ (rip >> 12)) as usize % JUMP_CACHE_ENTRIES
+}
+
+/// Address-space slots that have stamps at the same time.
+pub const STAMP_SLOTS: usize = 8;
+
+/// Where the linker put what the runtime must find. The runtime's static of this type is exported as
+/// `PRELIFT_LAYOUT`; the linker writes over it. Addresses are of linear memory, sizes in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
+pub struct Layout {
+    /// [`Layout::MAGIC`] in a linked module, 0 in a runtime that nothing was linked to.
+    pub magic: u32,
+    /// Table index of region 0's function; region `r` has `first_function + r`.
+    pub first_function: u32,
+    /// Number of regions.
+    pub regions: u32,
+    /// Stamps of kernel regions.
+    pub kernel_stamps: u32,
+    /// Stamps of user regions: [`STAMP_SLOTS`] tables, one after the other.
+    pub user_stamps: u32,
+    /// The regions' descriptions, for binding.
+    pub bindings: u32,
+    /// Their size.
+    pub bindings_size: u32,
+    /// The snapshot's sections other than RAM.
+    pub snapshot: u32,
+    /// Their size.
+    pub snapshot_size: u32,
+    /// The image's configuration, as JSON.
+    pub config: u32,
+    /// Its size.
+    pub config_size: u32,
+    /// The root file system.
+    pub image: u32,
+    /// Its size, a multiple of 4096.
+    pub image_size: u32,
+    /// Guest RAM.
+    pub ram: u32,
+    /// Its size, a multiple of 4096.
+    pub ram_size: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+impl Layout {
+    /// "prel", little-endian.
+    pub const MAGIC: u32 = u32::from_le_bytes(*b"prel");
+}

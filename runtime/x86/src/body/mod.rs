@@ -1,0 +1,10 @@
+//! Instruction bodies, a file for each group of the manual (SDM volume 1, chapter 5).
+
+pub mod arith;
+pub mod bits;
+pub mod control;
+pub mod data;
+pub mod flag_control;
+pub mod muldiv;
+pub mod shift;
+pub mod stack;

@@ -1,0 +1,233 @@
+//! Decoding: bytes to [`Insn`], by iced-x86.
+//!
+//! Decoding happens at address 0, which makes branch targets and RIP-relative addresses distances from the first byte.
+
+use crate::insn::{Gpr, Insn, Mem, Operand, Prefixes, Segment};
+use crate::width::Width;
+use iced_x86::{Decoder, DecoderError, DecoderOptions, Instruction, OpKind, Register};
+
+/// Why bytes are no instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undecodable {
+    /// No instruction has this encoding: #UD.
+    Invalid,
+    /// The instruction goes on after the given bytes.
+    Truncated,
+    /// More than 15 bytes: #GP(0).
+    TooLong,
+}
+
+/// Decodes the instruction at the start of `bytes`, in 64-bit mode. 15 bytes always suffice.
+///
+/// # Errors
+/// [`Undecodable`] says what the processor would do.
+pub fn decode(bytes: &[u8]) -> Result<Insn, Undecodable> {
+    let window = &bytes[..bytes.len().min(16)];
+    let mut decoder = Decoder::with_ip(64, window, 0, DecoderOptions::NONE);
+    let insn = decoder.decode();
+    match decoder.last_error() {
+        DecoderError::None => Ok(convert(&insn)),
+        DecoderError::NoMoreBytes if bytes.len() < 15 => Err(Undecodable::Truncated),
+        DecoderError::NoMoreBytes => Err(Undecodable::TooLong),
+        _ if too_long(window) => Err(Undecodable::TooLong),
+        _ => Err(Undecodable::Invalid),
+    }
+}
+
+/// Whether `window` is nothing but prefixes for 15 bytes, which is #GP(0) and not #UD (SDM 3A 6.15, #GP).
+fn too_long(window: &[u8]) -> bool {
+    let prefix =
+        |b: &u8| matches!(b, 0x66 | 0x67 | 0xf0 | 0xf2 | 0xf3 | 0x26 | 0x2e | 0x36 | 0x3e | 0x40..=0x4f | 0x64 | 0x65);
+    window.len() >= 15 && window[..14].iter().all(prefix)
+}
+
+fn convert(raw: &Instruction) -> Insn {
+    let mut operands = [Operand::None; 4];
+    for (slot, index) in operands.iter_mut().zip(0..raw.op_count()) {
+        *slot = operand(raw, index);
+    }
+    let mem_size = raw.memory_size().size() as u16;
+    let width = operand_width(raw, 0).or_else(|| operand_width(raw, 1)).unwrap_or(Width::W64);
+    let source_width = operand_width(raw, 1).unwrap_or(width);
+    Insn {
+        code: raw.code(),
+        mnemonic: raw.mnemonic(),
+        length: raw.len() as u8,
+        width,
+        source_width,
+        prefixes: prefixes(raw),
+        operands,
+        mem: memory(raw),
+        imm: immediate(raw, width),
+        imm2: second_immediate(raw),
+        mem_size,
+    }
+}
+
+fn prefixes(raw: &Instruction) -> Prefixes {
+    Prefixes {
+        lock: raw.has_lock_prefix(),
+        rep: raw.has_rep_prefix(),
+        repne: raw.has_repne_prefix(),
+        address32: (0..raw.op_count()).any(|i| {
+            matches!(
+                raw.op_kind(i),
+                OpKind::MemorySegESI
+                    | OpKind::MemorySegEDI
+                    | OpKind::MemoryESEDI
+                    | OpKind::MemorySegSI
+                    | OpKind::MemoryESDI
+            )
+        }),
+    }
+}
+
+fn operand(raw: &Instruction, index: u32) -> Operand {
+    match raw.op_kind(index) {
+        OpKind::Register => register(raw.op_register(index)),
+        OpKind::Memory => Operand::Mem,
+        OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64 => Operand::Imm,
+        OpKind::Immediate8
+        | OpKind::Immediate8_2nd
+        | OpKind::Immediate16
+        | OpKind::Immediate32
+        | OpKind::Immediate64
+        | OpKind::Immediate8to16
+        | OpKind::Immediate8to32
+        | OpKind::Immediate8to64
+        | OpKind::Immediate32to64 => Operand::Imm,
+        // String operands are implied by the mnemonic.
+        _ => Operand::None,
+    }
+}
+
+fn register(register: Register) -> Operand {
+    let number = register.number() as u8;
+    match register {
+        Register::AH | Register::CH | Register::DH | Register::BH => Operand::High(Gpr(number & 3)),
+        r if r.is_gpr() => Operand::Gpr(Gpr(number)),
+        r if r.is_xmm() || r.is_ymm() => Operand::Xmm(number),
+        r if r.is_mm() => Operand::Mmx(number),
+        r if r.is_st() => Operand::St(number),
+        r if r.is_segment_register() => Operand::Segment(Segment::ALL[usize::from(number)]),
+        r if r.is_cr() => Operand::Control(number),
+        r if r.is_dr() => Operand::Debug(number),
+        _ => Operand::None,
+    }
+}
+
+/// Width of operand `index`, if it is an integer in a register, in memory, or immediate.
+fn operand_width(raw: &Instruction, index: u32) -> Option<Width> {
+    if index >= raw.op_count() {
+        return None;
+    }
+    match raw.op_kind(index) {
+        OpKind::Register => {
+            let register = raw.op_register(index);
+            register.is_gpr().then(|| Width::from_bytes(register.size())).flatten()
+        }
+        OpKind::Memory
+        | OpKind::MemoryESRDI
+        | OpKind::MemoryESEDI
+        | OpKind::MemorySegRSI
+        | OpKind::MemorySegESI
+        | OpKind::MemorySegRDI
+        | OpKind::MemorySegEDI => Width::from_bytes(raw.memory_size().size()),
+        OpKind::Immediate8 => Some(Width::W8),
+        OpKind::Immediate16 | OpKind::Immediate8to16 => Some(Width::W16),
+        OpKind::Immediate32 | OpKind::Immediate8to32 => Some(Width::W32),
+        OpKind::Immediate64 | OpKind::Immediate8to64 | OpKind::Immediate32to64 => Some(Width::W64),
+        _ => None,
+    }
+}
+
+fn immediate(raw: &Instruction, width: Width) -> u64 {
+    for index in 0..raw.op_count() {
+        match raw.op_kind(index) {
+            OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64 => return raw.near_branch_target(),
+            // ENTER's first operand is the 16-bit frame size, its second the nesting level.
+            OpKind::Immediate8_2nd => continue,
+            OpKind::Immediate8
+            | OpKind::Immediate16
+            | OpKind::Immediate32
+            | OpKind::Immediate64
+            | OpKind::Immediate8to16
+            | OpKind::Immediate8to32
+            | OpKind::Immediate8to64
+            | OpKind::Immediate32to64 => {
+                let wide = index == 0 || operand_width(raw, index) >= Some(width);
+                return raw.immediate(index) & if wide { width.mask() } else { u64::MAX };
+            }
+            _ => {}
+        }
+    }
+    0
+}
+
+fn second_immediate(raw: &Instruction) -> u8 {
+    (0..raw.op_count()).find(|&i| raw.op_kind(i) == OpKind::Immediate8_2nd).map_or(0, |_| raw.immediate8_2nd())
+}
+
+fn memory(raw: &Instruction) -> Mem {
+    let gpr = |r: Register| (r.is_gpr()).then(|| Gpr(r.number() as u8));
+    let base = raw.memory_base();
+    let rip_relative = raw.is_ip_rel_memory_operand();
+    let segment = match raw.memory_segment() {
+        Register::FS => Some(Segment::Fs),
+        Register::GS => Some(Segment::Gs),
+        _ => None,
+    };
+    let address32 = base.size() == 4 || raw.memory_index().size() == 4 || base == Register::EIP;
+    Mem {
+        base: gpr(base),
+        index: gpr(raw.memory_index()),
+        scale: raw.memory_index_scale().trailing_zeros() as u8,
+        disp: displacement(raw, rip_relative, address32),
+        segment,
+        rip_relative,
+        address32,
+    }
+}
+
+fn displacement(raw: &Instruction, rip_relative: bool, address32: bool) -> i64 {
+    match (rip_relative, address32) {
+        (true, _) => raw.ip_rel_memory_address() as i64,
+        (false, true) => i64::from(raw.memory_displacement32() as i32),
+        (false, false) => raw.memory_displacement64() as i64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use iced_x86::Mnemonic;
+
+    #[test]
+    fn branches_and_rip_relative_addresses_count_from_the_first_byte() {
+        let jump = decode(&[0xeb, 0xfe]).unwrap();
+        assert_eq!((jump.mnemonic, jump.imm), (Mnemonic::Jmp, 0));
+        let load = decode(&[0x48, 0x8b, 0x05, 0x10, 0, 0, 0]).unwrap();
+        assert!(load.mem.rip_relative);
+        assert_eq!(load.mem.disp, 0x17);
+    }
+
+    #[test]
+    fn widths_and_immediates() {
+        let add = decode(&[0x83, 0xc0, 0xff]).unwrap();
+        assert_eq!((add.width, add.imm), (Width::W32, 0xffff_ffff));
+        let movzx = decode(&[0x0f, 0xb6, 0xc4]).unwrap();
+        assert_eq!(
+            (movzx.width, movzx.source_width, movzx.operands[1]),
+            (Width::W32, Width::W8, Operand::High(Gpr::RAX))
+        );
+        let shift = decode(&[0x48, 0xd3, 0xe0]).unwrap();
+        assert_eq!((shift.width, shift.source_width), (Width::W64, Width::W8));
+    }
+
+    #[test]
+    fn what_is_no_instruction() {
+        assert_eq!(decode(&[0x06, 0x90, 0x90]), Err(Undecodable::Invalid));
+        assert_eq!(decode(&[0x48, 0x8b]), Err(Undecodable::Truncated));
+        assert_eq!(decode(&[0x66; 16]), Err(Undecodable::TooLong));
+    }
+}

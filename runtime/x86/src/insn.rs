@@ -1,0 +1,158 @@
+//! The pre-decoded instruction: what the interpreter caches and the lifter reads.
+//!
+//! An [`Insn`] is position-independent: branch targets and RIP-relative addresses are distances from the instruction's
+//! first byte, so that one decoded copy serves a code page wherever it is mapped.
+
+use crate::width::Width;
+use iced_x86::{Code, Mnemonic};
+
+/// Number of a general-purpose register, 0 (RAX) to 15 (R15), in encoding order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Gpr(pub u8);
+
+impl Gpr {
+    /// RAX.
+    pub const RAX: Gpr = Gpr(0);
+    /// RCX.
+    pub const RCX: Gpr = Gpr(1);
+    /// RDX.
+    pub const RDX: Gpr = Gpr(2);
+    /// RBX.
+    pub const RBX: Gpr = Gpr(3);
+    /// RSP.
+    pub const RSP: Gpr = Gpr(4);
+    /// RBP.
+    pub const RBP: Gpr = Gpr(5);
+    /// RSI.
+    pub const RSI: Gpr = Gpr(6);
+    /// RDI.
+    pub const RDI: Gpr = Gpr(7);
+    /// R8.
+    pub const R8: Gpr = Gpr(8);
+    /// R11.
+    pub const R11: Gpr = Gpr(11);
+}
+
+/// A segment register, in encoding order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Segment {
+    /// ES.
+    Es,
+    /// CS.
+    Cs,
+    /// SS.
+    Ss,
+    /// DS.
+    Ds,
+    /// FS.
+    Fs,
+    /// GS.
+    Gs,
+}
+
+impl Segment {
+    /// All, in encoding order.
+    pub const ALL: [Segment; 6] = [Segment::Es, Segment::Cs, Segment::Ss, Segment::Ds, Segment::Fs, Segment::Gs];
+}
+
+/// Where an operand is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operand {
+    /// There is none.
+    None,
+    /// A general-purpose register, its low part as wide as the operand.
+    Gpr(Gpr),
+    /// Bits 8 to 15 of RAX, RCX, RDX or RBX.
+    High(Gpr),
+    /// [`Insn::imm`].
+    Imm,
+    /// [`Insn::mem`].
+    Mem,
+    /// XMM (or the low half of YMM) register.
+    Xmm(u8),
+    /// MMX register.
+    Mmx(u8),
+    /// x87 register, counted from the top of the stack.
+    St(u8),
+    /// Segment register.
+    Segment(Segment),
+    /// Control register.
+    Control(u8),
+    /// Debug register.
+    Debug(u8),
+}
+
+/// A memory operand: `segment:[base + (index << scale) + disp]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mem {
+    /// Base register.
+    pub base: Option<Gpr>,
+    /// Index register.
+    pub index: Option<Gpr>,
+    /// 0 to 3: the index counts bytes, words, doublewords or quadwords.
+    pub scale: u8,
+    /// The displacement; with `rip_relative` it counts from the instruction's first byte.
+    pub disp: i64,
+    /// FS or GS, whose base is added; the others have base 0 in 64-bit mode.
+    pub segment: Option<Segment>,
+    /// The address is relative to the instruction.
+    pub rip_relative: bool,
+    /// Address-size prefix: the sum is cut to 32 bits before the segment base is added.
+    pub address32: bool,
+}
+
+/// Prefixes that a body or helper asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Prefixes {
+    /// LOCK.
+    pub lock: bool,
+    /// REP or REPE.
+    pub rep: bool,
+    /// REPNE.
+    pub repne: bool,
+    /// Address-size prefix (RCX, RSI and RDI become ECX, ESI and EDI in string operations).
+    pub address32: bool,
+}
+
+/// A decoded instruction.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Insn {
+    /// The exact encoding.
+    pub code: Code,
+    /// The mnemonic, by which the body is chosen.
+    pub mnemonic: Mnemonic,
+    /// Length in bytes, 1 to 15.
+    pub length: u8,
+    /// Width of the first operand; where it is not an integer, that of the second.
+    pub width: Width,
+    /// Width of the second operand where it differs (MOVZX, shifts by CL, …).
+    pub source_width: Width,
+    /// Prefixes.
+    pub prefixes: Prefixes,
+    /// Operands, destination first.
+    pub operands: [Operand; 4],
+    /// The memory operand, if one of `operands` is [`Operand::Mem`].
+    pub mem: Mem,
+    /// The immediate, sign-extended as the encoding says and cut to the operand's width; for a near branch the
+    /// distance of the target from the instruction's first byte.
+    pub imm: u64,
+    /// The second immediate of ENTER.
+    pub imm2: u8,
+    /// Size of the memory operand in bytes, 0 where it has none (LEA, NOP).
+    pub mem_size: u16,
+}
+
+impl Insn {
+    /// Whether this is the first of two operands that are the same register, as in `xor eax, eax`.
+    #[inline]
+    pub fn same_registers(&self) -> bool {
+        matches!(self.operands[0], Operand::Gpr(_) | Operand::Xmm(_)) && self.operands[0] == self.operands[1]
+    }
+
+    /// Whether one operand is memory.
+    #[inline]
+    pub fn has_memory(&self) -> bool {
+        self.operands.contains(&Operand::Mem)
+    }
+}

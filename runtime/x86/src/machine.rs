@@ -1,0 +1,261 @@
+//! The abstract machine that instruction bodies are written over.
+//!
+//! [`Arith`] is arithmetic on values, [`Machine`] adds state: registers, memory, flags, control. The interpreter's
+//! values are integers, the lifter's are IR values; a body cannot tell.
+
+use crate::flags::{FlagOp, Flags};
+use crate::insn::{Gpr, Insn, Segment};
+use crate::width::Width;
+
+/// Operations on two integers of one width.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum BinOp {
+    /// Sum, modulo 2^w.
+    Add,
+    /// Difference, modulo 2^w.
+    Sub,
+    /// Low w bits of the product.
+    Mul,
+    /// High w bits of the unsigned product.
+    MulHighUnsigned,
+    /// High w bits of the signed product.
+    MulHighSigned,
+    /// Unsigned quotient; the divisor is not 0.
+    DivUnsigned,
+    /// Unsigned remainder; the divisor is not 0.
+    RemUnsigned,
+    /// Signed quotient, towards 0; the divisor is not 0 and the quotient representable.
+    DivSigned,
+    /// Signed remainder; the divisor is not 0 and the quotient representable.
+    RemSigned,
+    /// Bitwise and.
+    And,
+    /// Bitwise or.
+    Or,
+    /// Bitwise exclusive or.
+    Xor,
+    /// Left shift; the count is below w.
+    Shl,
+    /// Unsigned right shift; the count is below w.
+    Shr,
+    /// Signed right shift; the count is below w.
+    Sar,
+    /// Left rotation; the count is below w.
+    Rotl,
+    /// Right rotation; the count is below w.
+    Rotr,
+}
+
+/// Operations on one integer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum UnOp {
+    /// Bitwise complement.
+    Not,
+    /// Two's complement.
+    Neg,
+    /// Number of one bits.
+    Popcnt,
+    /// Number of leading zero bits; w for 0.
+    Clz,
+    /// Number of trailing zero bits; w for 0.
+    Ctz,
+    /// Bytes in reverse order (32 and 64 bits).
+    Bswap,
+    /// Sign extension from w to 64 bits.
+    SignExtend,
+    /// Zero extension from w to 64 bits: cuts a value to w.
+    Truncate,
+}
+
+/// Comparisons of two integers of one width.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Compare {
+    /// Equal.
+    Eq,
+    /// Not equal.
+    Ne,
+    /// Unsigned less.
+    LtUnsigned,
+    /// Unsigned less or equal.
+    LeUnsigned,
+    /// Signed less.
+    LtSigned,
+    /// Signed less or equal.
+    LeSigned,
+}
+
+/// Arithmetic on values.
+pub trait Arith {
+    /// An integer of up to 64 bits, held zero-extended.
+    type Int: Copy;
+    /// A truth value.
+    type Bool: Copy;
+
+    /// A constant.
+    fn imm(&mut self, value: u64) -> Self::Int;
+    /// `a op b` at width `w`.
+    fn bin(&mut self, op: BinOp, w: Width, a: Self::Int, b: Self::Int) -> Self::Int;
+    /// `op a` at width `w`.
+    fn un(&mut self, op: UnOp, w: Width, a: Self::Int) -> Self::Int;
+    /// `a op b` at width `w`.
+    fn compare(&mut self, op: Compare, w: Width, a: Self::Int, b: Self::Int) -> Self::Bool;
+    /// 1 for true, 0 for false.
+    fn int(&mut self, b: Self::Bool) -> Self::Int;
+    /// `then` where the condition holds, else `other`; both are computed.
+    fn select(&mut self, condition: Self::Bool, then: Self::Int, other: Self::Int) -> Self::Int;
+    /// Negation.
+    fn not(&mut self, b: Self::Bool) -> Self::Bool;
+    /// Conjunction; both are computed.
+    fn both(&mut self, a: Self::Bool, b: Self::Bool) -> Self::Bool;
+    /// Disjunction; both are computed.
+    fn either(&mut self, a: Self::Bool, b: Self::Bool) -> Self::Bool;
+
+    /// [`BinOp::Add`].
+    #[inline(always)]
+    fn add(&mut self, w: Width, a: Self::Int, b: Self::Int) -> Self::Int {
+        self.bin(BinOp::Add, w, a, b)
+    }
+    /// [`BinOp::Sub`].
+    #[inline(always)]
+    fn sub(&mut self, w: Width, a: Self::Int, b: Self::Int) -> Self::Int {
+        self.bin(BinOp::Sub, w, a, b)
+    }
+    /// [`BinOp::And`] at 64 bits, which serves every width.
+    #[inline(always)]
+    fn and(&mut self, a: Self::Int, b: Self::Int) -> Self::Int {
+        self.bin(BinOp::And, Width::W64, a, b)
+    }
+    /// [`BinOp::Or`] at 64 bits, which serves every width.
+    #[inline(always)]
+    fn or(&mut self, a: Self::Int, b: Self::Int) -> Self::Int {
+        self.bin(BinOp::Or, Width::W64, a, b)
+    }
+    /// [`BinOp::Xor`] at 64 bits, which serves every width.
+    #[inline(always)]
+    fn xor(&mut self, a: Self::Int, b: Self::Int) -> Self::Int {
+        self.bin(BinOp::Xor, Width::W64, a, b)
+    }
+    /// `a` and a constant mask.
+    #[inline(always)]
+    fn and_imm(&mut self, a: Self::Int, mask: u64) -> Self::Int {
+        let mask = self.imm(mask);
+        self.and(a, mask)
+    }
+    /// Left shift of the 64-bit value by a constant below 64.
+    #[inline(always)]
+    fn shl_imm(&mut self, a: Self::Int, count: u32) -> Self::Int {
+        let count = self.imm(count.into());
+        self.bin(BinOp::Shl, Width::W64, a, count)
+    }
+    /// Unsigned right shift of the 64-bit value by a constant below 64.
+    #[inline(always)]
+    fn shr_imm(&mut self, a: Self::Int, count: u32) -> Self::Int {
+        let count = self.imm(count.into());
+        self.bin(BinOp::Shr, Width::W64, a, count)
+    }
+    /// Whether `a` is 0 (at 64 bits, which serves every width).
+    #[inline(always)]
+    fn is_zero(&mut self, a: Self::Int) -> Self::Bool {
+        let zero = self.imm(0);
+        self.compare(Compare::Eq, Width::W64, a, zero)
+    }
+    /// Whether `a` is not 0.
+    #[inline(always)]
+    fn is_nonzero(&mut self, a: Self::Int) -> Self::Bool {
+        let zero = self.imm(0);
+        self.compare(Compare::Ne, Width::W64, a, zero)
+    }
+    /// Whether the sign bit of `a` at width `w` is set.
+    #[inline(always)]
+    fn is_negative(&mut self, w: Width, a: Self::Int) -> Self::Bool {
+        let zero = self.imm(0);
+        self.compare(Compare::LtSigned, w, a, zero)
+    }
+}
+
+/// The machine: state and control.
+pub trait Machine: Arith {
+    /// A 128-bit value of an XMM register.
+    type Vec: Copy;
+    /// Why an instruction did not complete: a fault in the interpreter, "not liftable" in the lifter.
+    type Stop;
+
+    /// The whole 64-bit register.
+    fn gpr(&mut self, r: Gpr) -> Self::Int;
+    /// Sets the whole 64-bit register.
+    fn set_gpr(&mut self, r: Gpr, value: Self::Int);
+    /// Base of FS or GS; 0 for the other segments.
+    fn segment_base(&mut self, segment: Segment) -> Self::Int;
+    /// Address of the instruction's first byte.
+    fn rip(&mut self) -> Self::Int;
+
+    /// Loads `w` from a linear address.
+    ///
+    /// # Errors
+    /// The fault.
+    fn load(&mut self, w: Width, address: Self::Int) -> Result<Self::Int, Self::Stop>;
+    /// Stores `w` to a linear address.
+    ///
+    /// # Errors
+    /// The fault; nothing was written.
+    fn store(&mut self, w: Width, address: Self::Int, value: Self::Int) -> Result<(), Self::Stop>;
+    /// Loads, for an instruction that goes on to store to the same place: faults as a write does, before anything is
+    /// computed.
+    ///
+    /// # Errors
+    /// The fault.
+    fn load_for_store(&mut self, w: Width, address: Self::Int) -> Result<Self::Int, Self::Stop>;
+
+    /// Sets all six arithmetic flags, lazily: see [`FlagOp`] for what the operands mean.
+    fn set_flags(&mut self, op: FlagOp, w: Width, dst: Self::Int, src: Self::Int, carry: Self::Int);
+    /// The arithmetic flags as the last setter left them.
+    fn flags(&mut self) -> Flags<Self::Int>;
+    /// Keeps the flags that were there before the instruction where `condition` does not hold. Called right after
+    /// [`Machine::set_flags`], with what [`Machine::flags`] gave before it.
+    fn keep_flags_unless(&mut self, condition: Self::Bool, before: Flags<Self::Int>);
+
+    /// Goes to a linear address after this instruction.
+    fn jump(&mut self, target: Self::Int);
+    /// Goes to the address at `distance` from the instruction's first byte if the condition holds.
+    fn branch(&mut self, condition: Self::Bool, distance: i64);
+    /// Goes to the address at `distance` from the instruction's first byte.
+    fn jump_near(&mut self, distance: i64);
+    /// Whether a rare case applies. The interpreter answers the condition. The lifter leaves the region through a side
+    /// exit where it holds, so that the interpreter takes this instruction, and answers `false`. Nothing may have
+    /// been written before.
+    fn rare(&mut self, condition: Self::Bool) -> bool;
+
+    /// Carries out an operation that the runtime has one function for. Nothing may have been written before.
+    ///
+    /// # Errors
+    /// The fault.
+    fn helper(&mut self, insn: &Insn) -> Result<(), Self::Stop>;
+    /// The instruction has no body: #UD, logged.
+    fn undefined(&mut self, insn: &Insn) -> Self::Stop;
+    /// #DE.
+    fn divide_error(&mut self) -> Self::Stop;
+    /// #GP(0).
+    fn general_protection(&mut self) -> Self::Stop;
+
+    /// An XMM register.
+    fn xmm(&mut self, number: u8) -> Self::Vec;
+    /// Sets an XMM register (bits above 127 of the YMM register stay, as legacy SSE has it).
+    fn set_xmm(&mut self, number: u8, value: Self::Vec);
+    /// Loads 16 bytes, of any alignment.
+    ///
+    /// # Errors
+    /// The fault.
+    fn load_vec(&mut self, address: Self::Int) -> Result<Self::Vec, Self::Stop>;
+    /// Stores 16 bytes, of any alignment.
+    ///
+    /// # Errors
+    /// The fault; nothing was written.
+    fn store_vec(&mut self, address: Self::Int, value: Self::Vec) -> Result<(), Self::Stop>;
+    /// A 128-bit value from its low and high halves.
+    fn vec_from(&mut self, low: Self::Int, high: Self::Int) -> Self::Vec;
+    /// The low (0) or high (1) half of a 128-bit value.
+    fn vec_half(&mut self, value: Self::Vec, half: u8) -> Self::Int;
+}
