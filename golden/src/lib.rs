@@ -13,6 +13,7 @@
 pub mod case;
 pub mod compare;
 pub mod generate;
+pub mod interpreter;
 pub mod layout;
 pub mod operand;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]

@@ -122,6 +122,11 @@ impl Vm {
         self.flush_everything();
     }
 
+    /// RFLAGS as a whole.
+    pub fn rflags(&mut self) -> u64 {
+        system::rflags(self)
+    }
+
     /// Instructions retired since reset.
     pub fn retired(&self) -> u64 {
         self.cpu.retired.wrapping_add((self.slice - self.cpu.budget) as u64)
@@ -278,6 +283,20 @@ impl Vm {
         self.retire(done);
     }
 
+    /// Carries out the instruction at RIP, and gives its fault instead of delivering it. For tests of instructions;
+    /// neither time nor interrupts go on.
+    ///
+    /// # Errors
+    /// The fault; RIP is still the instruction's.
+    pub fn execute_one(&mut self) -> Result<(), Exception> {
+        let block = self.fetch()?;
+        let insn = &block.insns[0];
+        self.next_rip = self.cpu.rip.wrapping_add(insn.length.into());
+        exec(self, insn).map_err(|fault| resolved(fault, insn))?;
+        self.cpu.rip = self.next_rip;
+        Ok(())
+    }
+
     #[inline(always)]
     fn retire(&mut self, count: i64) {
         self.cpu.budget -= count;
@@ -287,11 +306,8 @@ impl Vm {
     /// Delivers a fault of the instruction at RIP, which has changed nothing.
     #[cold]
     fn raise_at(&mut self, fault: Exception, insn: Option<&Insn>) {
-        let fault = match insn {
-            Some(insn) if fault == Exception::NOT_CANONICAL && addresses_stack(insn) => Exception::SS0,
-            _ => fault,
-        };
-        self.raise(Exception { address: if fault.vector == vector::PF { fault.address } else { 0 }, ..fault });
+        let fault = insn.map_or(fault, |insn| resolved(fault, insn));
+        self.raise(fault);
     }
 
     /// Delivers an exception.
@@ -323,6 +339,15 @@ impl Vm {
     /// What raised #UD since it is no instruction, and how often.
     pub fn undecodable(&self) -> impl Iterator<Item = (&[u8], u64)> + '_ {
         self.undecodable.iter().map(|(bytes, count)| (bytes.as_slice(), *count))
+    }
+}
+
+/// The exception that `fault` of this instruction is.
+fn resolved(fault: Exception, insn: &Insn) -> Exception {
+    match fault {
+        Exception::NOT_CANONICAL if addresses_stack(insn) => Exception::SS0,
+        Exception::NOT_CANONICAL => Exception::GP0,
+        fault => fault,
     }
 }
 
