@@ -11,3 +11,4 @@ pub mod snapshot;
 mod system;
 pub mod translated;
 pub mod vm;
+mod x87;

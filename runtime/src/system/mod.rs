@@ -81,7 +81,7 @@ pub(crate) fn execute(vm: &mut Vm, insn: &Insn) -> Done {
         Mn::Cpuid                   => { cpuid::cpuid(vm); Ok(()) }
         Mn::Rdrand | Mn::Rdseed     => random::rdrand(vm, insn),
         Mn::Xgetbv | Mn::Xsetbv     => Err(vm.undefined(insn)),
-        _ => Err(vm.undefined(insn)),
+        _ => crate::x87::execute(vm, insn),
     }
 }
 
