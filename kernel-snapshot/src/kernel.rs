@@ -15,7 +15,8 @@ use std::process::Command;
 /// The configuration: `KCONFIG_ALLCONFIG` for `make allnoconfig`.
 pub const CONFIG: &str = include_str!("../kernel.config");
 
-/// Changes to Debian's source as (name, unified diff for `patch -p1`). A source of the user's own stays as it is.
+/// Changes to the source as (name, unified diff for `patch -p1`); a tree of the user's own stays as it is. Without the
+/// first, an image mapped as memory is not seen.
 const PATCHES: &[(&str, &str)] = &[
     ("pmem-without-pci", include_str!("../patches/pmem-without-pci.patch")),
     ("erofs-dax-fault-around", include_str!("../patches/erofs-dax-fault-around.patch")),
@@ -124,10 +125,11 @@ fn make_entry(source: &Source, directory: &Path, progress: &dyn Fn(&str)) -> Res
     let work = directory.join("work");
     fs::create_dir(&work).with_context(|| format!("create {}", work.display()))?;
     let build = Build { tree: source.unpack(&work, progress)?, output: work.join("output") };
-    if *source == Source::Debian {
-        apply_patches(&build.tree, &work)?;
+    let strict = *source == Source::Debian;
+    if build.tree.starts_with(&work) {
+        apply_patches(&build.tree, &work, strict, progress)?;
     }
-    build.configure(*source == Source::Debian, progress)?;
+    build.configure(strict, progress)?;
     build.compile(progress)?;
 
     let mut strip = Command::new("strip");
@@ -137,14 +139,21 @@ fn make_entry(source: &Source, directory: &Path, progress: &dyn Fn(&str)) -> Res
     fs::remove_dir_all(&work).with_context(|| format!("remove {}", work.display()))
 }
 
-/// Applies [`PATCHES`] to the unpacked `tree`; each must fit exactly.
-fn apply_patches(tree: &Path, work: &Path) -> Result<()> {
+/// Applies [`PATCHES`] to the unpacked `tree`. One that does not fit exactly is an error where `strict`, else reported.
+fn apply_patches(tree: &Path, work: &Path, strict: bool, progress: &dyn Fn(&str)) -> Result<()> {
     for (name, text) in PATCHES {
         let file = work.join(name);
         fs::write(&file, text).with_context(|| format!("write {}", file.display()))?;
-        let mut patch = Command::new("patch");
-        patch.args(["-p1", "--batch", "--forward", "--fuzz=0", "-i"]).arg(&file).arg("-d").arg(tree);
-        run(&mut patch, &mut |_| ()).with_context(|| format!("apply {name} to the kernel's source"))?;
+        let patch = |arguments: &[&str]| {
+            let mut patch = Command::new("patch");
+            patch.args(["-p1", "--batch", "--forward", "--fuzz=0"]).args(arguments);
+            run(patch.arg("-i").arg(&file).arg("-d").arg(tree), &mut |_| ())
+        };
+        match patch(&["--dry-run"]) {
+            Ok(()) => patch(&[]).with_context(|| format!("apply {name} to the kernel's source"))?,
+            Err(error) if strict => return Err(error.context(format!("apply {name} to the kernel's source"))),
+            Err(_) => progress(&format!("kernel: {name} does not fit this source and is left out")),
+        }
     }
     Ok(())
 }
