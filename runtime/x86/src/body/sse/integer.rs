@@ -1,10 +1,11 @@
 //! Integer arithmetic, logic, shifts and shuffles. SDM volume 1, sections 5.5.2, 5.6.3, 5.9, 5.10.
 
 use super::moves::select;
-use super::operand::{pair, single, source};
+use super::operand::{number, pair, single, source};
 use crate::flags::{FlagOp, bit, placed};
 use crate::insn::{Insn, Operand};
 use crate::machine::{BinOp, Compare, Machine};
+use crate::vector::shuffle::window;
 use crate::vector::{VecOp, VecShift, VecUnOp};
 use crate::width::Width;
 
@@ -38,15 +39,20 @@ pub fn andnot<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     Ok(())
 }
 
-/// dst = op of the neighbouring lanes of dst, then of src; `even` and `odd` choose them.
+/// dst = op of the neighbouring lanes of dst, then of src; `pairs` chooses the even and the odd ones.
 #[inline(always)]
-pub fn horizontal<M: Machine>(m: &mut M, insn: &Insn, op: VecOp, [even, odd]: [[u8; 16]; 2]) -> Result<(), M::Stop> {
+pub fn horizontal<M: Machine>(m: &mut M, insn: &Insn, op: VecOp, pairs: [[u8; 16]; 2]) -> Result<(), M::Stop> {
     let (dst, a, b) = pair(m, insn)?;
-    let x = m.vec_shuffle(a, b, even);
-    let y = m.vec_shuffle(a, b, odd);
+    let [x, y] = horizontal_operands(m, a, b, pairs);
     let result = m.vec_bin(op, x, y);
     m.set_xmm(dst, result);
     Ok(())
+}
+
+/// Two choices of lanes of the same two values.
+#[inline(always)]
+pub(super) fn horizontal_operands<M: Machine>(m: &mut M, a: M::Vec, b: M::Vec, pairs: [[u8; 16]; 2]) -> [M::Vec; 2] {
+    pairs.map(|pattern| m.vec_shuffle(a, b, pattern))
 }
 
 /// dst = op src.
@@ -97,7 +103,7 @@ pub fn shift<M: Machine>(m: &mut M, insn: &Insn, op: VecShift) -> Result<(), M::
 #[inline(always)]
 fn shift_by_constant<M: Machine>(m: &mut M, insn: &Insn, op: VecShift) -> Result<(), M::Stop> {
     m.sse_available()?;
-    let dst = super::operand::number(m, insn, 0)?;
+    let dst = number(m, insn, 0)?;
     let result = if insn.imm < op.lane_bits() || op.signed() {
         let a = m.xmm(dst);
         let count = m.imm(insn.imm.min(op.lane_bits() - 1));
@@ -113,15 +119,11 @@ fn shift_by_constant<M: Machine>(m: &mut M, insn: &Insn, op: VecShift) -> Result
 #[inline(always)]
 pub fn shift_bytes<M: Machine>(m: &mut M, insn: &Insn, left: bool) -> Result<(), M::Stop> {
     m.sse_available()?;
-    let dst = super::operand::number(m, insn, 0)?;
+    let dst = number(m, insn, 0)?;
     let a = m.xmm(dst);
     let zero = m.vec_const(0);
     let count = insn.imm.min(16) as u8;
-    let result = if left {
-        m.vec_shuffle(zero, a, crate::vector::shuffle::window(16 - count))
-    } else {
-        m.vec_shuffle(a, zero, crate::vector::shuffle::window(count))
-    };
+    let result = if left { m.vec_shuffle(zero, a, window(16 - count)) } else { m.vec_shuffle(a, zero, window(count)) };
     m.set_xmm(dst, result);
     Ok(())
 }
@@ -150,8 +152,8 @@ pub fn palignr<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     let (dst, a, b) = pair(m, insn)?;
     let zero = m.vec_const(0);
     let result = match insn.imm {
-        first @ 0..=16 => m.vec_shuffle(b, a, crate::vector::shuffle::window(first as u8)),
-        first @ 17..=31 => m.vec_shuffle(a, zero, crate::vector::shuffle::window(first as u8 - 16)),
+        first @ 0..=16 => m.vec_shuffle(b, a, window(first as u8)),
+        first @ 17..=31 => m.vec_shuffle(a, zero, window(first as u8 - 16)),
         _ => zero,
     };
     m.set_xmm(dst, result);

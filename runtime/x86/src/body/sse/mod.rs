@@ -3,12 +3,14 @@
 //! Not here, so refused or left to the runtime's helper: forms with MMX registers, MPSADBW, and SSE4.2's string
 //! comparisons.
 
+pub mod float;
 pub mod integer;
 pub mod moves;
 mod operand;
 
 use crate::insn::Insn;
 use crate::machine::Machine;
+use crate::vector::float::{FloatOp, FloatUnOp, FloatWidth, Predicate, RoundControl};
 use crate::vector::shuffle::*;
 use crate::vector::{VecOp, VecShift, VecUnOp};
 use crate::width::Width;
@@ -24,6 +26,9 @@ const PAIRS32: [[u8; 16]; 2] = [every_second::<4>(0), every_second::<4>(1)];
 #[inline(always)]
 #[rustfmt::skip]
 pub fn exec<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
+    use FloatOp::*;
+    use FloatUnOp::*;
+    use FloatWidth::*;
     use VecOp::*;
     use VecShift::*;
     use VecUnOp::*;
@@ -176,6 +181,80 @@ pub fn exec<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
         Mn::Pblendvb            => integer::blend_by_sign(m, insn, I8x16GtS),
         Mn::Blendvps            => integer::blend_by_sign(m, insn, I32x4GtS),
         Mn::Blendvpd            => integer::blend_by_sign(m, insn, I64x2GtS),
+        // 5.5.1.2, 5.6.1.2, 5.7 Floating-point arithmetic
+        Mn::Addps               => float::packed(m, insn, Add, F32),
+        Mn::Addpd               => float::packed(m, insn, Add, F64),
+        Mn::Addss               => float::scalar(m, insn, Add, F32),
+        Mn::Addsd               => float::scalar(m, insn, Add, F64),
+        Mn::Subps               => float::packed(m, insn, Sub, F32),
+        Mn::Subpd               => float::packed(m, insn, Sub, F64),
+        Mn::Subss               => float::scalar(m, insn, Sub, F32),
+        Mn::Subsd               => float::scalar(m, insn, Sub, F64),
+        Mn::Mulps               => float::packed(m, insn, Mul, F32),
+        Mn::Mulpd               => float::packed(m, insn, Mul, F64),
+        Mn::Mulss               => float::scalar(m, insn, Mul, F32),
+        Mn::Mulsd               => float::scalar(m, insn, Mul, F64),
+        Mn::Divps               => float::packed(m, insn, Div, F32),
+        Mn::Divpd               => float::packed(m, insn, Div, F64),
+        Mn::Divss               => float::scalar(m, insn, Div, F32),
+        Mn::Divsd               => float::scalar(m, insn, Div, F64),
+        Mn::Minps               => float::packed(m, insn, Min, F32),
+        Mn::Minpd               => float::packed(m, insn, Min, F64),
+        Mn::Minss               => float::scalar(m, insn, Min, F32),
+        Mn::Minsd               => float::scalar(m, insn, Min, F64),
+        Mn::Maxps               => float::packed(m, insn, Max, F32),
+        Mn::Maxpd               => float::packed(m, insn, Max, F64),
+        Mn::Maxss               => float::scalar(m, insn, Max, F32),
+        Mn::Maxsd               => float::scalar(m, insn, Max, F64),
+        Mn::Sqrtps              => float::packed_un(m, insn, Sqrt(F32)),
+        Mn::Sqrtpd              => float::packed_un(m, insn, Sqrt(F64)),
+        Mn::Sqrtss              => float::scalar_un(m, insn, Sqrt(F32)),
+        Mn::Sqrtsd              => float::scalar_un(m, insn, Sqrt(F64)),
+        Mn::Rcpps               => float::packed_un(m, insn, Reciprocal),
+        Mn::Rcpss               => float::scalar_un(m, insn, Reciprocal),
+        Mn::Rsqrtps             => float::packed_un(m, insn, ReciprocalSqrt),
+        Mn::Rsqrtss             => float::scalar_un(m, insn, ReciprocalSqrt),
+        Mn::Roundps             => float::packed_un(m, insn, Round(F32, RoundControl::from_imm(imm))),
+        Mn::Roundpd             => float::packed_un(m, insn, Round(F64, RoundControl::from_imm(imm))),
+        Mn::Roundss             => float::scalar_un(m, insn, Round(F32, RoundControl::from_imm(imm))),
+        Mn::Roundsd             => float::scalar_un(m, insn, Round(F64, RoundControl::from_imm(imm))),
+        Mn::Addsubps            => float::packed(m, insn, AddSub, F32),
+        Mn::Haddps              => float::horizontal(m, insn, Add, F32),
+        Mn::Hsubps              => float::horizontal(m, insn, Sub, F32),
+        Mn::Addsubpd            => float::packed(m, insn, AddSub, F64),
+        Mn::Haddpd              => float::horizontal(m, insn, Add, F64),
+        Mn::Hsubpd              => float::horizontal(m, insn, Sub, F64),
+        Mn::Dpps                => float::dpps(m, insn),
+        Mn::Dppd                => float::dppd(m, insn),
+        // 5.5.1.3, 5.6.1.4 Comparisons
+        Mn::Cmpps               => float::packed(m, insn, Cmp(Predicate::from_imm(imm)), F32),
+        Mn::Cmppd               => float::packed(m, insn, Cmp(Predicate::from_imm(imm)), F64),
+        Mn::Cmpss               => float::scalar(m, insn, Cmp(Predicate::from_imm(imm)), F32),
+        Mn::Cmpsd if !insn.is_string() => float::scalar(m, insn, Cmp(Predicate::from_imm(imm)), F64),
+        Mn::Comiss              => float::compare(m, insn, F32, true),
+        Mn::Comisd              => float::compare(m, insn, F64, true),
+        Mn::Ucomiss             => float::compare(m, insn, F32, false),
+        Mn::Ucomisd             => float::compare(m, insn, F64, false),
+        // 5.5.1.6, 5.6.1.6, 5.6.2 Conversions
+        Mn::Cvtsi2ss            => float::from_int(m, insn, F32),
+        Mn::Cvtsi2sd            => float::from_int(m, insn, F64),
+        Mn::Cvtss2si            => float::to_int(m, insn, F32, false),
+        Mn::Cvtsd2si            => float::to_int(m, insn, F64, false),
+        Mn::Cvttss2si           => float::to_int(m, insn, F32, true),
+        Mn::Cvttsd2si           => float::to_int(m, insn, F64, true),
+        Mn::Cvtss2sd            => float::scalar_un(m, insn, Promote),
+        Mn::Cvtsd2ss            => float::scalar_un(m, insn, Demote),
+        Mn::Cvtps2pd            => float::packed_un(m, insn, Promote),
+        Mn::Cvtpd2ps            => float::packed_un(m, insn, Demote),
+        Mn::Cvtdq2ps            => float::packed_un(m, insn, FromInt { from: W32, to: F32 }),
+        Mn::Cvtdq2pd            => float::packed_un(m, insn, FromInt { from: W32, to: F64 }),
+        Mn::Cvtps2dq            => float::packed_un(m, insn, ToInt { from: F32, to: W32, truncate: false }),
+        Mn::Cvtpd2dq            => float::packed_un(m, insn, ToInt { from: F64, to: W32, truncate: false }),
+        Mn::Cvttps2dq           => float::packed_un(m, insn, ToInt { from: F32, to: W32, truncate: true }),
+        Mn::Cvttpd2dq           => float::packed_un(m, insn, ToInt { from: F64, to: W32, truncate: true }),
+        // 5.5.3 MXCSR
+        Mn::Ldmxcsr             => float::ldmxcsr(m, insn),
+        Mn::Stmxcsr             => float::stmxcsr(m, insn),
         // What is large or rare: one function of the runtime. It refuses what it does not know.
         _ => m.helper(insn),
     }
