@@ -30,7 +30,9 @@ pub(crate) struct State {
 impl Default for State {
     fn default() -> State {
         let flags = Flags { op: FlagOp::Explicit, width: Width::W64, dst: 0, src: 0, carry: 0 };
-        State { xmm: [0; 16], gpr: [0; 16], memory: [0; MEMORY], mxcsr: 0x1f80, flags }
+        let mut gpr = [0; 16];
+        (gpr[6], gpr[7]) = (BASE, BASE);
+        State { xmm: [0; 16], gpr, memory: [0; MEMORY], mxcsr: 0x1f80, flags }
     }
 }
 

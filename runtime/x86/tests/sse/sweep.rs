@@ -1,6 +1,6 @@
 //! The encodings to test: found by decoding, so that a new body is tested without being named here.
 
-use x86::{Operand, decode};
+use x86::{Insn, Operand, decode};
 
 /// An instruction's bytes, with an immediate that it may not have.
 pub(crate) type Bytes = Vec<u8>;
@@ -21,8 +21,9 @@ const PREFIXES: [&[u8]; 7] = [&[], &[0x66], &[0xf3], &[0xf2], &[0x66, 0x48], &[0
 const MAPS: [&[u8]; 3] = [&[0x0f], &[0x0f, 0x38], &[0x0f, 0x3a]];
 const IMMEDIATES: [u8; 12] = [0, 1, 2, 3, 4, 5, 7, 8, 15, 0x1b, 0x71, 0xff];
 
-/// Every encoding that decodes to an instruction with an XMM operand, or that loads or stores MXCSR.
-pub(crate) fn all(kind: Kind) -> Vec<Bytes> {
+/// Every encoding that decodes to an instruction with an XMM operand, or that loads or stores MXCSR, with the number of
+/// encodings of its opcode.
+pub(crate) fn all(kind: Kind) -> Vec<(Bytes, usize)> {
     let mut found = Vec::new();
     for (prefix, map, opcode) in opcodes() {
         for reg in 0..8 {
@@ -33,11 +34,9 @@ pub(crate) fn all(kind: Kind) -> Vec<Bytes> {
             }
             let modrm = if kind == Kind::Registers { 0xc2 | reg << 3 } else { 6 | reg << 3 };
             let stem = [prefix, map, &[opcode, modrm]].concat();
-            for bytes in with_immediates(&stem) {
-                if is_tested(&bytes) {
-                    found.push(bytes);
-                }
-            }
+            let encodings = with_immediates(&stem);
+            let share = encodings.len();
+            found.extend(encodings.into_iter().filter(|bytes| is_tested(bytes)).map(|bytes| (bytes, share)));
         }
     }
     found
@@ -57,8 +56,16 @@ fn with_immediates(stem: &[u8]) -> Vec<Bytes> {
 }
 
 fn is_tested(bytes: &[u8]) -> bool {
+    use x86::Mnemonic::{Ldmxcsr, Movnti, Stmxcsr};
     let Ok(insn) = decode(bytes) else { return false };
     let whole = usize::from(insn.length) == bytes.len();
-    let mxcsr = matches!(insn.mnemonic, x86::Mnemonic::Ldmxcsr | x86::Mnemonic::Stmxcsr);
-    whole && (mxcsr || insn.operands.iter().any(|o| matches!(o, Operand::Xmm(_))))
+    let named = matches!(insn.mnemonic, Ldmxcsr | Stmxcsr | Movnti);
+    whole && !ignores_rex(bytes, &insn) && (named || insn.operands.iter().any(|o| matches!(o, Operand::Xmm(_))))
+}
+
+/// Whether REX.W changes nothing.
+fn ignores_rex(bytes: &[u8], insn: &Insn) -> bool {
+    let Some(place) = bytes.iter().take(2).position(|&b| b == 0x48) else { return false };
+    let without = [&bytes[..place], &bytes[place + 1..]].concat();
+    decode(&without).is_ok_and(|plain| plain.code == insn.code)
 }

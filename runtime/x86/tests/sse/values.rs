@@ -75,6 +75,25 @@ const F64: [u64; 36] = [
 ];
 const SMALL: [u8; 8] = [0, 1, 7, 15, 0x7f, 0x80, 0x81, 0xff];
 
+fn with_signs<T: Copy>(magnitudes: &[T], negate: impl Fn(T) -> T) -> Vec<T> {
+    magnitudes.iter().flat_map(|&x| [x, negate(x)]).collect()
+}
+
+/// Both signs of the edges of binary32, in every lane.
+pub(crate) fn edges32() -> Vec<u128> {
+    with_signs(&F32, |x| x | 1 << 31).iter().map(|&x| u128::from(x) * 0x1_00000001_00000001_00000001).collect()
+}
+
+/// Both signs of the edges of binary64, in both lanes.
+pub(crate) fn edges64() -> Vec<u128> {
+    with_signs(&F64, |x| x | 1 << 63).iter().map(|&x| u128::from(x) << 64 | u128::from(x)).collect()
+}
+
+/// All pairs.
+pub(crate) fn pairs(values: &[u128]) -> Vec<[u128; 2]> {
+    values.iter().flat_map(|&a| values.iter().map(move |&b| [a, b])).collect()
+}
+
 /// A source of states.
 pub(crate) struct Values {
     seed: u64,

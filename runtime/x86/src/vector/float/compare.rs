@@ -36,15 +36,11 @@ pub(super) fn cmp(predicate: Predicate, w: FloatWidth, x: Number, y: Number) -> 
     Outcome { value, flags: raised(predicate.signalling(), x, y) }
 }
 
-/// Minimum or maximum; the second operand, of which `b` is the bits, where they are equal or one is a NaN.
-pub(super) fn extreme(greatest: bool, w: FloatWidth, x: Number, y: Number, b: u64) -> Outcome<u64> {
+/// Minimum or maximum; the second operand where they are equal or one is a NaN.
+pub(super) fn extreme(greatest: bool, w: FloatWidth, x: Number, y: Number) -> Outcome<u64> {
     let wanted = if greatest { Ordering::Greater } else { Ordering::Less };
-    let value = match order(x, y) {
-        None => b,
-        Some(order) if order == wanted => x.kept(w),
-        Some(_) => y.kept(w),
-    };
-    Outcome { value, flags: raised(true, x, y) }
+    let kept = if order(x, y) == Some(wanted) { x } else { y };
+    Outcome { value: kept.kept(w), flags: raised(true, x, y) }
 }
 
 /// COMISD (`signalling`) or UCOMISD: ZF, PF and CF as a word of flags.

@@ -13,7 +13,7 @@ pub(super) fn bin(op: FloatOp, w: FloatWidth, mode: Mode, a: u64, b: u64) -> Out
     let y = Number::unpack(w, mode, b);
     match op {
         FloatOp::Cmp(predicate) => return compare::cmp(predicate, w, x, y),
-        FloatOp::Min | FloatOp::Max => return compare::extreme(op == FloatOp::Max, w, x, y, b),
+        FloatOp::Min | FloatOp::Max => return compare::extreme(op == FloatOp::Max, w, x, y),
         _ => {}
     }
     if let Some(nan) = propagated(w, x, y) {
