@@ -59,6 +59,8 @@ pub struct Counts {
     pub exits: [u64; 6],
     /// Exceptions and interrupts delivered.
     pub events: u64,
+    /// Regions bound: their code was compared and found.
+    pub bound: u64,
 }
 
 /// The machine.
