@@ -140,7 +140,7 @@ impl<'a> Bindings<'a> {
     }
 
     /// Entries whose code may begin with what the key was made of.
-    pub fn candidates(&self, key: u64) -> impl Iterator<Item = EntryPoint> + 'a {
+    pub fn candidates(&self, key: u64) -> impl Iterator<Item = EntryPoint> + use<'a> {
         let this = *self;
         let count = self.entries.len() / ENTRY;
         let (mut low, mut high) = (0, count);
@@ -164,7 +164,7 @@ impl<'a> Bindings<'a> {
     }
 
     /// The region's ranges: offset from the base, and bytes. Ranges that the data does not hold are empty.
-    pub fn ranges(&self, region: u32) -> impl Iterator<Item = (u32, &'a [u8])> + 'a {
+    pub fn ranges(&self, region: u32) -> impl Iterator<Item = (u32, &'a [u8])> + use<'a> {
         let this = *self;
         let at = region as usize * REGION;
         let (first, count) = (word(self.regions, at + 4) as usize, word(self.regions, at + 8) as usize);
