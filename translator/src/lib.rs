@@ -1,3 +1,4 @@
 //! The prelift command and the library behind it: image, discover, lift, lower, link.
 
 pub mod link;
+pub mod setup;
