@@ -1,4 +1,5 @@
 //! The prelift command and the library behind it: image, discover, lift, lower, link.
 
+pub mod engine;
 pub mod link;
 pub mod setup;
