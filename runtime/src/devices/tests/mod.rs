@@ -1,0 +1,1 @@
+//! Tests of the devices through the interfaces that guest and host use.
