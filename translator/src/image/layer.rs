@@ -108,7 +108,8 @@ impl Layer<'_> {
         let name = names.pop().context("hard link to the root directory")?;
         let dir = self.walk(&names, Missing::Stop)?;
         let id = dir.and_then(|dir| self.tree.lookup(dir, &name));
-        let id = id.with_context(|| format!("hard link to {shown:?}, which no member before it or lower layer made"))?;
+        let id =
+            id.with_context(|| format!("hard link to {shown:?}, which no member before it or lower layer made"))?;
         ensure!(!matches!(self.tree.inode(id).kind, Kind::Directory(_)), "hard link to the directory {shown:?}");
         Ok(id)
     }

@@ -41,7 +41,8 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn directory(&mut self, path: &Path, dir: InodeId, todo: &mut Vec<(PathBuf, InodeId)>) -> Result<()> {
         let entries = fs::read_dir(path).context("cannot list")?;
-        let mut names = entries.map(|entry| Ok(entry?.file_name())).collect::<Result<Vec<_>>>().context("cannot list")?;
+        let mut names =
+            entries.map(|entry| Ok(entry?.file_name())).collect::<Result<Vec<_>>>().context("cannot list")?;
         names.sort();
         for name in names {
             let child = path.join(&name);

@@ -29,7 +29,10 @@ pub(crate) enum Store {
 
 /// A member of an archive.
 pub(crate) enum Stored {
-    Bytes { at: u64, len: u64 },
+    Bytes {
+        at: u64,
+        len: u64,
+    },
     /// Another name of the member of that path, as old `docker save` writes layers that images share.
     Alias(Vec<u8>),
 }

@@ -121,7 +121,9 @@ impl<R: Skip> Tarball<R> {
     }
 
     fn finish_member(&mut self) -> Result<()> {
-        self.input.skip(self.pending).with_context(|| format!("archive ends within a member, after {}", self.position))?;
+        self.input
+            .skip(self.pending)
+            .with_context(|| format!("archive ends within a member, after {}", self.position))?;
         self.position += self.pending;
         self.pending = 0;
         Ok(())
@@ -154,7 +156,8 @@ impl<R: Skip> Tarball<R> {
             EntryType::GNULongLink => extensions.long_link = Some(c_string(&self.extension(size)?)),
             EntryType::XGlobalHeader => {
                 let body = self.extension(size)?;
-                self.globals.extend(pax::records(&body)?.into_iter().map(|(key, value)| (key.to_vec(), value.to_vec())));
+                self.globals
+                    .extend(pax::records(&body)?.into_iter().map(|(key, value)| (key.to_vec(), value.to_vec())));
             }
             EntryType::XHeader => extensions.take(pax::records(&self.extension(size)?)?)?,
             _ => {
@@ -298,7 +301,8 @@ fn meta(header: &Header, extensions: &Extensions) -> Result<Meta> {
         Some(text) => pax::time(text)?,
         None => Mtime { seconds: header.mtime().context("mtime")? as i64, nanoseconds: 0 },
     };
-    let xattr = |(key, value): (&Vec<u8>, &Vec<u8>)| Some((key.strip_prefix(b"SCHILY.xattr.")?.to_vec(), value.clone()));
+    let xattr =
+        |(key, value): (&Vec<u8>, &Vec<u8>)| Some((key.strip_prefix(b"SCHILY.xattr.")?.to_vec(), value.clone()));
     Ok(Meta {
         mode: (header.mode().context("mode")? & 0o7777) as u16,
         uid: extensions.number("uid", header.uid())?,

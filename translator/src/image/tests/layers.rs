@@ -16,7 +16,9 @@ fn members_keep_all_that_they_say() {
     assert!(matches!(&inode(&tree, "bin/link").kind, Kind::Symlink(target) if target == b"/bin/program"));
     let owned = &inode(&tree, "owned").meta;
     assert_eq!((owned.uid, owned.gid), (100_000, 4_294_967_294));
-    assert!(matches!(inode(&tree, "disk").kind, Kind::BlockDevice(device) if device == Device::new(259, 70000).unwrap()));
+    assert!(
+        matches!(inode(&tree, "disk").kind, Kind::BlockDevice(device) if device == Device::new(259, 70000).unwrap())
+    );
     assert!(matches!(inode(&tree, "fifo").kind, Kind::Fifo));
     let long = format!("{}/{}", "d".repeat(150), "n".repeat(255));
     assert_eq!(contents(&tree, &long), b"long");
@@ -25,7 +27,9 @@ fn members_keep_all_that_they_say() {
 
 #[test]
 fn whiteouts_hide_lower_layers_only() {
-    let lower = layer(|l| l.file("a/x", 0o644, b"1")?.file("a/y", 0o644, b"1")?.file("b/x", 0o644, b"1")?.file("c", 0o644, b"1"));
+    let lower = layer(|l| {
+        l.file("a/x", 0o644, b"1")?.file("a/y", 0o644, b"1")?.file("b/x", 0o644, b"1")?.file("c", 0o644, b"1")
+    });
     let upper = layer(|l| {
         // The opaque marker comes after a member of its own layer; a whiteout names something new as well.
         l.file("a/new", 0o644, b"2")?.file("a/.wh..wh..opq", 0o644, b"")?.file("a/y", 0o644, b"2")?;
@@ -57,9 +61,19 @@ fn a_directory_that_was_removed_and_made_again_is_empty() {
 
 #[test]
 fn kinds_replace_each_other() {
-    let lower = layer(|l| l.file("a/x", 0o644, b"1")?.file("b", 0o644, b"1")?.symlink("c", "a")?.directory("d", 0o755)?.file("d/x", 0o644, b"1"));
+    let lower = layer(|l| {
+        l.file("a/x", 0o644, b"1")?
+            .file("b", 0o644, b"1")?
+            .symlink("c", "a")?
+            .directory("d", 0o755)?
+            .file("d/x", 0o644, b"1")
+    });
     let upper = layer(|l| {
-        l.file("a", 0o644, b"2")?.directory("b", 0o755)?.file("b/x", 0o644, b"2")?.directory("c", 0o755)?.directory("d", 0o700)
+        l.file("a", 0o644, b"2")?
+            .directory("b", 0o755)?
+            .file("b/x", 0o644, b"2")?
+            .directory("c", 0o755)?
+            .directory("d", 0o700)
     });
     let tree = tree(vec![lower, upper]);
     assert_eq!(paths(&tree), "/a /b /b/x /c /d /d/x");
@@ -82,10 +96,18 @@ fn hard_links_cross_layers_and_survive_their_first_name() {
 #[test]
 fn links_in_paths_are_followed_within_the_root() {
     let lower = layer(|l| {
-        l.directory("usr/bin", 0o755)?.symlink("bin", "usr/bin")?.symlink("abs", "/usr/bin")?.symlink("out", "../../../usr")?.symlink("dangling", "made/here")
+        l.directory("usr/bin", 0o755)?
+            .symlink("bin", "usr/bin")?
+            .symlink("abs", "/usr/bin")?
+            .symlink("out", "../../../usr")?
+            .symlink("dangling", "made/here")
     });
     let upper = layer(|l| {
-        l.file("bin/a", 0o755, b"")?.file("abs/b", 0o755, b"")?.file("out/bin/c", 0o755, b"")?.file("dangling/d", 0o755, b"")?.hard_link("e", "bin/a")
+        l.file("bin/a", 0o755, b"")?
+            .file("abs/b", 0o755, b"")?
+            .file("out/bin/c", 0o755, b"")?
+            .file("dangling/d", 0o755, b"")?
+            .hard_link("e", "bin/a")
     });
     let tree = tree(vec![lower, upper]);
     assert_eq!(
@@ -107,7 +129,9 @@ fn sparse_files_of_every_format() {
         l.pax("GNU.sparse.size", b"1000000").pax("GNU.sparse.numblocks", b"2");
         l.pax("GNU.sparse.offset", b"4096").pax("GNU.sparse.numbytes", b"512");
         l.pax("GNU.sparse.offset", b"999488").pax("GNU.sparse.numbytes", b"512").file("v00", 0o644, &stored)?;
-        l.pax("GNU.sparse.size", b"1000000").pax("GNU.sparse.map", b"4096,512,999488,512").file("v01", 0o644, &stored)?;
+        l.pax("GNU.sparse.size", b"1000000")
+            .pax("GNU.sparse.map", b"4096,512,999488,512")
+            .file("v01", 0o644, &stored)?;
         l.pax("GNU.sparse.major", b"1").pax("GNU.sparse.minor", b"0").pax("GNU.sparse.name", b"v10");
         l.pax("GNU.sparse.realsize", b"1000000").file("GNUSparseFile.1/v10", 0o644, &data)
     });

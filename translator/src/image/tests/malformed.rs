@@ -169,7 +169,10 @@ fn members_that_escape_or_lie_are_refused() {
     refused(&|l| l.pax("mtime", b"soon").file("a", 0o644, b""), "member \"a\"");
     refused(&|l| l.pax("size", b"18446744073709551615").file("a", 0o644, b""), "out of range");
     refused(&|l| l.pax("size", b"70000000000").file("a", 0o644, b""), "exceed 64 GiB");
-    refused(&|l| l.pax("GNU.sparse.size", b"9").pax("GNU.sparse.map", b"0,512").file("a", 0o644, &[0; 512]), "beyond the file's 9");
+    refused(
+        &|l| l.pax("GNU.sparse.size", b"9").pax("GNU.sparse.map", b"0,512").file("a", 0o644, &[0; 512]),
+        "beyond the file's 9",
+    );
     refused(&|l| l.pax("x", &vec![b'x'; 2 << 20]).file("a", 0o644, b""), "at most 1048576 expected");
     refused(&|l| l.file("./", 0o644, b"")?.symlink(".", "x"), "the root is not a directory");
     refused(&|l| l.file(".wh.", 0o644, b""), "whiteout");

@@ -54,7 +54,11 @@ pub(super) fn large() -> Tree {
             }
             l.pax("SCHILY.xattr.user.big", &[b'v'; 9000]).pax("SCHILY.xattr.trusted.t", b"1");
             l.file("attributes", 0o644, &[2; 4097])?;
-            l.pax("SCHILY.xattr.user.big", &[b'v'; 5000]).directory("attributed", 0o755)?.file("attributed/x", 0o600, b"x")
+            l.pax("SCHILY.xattr.user.big", &[b'v'; 5000]).directory("attributed", 0o755)?.file(
+                "attributed/x",
+                0o600,
+                b"x",
+            )
         }),
     ])
 }
