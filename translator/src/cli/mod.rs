@@ -3,13 +3,24 @@
 //! A verb is an argument structure (clap's derive; its doc comments are the `--help` text) with a method `execute`,
 //! which calls the library and returns the exit code. Exit codes: the guest's own for `run`, else 0 for success,
 //! 1 for an error (written to standard error as `prelift: error: …`, with its causes), 2 for wrong usage.
+//!
+//! The arguments of `convert`, `compare`, `demo` and of the single stages are defined here; a verb is registered in
+//! [`Verb`] when the library can do its work.
 
+pub mod compare;
+pub mod convert;
+pub mod demo;
 mod inspect;
 mod kernel;
+pub mod link;
 mod module_options;
+pub mod options;
 mod output;
+pub mod profile;
 mod progress;
 mod run;
+pub mod snapshot;
+pub mod translate;
 
 pub use module_options::{EXACT_EXIT, ModuleOptions};
 pub use output::write_file;
