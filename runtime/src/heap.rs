@@ -82,21 +82,25 @@ impl Heap {
     }
 }
 
-// SAFETY: dlmalloc fulfils the contract; requirements on arguments are passed on as they are.
+// SAFETY: dlmalloc fulfils the contract.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: any size may be asked for.
         self.with(|heap| unsafe { heap.malloc(layout.size(), layout.align()) })
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: any size may be asked for.
         self.with(|heap| unsafe { heap.calloc(layout.size(), layout.align()) })
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise about `block` and `layout`.
         self.with(|heap| unsafe { heap.free(block, layout.size(), layout.align()) });
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller's promise about `block` and `layout`.
         self.with(|heap| unsafe { heap.realloc(block, layout.size(), layout.align(), size) })
     }
 }

@@ -3,10 +3,10 @@
 //! MMIO: the slots' pages are an array, indexed by page; the I/O APIC and the local APIC have a page each. Ports of
 //! more than 8 bits are so many accesses to consecutive ports. What nobody decodes reads all ones and ignores writes.
 
+use super::Devices;
 use super::interrupts::Gsi;
 use super::memory::{Gpa, Memory, Width};
 use super::virtio::{MMIO_BASE, MMIO_SIZE, MMIO_STRIDE, SLOT_COUNT};
-use super::Devices;
 
 /// Guest-physical address of the I/O APIC.
 pub const IOAPIC_BASE: u64 = 0xfec0_0000;

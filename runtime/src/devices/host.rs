@@ -3,9 +3,9 @@
 //! Both directions are bounded. Input that a stream has no room for stays with the host; output that the host does not
 //! take makes the guest wait. Whatever is on the way is part of a snapshot.
 
+use super::Devices;
 use super::memory::Memory;
 use super::virtio::CONSOLE_SLOT;
-use super::Devices;
 
 /// A byte stream between guest and host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -29,8 +29,20 @@ struct Chip {
     poll: bool,
 }
 crate::fields!(Chip {
-    lines, irr, isr, imr, level, base, lowest, step, wants_icw4, automatic_eoi, rotate_automatic, special_mask,
-    read_isr, poll,
+    lines,
+    irr,
+    isr,
+    imr,
+    level,
+    base,
+    lowest,
+    step,
+    wants_icw4,
+    automatic_eoi,
+    rotate_automatic,
+    special_mask,
+    read_isr,
+    poll,
 });
 
 impl Chip {

@@ -137,7 +137,11 @@ impl Channel {
         if status && self.latched_status.is_none() {
             let no_count = self.reload == 0;
             self.latched_status = Some(
-                u8::from(output) << 7 | u8::from(no_count) << 6 | self.access << 4 | self.mode << 1 | u8::from(self.bcd),
+                u8::from(output) << 7
+                    | u8::from(no_count) << 6
+                    | self.access << 4
+                    | self.mode << 1
+                    | u8::from(self.bcd),
             );
         }
     }

@@ -51,10 +51,7 @@ fn damage_is_named() {
     assert_eq!(other(&bytes), "snapshot section \"\", offset 67: expected the section's end, 1 bytes left");
     bytes.pop();
     bytes[17] = b'x';
-    assert_eq!(
-        other(&bytes),
-        "snapshot section \"outer\", offset 16: expected section \"sample\", found \"xample\""
-    );
+    assert_eq!(other(&bytes), "snapshot section \"outer\", offset 16: expected section \"sample\", found \"xample\"");
     bytes[17] = b's';
     bytes[23] = 3;
     assert_eq!(other(&bytes), "snapshot section \"sample\", offset 16: expected version 2, found 3");

@@ -91,10 +91,10 @@ fn names_and_description_are_readable() {
         let wasmparser::KnownCustom::Name(reader) = custom.as_known() else { continue };
         for subsection in reader {
             let wasmparser::Name::Function(map) = subsection.unwrap() else { continue };
-            names.extend(map.into_iter().map(|naming| naming.unwrap().name.to_owned()));
+            names.extend(map.into_iter().map(|naming| naming.map(|naming| (naming.index, naming.name)).unwrap()));
         }
     }
-    assert_eq!(names, ["double", "enter", "guest:first", "guest:second"]);
+    assert_eq!(names, [(0, "double"), (1, "enter"), (2, "guest:first"), (3, "guest:second")]);
     let summary = Summary::read(&linked).unwrap();
     assert_eq!(summary.description.unwrap()["version"], 1);
     assert_eq!(summary.memory, 4 * WASM_PAGE);

@@ -1,8 +1,6 @@
 //! The local APIC's registers, by offset in its page (SDM volume 3, table 11-1) and by x2APIC MSR (table 11-6).
 
-use super::{
-    ILLEGAL_REGISTER, LVT_ERROR, LVT_MASKED, LVT_TIMER, LocalApic, Mode, SEND_ILLEGAL_VECTOR, SVR_ENABLED,
-};
+use super::{ILLEGAL_REGISTER, LVT_ERROR, LVT_MASKED, LVT_TIMER, LocalApic, Mode, SEND_ILLEGAL_VECTOR, SVR_ENABLED};
 
 /// Integrated APIC, six LVT entries, no EOI-broadcast suppression.
 const VERSION: u32 = 0x0005_0014;

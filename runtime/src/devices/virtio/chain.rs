@@ -36,7 +36,8 @@ fn pieces(
         let (start, stop) = (position, position + u64::from(segment.length));
         position = stop;
         let (from, to) = (start.max(offset), stop.min(end));
-        (from < to).then(|| (Gpa(segment.gpa.0.wrapping_add(from - start)), (from - offset) as usize..(to - offset) as usize))
+        (from < to)
+            .then(|| (Gpa(segment.gpa.0.wrapping_add(from - start)), (from - offset) as usize..(to - offset) as usize))
     })
 }
 

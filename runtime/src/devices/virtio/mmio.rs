@@ -39,7 +39,12 @@ struct Registers {
     config_generation: u32,
 }
 crate::fields!(Registers {
-    status, device_features_select, driver_features_select, driver_features, queue_select, interrupt_status,
+    status,
+    device_features_select,
+    driver_features_select,
+    driver_features,
+    queue_select,
+    interrupt_status,
     config_generation,
 });
 
@@ -214,7 +219,9 @@ impl Transport {
         journal: &mut Journal,
         range: std::ops::Range<usize>,
     ) {
-        self.with_device(memory, journal, |context| range.into_iter().try_for_each(|queue| device.notify(queue, context)));
+        self.with_device(memory, journal, |context| {
+            range.into_iter().try_for_each(|queue| device.notify(queue, context))
+        });
     }
 
     /// Runs `work` on the queues, if the driver is ready; an error of it asks for a reset.

@@ -106,12 +106,7 @@ impl Block {
         Ok(0)
     }
 
-    fn serial(
-        &self,
-        chain: &Chain,
-        context: &mut Context<'_>,
-        room: u64,
-    ) -> Result<Result<u64, Refusal>, QueueError> {
+    fn serial(&self, chain: &Chain, context: &mut Context<'_>, room: u64) -> Result<Result<u64, Refusal>, QueueError> {
         let mut serial = [0; SERIAL_LENGTH];
         for (to, from) in serial.iter_mut().zip(self.disk.serial().bytes()) {
             *to = from;

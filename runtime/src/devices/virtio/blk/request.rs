@@ -62,9 +62,8 @@ impl Parsed {
             4 => Ok(Request::Flush),
             8 => Ok(Request::Serial),
             11 => segment(chain, memory, output, capacity)?.map(|(offset, length)| Request::Discard { offset, length }),
-            13 => {
-                segment(chain, memory, output, capacity)?.map(|(offset, length)| Request::WriteZeroes { offset, length })
-            }
+            13 => segment(chain, memory, output, capacity)?
+                .map(|(offset, length)| Request::WriteZeroes { offset, length }),
             _ => Err(Refusal::Unsupported),
         };
         Ok(Parsed { request, status_at })
