@@ -61,7 +61,9 @@ pub fn ensure(packages: &[Package], progress: &dyn Fn(&str)) -> Result<()> {
         "missing: {names} (names of Debian 12 packages). There is no apt-get here: install their equivalents"
     );
     if !is_root() {
-        bail!("missing Debian packages. Run as root:\n  apt-get update && apt-get install -y --no-install-recommends {names}");
+        bail!(
+            "missing Debian packages. Run as root:\n  apt-get update && apt-get install -y --no-install-recommends {names}"
+        );
     }
     progress(&format!("installing {names}"));
     apt_get(&["update"], progress)?;

@@ -2,5 +2,13 @@
 
 pub mod cpu;
 pub mod devices;
+pub mod exception;
+pub mod interp;
+pub mod memory;
+pub mod mmu;
+pub mod session;
 pub mod snapshot;
+mod system;
 pub mod translated;
+pub mod vm;
+mod x87;

@@ -26,8 +26,8 @@ pub(super) fn parse(file: &[u8], ram_size: u64) -> Result<Kernel> {
     loads.sort_by_key(|header| header.p_paddr);
     for header in loads {
         let (store, end) = read_segment(file, header, kernel.end, ram_size)?;
-        entry_found |= header.p_flags & PF_X != 0
-            && (header.p_paddr..header.p_paddr + header.p_filesz).contains(&headers.entry);
+        entry_found |=
+            header.p_flags & PF_X != 0 && (header.p_paddr..header.p_paddr + header.p_filesz).contains(&headers.entry);
         kernel.end = end;
         if !store.bytes.is_empty() {
             kernel.segments.push(store);

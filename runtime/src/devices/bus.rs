@@ -126,9 +126,9 @@ impl Devices {
         match port {
             0x20 | 0x21 | 0xa0 | 0xa1 | 0x4d0 | 0x4d1 => self.interrupts.pic.write(port, value),
             0x40..=0x43 | 0x61 => {
-                self.advance(now);
+                self.advance_pit(now);
                 self.pit.write(port, value, self.rate.pit_ticks(now));
-                self.advance(now);
+                self.advance_pit(now);
             }
             0x64 if value == 0xfe => self.request = Some(Request::Reset),
             0x70 => self.rtc.select(value),

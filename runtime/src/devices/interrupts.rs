@@ -1,7 +1,7 @@
 //! The interrupt fabric: lines of the devices to the I/O APIC and the 8259 pair, and their messages to the local APIC.
 //!
-//! A global system interrupt (GSI) is a pin of the I/O APIC, except that the interval timer (ISA interrupt 0) is on
-//! pin 2, as on every PC: an MP table has to say so. GSIs 0 to 15 drive the 8259 as well.
+//! A global system interrupt (GSI) is the pin of the I/O APIC with that number, the interval timer's 0 included: the
+//! MP table that describes this machine says so (a PC has it on pin 2). GSIs 0 to 15 drive the 8259 as well.
 
 use super::ioapic::{IoApic, PINS};
 use super::lapic::LocalApic;
@@ -13,8 +13,6 @@ pub struct Gsi(pub u8);
 
 /// ISA interrupt of the interval timer.
 pub(super) const PIT_GSI: Gsi = Gsi(0);
-/// Pin of the I/O APIC where the interval timer is.
-const PIT_PIN: usize = 2;
 
 /// All three controllers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +31,7 @@ impl Interrupts {
     /// Drives a line.
     pub(super) fn set_line(&mut self, gsi: Gsi, high: bool) {
         self.pic.set_line(gsi.0, high);
-        let Some(pin) = pin(gsi) else { return };
+        let pin = usize::from(gsi.0);
         if let Some(message) = self.ioapic.set_line(pin, high) {
             let accepted = self.lapic.deliver(message);
             if accepted && message.level {
@@ -62,7 +60,7 @@ impl Interrupts {
     }
 
     fn external(&self) -> Option<u8> {
-        self.pic.pending().filter(|_| self.lapic.passes_external())
+        if self.lapic.passes_external() { self.pic.pending() } else { None }
     }
 
     pub(super) fn acknowledge(&mut self) -> Option<u8> {
@@ -74,7 +72,7 @@ impl Interrupts {
 
     /// Whether the interval timer's interrupt could reach the processor.
     pub(super) fn wants_pit(&self) -> bool {
-        !self.ioapic.is_masked(PIT_PIN) || !self.pic.timer_is_masked() && self.lapic.passes_external()
+        !self.ioapic.is_masked(usize::from(PIT_GSI.0)) || !self.pic.timer_is_masked() && self.lapic.passes_external()
     }
 
     pub(super) fn write_lapic(&mut self, offset: u32, value: u32, now: u64) {
@@ -105,15 +103,5 @@ impl Interrupts {
     pub(super) fn write_ioapic(&mut self, offset: u32, value: u32) {
         self.ioapic.write(offset, value);
         self.retry();
-    }
-}
-
-/// The I/O APIC's pin of a GSI.
-fn pin(gsi: Gsi) -> Option<usize> {
-    match usize::from(gsi.0) {
-        0 => Some(PIT_PIN),
-        PIT_PIN => None,
-        pin if pin < PINS => Some(pin),
-        _ => None,
     }
 }

@@ -198,6 +198,12 @@ impl Devices {
     /// Moves the timers on to `now`, in guest TSC ticks.
     pub fn advance(&mut self, now: u64) {
         self.interrupts.lapic.advance(now);
+        if self.pit.next_tick().is_some() {
+            self.advance_pit(now);
+        }
+    }
+
+    fn advance_pit(&mut self, now: u64) {
         let tick = self.rate.pit_ticks(now);
         if self.pit.advance(tick) {
             self.interrupts.raise(PIT_GSI);

@@ -213,7 +213,7 @@ impl Pit {
     /// Gate and speaker as written, bit 4 toggling with the refresh clock, bit 5 the output of channel 2.
     fn port_61(&self, tick: u64) -> u8 {
         let channel = &self.channels[2];
-        let refresh = tick / 18 & 1;
+        let refresh = (tick / 18) & 1;
         let output = channel.observe(tick).1;
         u8::from(channel.gate) | u8::from(self.speaker) << 1 | (refresh as u8) << 4 | u8::from(output) << 5
     }

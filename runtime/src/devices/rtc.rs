@@ -41,7 +41,7 @@ impl Rtc {
 }
 
 fn bcd(value: u64) -> u8 {
-    (value / 10 << 4 | value % 10) as u8
+    (((value / 10) << 4) | (value % 10)) as u8
 }
 
 /// Year, month and day of a day since 1970-01-01, counting years from March so that the leap day comes last.

@@ -48,7 +48,7 @@ fn damage_is_named() {
     let other = |bytes: &[u8]| decode(bytes).unwrap_err().to_string();
     let mut bytes = encoded(&sample());
     bytes.push(0);
-    assert_eq!(other(&bytes), "snapshot section \"\", offset 67: expected the section's end, 1 bytes left");
+    assert_eq!(other(&bytes), "snapshot section \"\", offset 63: expected the section's end, 1 bytes left");
     bytes.pop();
     bytes[17] = b'x';
     assert_eq!(other(&bytes), "snapshot section \"outer\", offset 16: expected section \"sample\", found \"xample\"");
@@ -57,8 +57,17 @@ fn damage_is_named() {
     assert_eq!(other(&bytes), "snapshot section \"sample\", offset 16: expected version 2, found 3");
     assert_eq!(
         other(&encoded(&Sample { small: 10, ..sample() })),
-        "snapshot section \"sample\", before offset 67: expected a digit"
+        "snapshot section \"sample\", before offset 63: expected a digit"
     );
+}
+
+#[test]
+fn a_section_is_read_to_its_end() {
+    let mut writer = Writer::new();
+    writer.section("long", 1, |writer| writer.bytes(b"abc"));
+    let bytes = writer.into_bytes();
+    let read = Reader::new(&bytes).section("long", 1, |reader| reader.field::<u32>());
+    assert_eq!(read, Err(CodecError::Trailing { section: "long", offset: 19, left: 3 }));
 }
 
 #[test]

@@ -17,8 +17,8 @@ mod placeholder;
 mod queue;
 pub mod rng;
 
-//M #[cfg(test)]
-//M pub(super) mod mock;
+#[cfg(test)]
+pub(super) mod mock;
 
 use super::journal::Journal;
 use super::memory::Memory;

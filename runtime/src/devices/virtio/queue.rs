@@ -61,7 +61,8 @@ impl Queue {
 
     /// Whether size, alignment and end of the three parts are as virtio 1.2, 2.7 demands.
     pub(crate) fn is_sound(&self) -> bool {
-        let aligned = self.descriptors % 16 == 0 && self.driver % 2 == 0 && self.device % 4 == 0;
+        let aligned =
+            self.descriptors.is_multiple_of(16) && self.driver.is_multiple_of(2) && self.device.is_multiple_of(4);
         let ends =
             [self.descriptors, self.driver, self.device].iter().all(|start| start.checked_add(1 << 21).is_some());
         self.size.is_power_of_two() && self.size <= self.maximum && aligned && ends

@@ -94,7 +94,7 @@ fn segment(
 fn range(sector: u64, length: u64, capacity: u64) -> Result<(u64, u64), Refusal> {
     let offset = sector.checked_mul(SECTOR).ok_or(Refusal::Error)?;
     let end = offset.checked_add(length).ok_or(Refusal::Error)?;
-    match length % SECTOR == 0 && end <= capacity {
+    match length.is_multiple_of(SECTOR) && end <= capacity {
         true => Ok((offset, length)),
         false => Err(Refusal::Error),
     }

@@ -20,7 +20,7 @@ const MULTIPORT: u64 = 1 << 1;
 /// Ports there are.
 const PORTS: usize = 5;
 /// Names of the ports; the first is the terminal, whose name Linux gives (`hvc0`).
-pub(super) const PORT_NAMES: [&str; PORTS] =
+pub(in super::super) const PORT_NAMES: [&str; PORTS] =
     ["hvc0", "prelift.config", "prelift.stdin", "prelift.stdout", "prelift.stderr"];
 
 const CONTROL_TO_GUEST: usize = 2;

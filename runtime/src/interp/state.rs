@@ -1,0 +1,147 @@
+//! The abstract machine's state on the processor's: registers, memory, flags, control.
+
+use crate::exception::{Exception, vector};
+use crate::vm::Vm;
+use x86::{FlagOp, Flags, Gpr, Insn, Machine, Segment, Width};
+
+impl Machine for Vm {
+    type Vec = u128;
+    type Stop = Exception;
+
+    #[inline(always)]
+    fn gpr(&mut self, r: Gpr) -> u64 {
+        self.cpu.gpr[usize::from(r.0 & 15)]
+    }
+
+    #[inline(always)]
+    fn set_gpr(&mut self, r: Gpr, value: u64) {
+        self.cpu.gpr[usize::from(r.0 & 15)] = value;
+    }
+
+    #[inline(always)]
+    fn segment_base(&mut self, segment: Segment) -> u64 {
+        self.cpu.segment(segment).base
+    }
+
+    #[inline(always)]
+    fn rip(&mut self) -> u64 {
+        self.cpu.rip
+    }
+
+    #[inline(always)]
+    fn load(&mut self, w: Width, address: u64) -> Result<u64, Exception> {
+        Ok(match w {
+            Width::W8 => self.load_bytes::<1>(address)?[0].into(),
+            Width::W16 => u16::from_le_bytes(self.load_bytes(address)?).into(),
+            Width::W32 => u32::from_le_bytes(self.load_bytes(address)?).into(),
+            Width::W64 => u64::from_le_bytes(self.load_bytes(address)?),
+        })
+    }
+
+    #[inline(always)]
+    fn store(&mut self, w: Width, address: u64, value: u64) -> Result<(), Exception> {
+        match w {
+            Width::W8 => self.store_bytes(address, [value as u8]),
+            Width::W16 => self.store_bytes(address, (value as u16).to_le_bytes()),
+            Width::W32 => self.store_bytes(address, (value as u32).to_le_bytes()),
+            Width::W64 => self.store_bytes(address, value.to_le_bytes()),
+        }
+    }
+
+    #[inline(always)]
+    fn load_for_store(&mut self, w: Width, address: u64) -> Result<u64, Exception> {
+        self.probe_write(address, w.bytes())?;
+        self.load(w, address)
+    }
+
+    #[inline(always)]
+    fn set_flags(&mut self, op: FlagOp, w: Width, dst: u64, src: u64, carry: u64) {
+        self.cpu.set_lazy_flags(Flags { op, width: w, dst, src, carry });
+    }
+
+    #[inline(always)]
+    fn flags(&mut self) -> Flags<u64> {
+        self.cpu.lazy_flags()
+    }
+
+    #[inline(always)]
+    fn keep_flags_unless(&mut self, condition: bool, before: Flags<u64>) {
+        if !condition {
+            self.cpu.set_lazy_flags(before);
+        }
+    }
+
+    #[inline(always)]
+    fn jump(&mut self, target: u64) {
+        self.next_rip = target;
+    }
+
+    #[inline(always)]
+    fn branch(&mut self, condition: bool, distance: i64) {
+        if condition {
+            self.jump_near(distance);
+        }
+    }
+
+    #[inline(always)]
+    fn jump_near(&mut self, distance: i64) {
+        self.next_rip = self.cpu.rip.wrapping_add(distance as u64);
+    }
+
+    #[inline(always)]
+    fn rare(&mut self, condition: bool) -> bool {
+        condition
+    }
+
+    #[inline(never)]
+    fn helper(&mut self, insn: &Insn) -> Result<(), Exception> {
+        crate::system::execute(self, insn)
+    }
+
+    #[cold]
+    fn undefined(&mut self, insn: &Insn) -> Exception {
+        self.log_unimplemented(insn);
+        Exception::UD
+    }
+
+    #[cold]
+    fn divide_error(&mut self) -> Exception {
+        Exception::plain(vector::DE)
+    }
+
+    #[cold]
+    fn general_protection(&mut self) -> Exception {
+        Exception::GP0
+    }
+
+    #[inline(always)]
+    fn xmm(&mut self, number: u8) -> u128 {
+        let [low, high] = self.cpu.xmm[usize::from(number & 15)];
+        u128::from(low) | u128::from(high) << 64
+    }
+
+    #[inline(always)]
+    fn set_xmm(&mut self, number: u8, value: u128) {
+        self.cpu.xmm[usize::from(number & 15)] = [value as u64, (value >> 64) as u64];
+    }
+
+    #[inline(always)]
+    fn load_vec(&mut self, address: u64) -> Result<u128, Exception> {
+        Ok(u128::from_le_bytes(self.load_bytes(address)?))
+    }
+
+    #[inline(always)]
+    fn store_vec(&mut self, address: u64, value: u128) -> Result<(), Exception> {
+        self.store_bytes(address, value.to_le_bytes())
+    }
+
+    #[inline(always)]
+    fn vec_from(&mut self, low: u64, high: u64) -> u128 {
+        u128::from(low) | u128::from(high) << 64
+    }
+
+    #[inline(always)]
+    fn vec_half(&mut self, value: u128, half: u8) -> u64 {
+        (value >> (64 * u32::from(half))) as u64
+    }
+}
