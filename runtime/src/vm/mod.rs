@@ -17,14 +17,15 @@ mod spaces;
 use crate::cpu::CpuCell;
 use crate::devices::{Backends, Devices, Request};
 use crate::exception::{Exception, vector};
-use crate::interp::CodeCache;
+use crate::interp::{Block, CodeCache};
 use crate::memory::Memory;
+use crate::profile::Recorder;
 use crate::system;
 use crate::translated::Translated;
 use clock::{Clock, Random};
 use spaces::Spaces;
 use std::collections::BTreeMap;
-use x86::{Code, Gpr, Insn, Mnemonic, exec};
+use x86::{Code, Gpr, Insn, Mnemonic, Operand, exec};
 
 /// Frequency of the guest's TSC: one tick is a nanosecond, and an instruction.
 pub const TSC_KHZ: u32 = 1_000_000;
@@ -83,6 +84,7 @@ pub struct Vm {
     pub(crate) halted: bool,
     /// A triple fault.
     pub(crate) shutdown: bool,
+    pub(crate) recorder: Option<Box<Recorder>>,
     /// Instructions of the current slice: its budget at the start.
     slice: i64,
     unimplemented: BTreeMap<u16, (Code, u64)>,
@@ -111,6 +113,7 @@ impl Vm {
             attention: false,
             halted: false,
             shutdown: false,
+            recorder: None,
             slice: 0,
             unimplemented: BTreeMap::new(),
             undecodable: BTreeMap::new(),
@@ -267,6 +270,9 @@ impl Vm {
             Err(fault) => return self.raise_at(fault, None),
         };
         let count = block.insns.len().min(most).min(self.cpu.budget.max(1) as usize);
+        if self.recorder.is_some() {
+            self.record(&block);
+        }
         let mut done = 0;
         for insn in &block.insns[..count] {
             self.next_rip = self.cpu.rip.wrapping_add(insn.length.into());
@@ -295,6 +301,14 @@ impl Vm {
         exec(self, insn).map_err(|fault| resolved(fault, insn))?;
         self.cpu.rip = self.next_rip;
         Ok(())
+    }
+
+    #[cold]
+    fn record(&mut self, block: &Block) {
+        let last = block.insns.last().expect("a block has instructions");
+        let indirect = matches!(last.mnemonic, Mnemonic::Ret | Mnemonic::Jmp | Mnemonic::Call)
+            && (last.mnemonic == Mnemonic::Ret || last.operands[0] != Operand::Imm);
+        self.record_block(self.cpu.rip, block.start, block.length, block.insns.len() as u32, indirect);
     }
 
     #[inline(always)]
