@@ -3,5 +3,9 @@
 pub mod cli;
 pub mod engine;
 pub mod image;
+pub mod ir;
+pub mod lift;
 pub mod link;
+pub mod lower;
+pub mod passes;
 pub mod setup;
