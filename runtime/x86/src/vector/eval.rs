@@ -176,7 +176,7 @@ pub fn with_lane(w: Width, value: u128, index: u8, lane: u64) -> u128 {
 
 #[inline(always)]
 fn lane_place(w: Width, index: u8) -> u32 {
-    u32::from(index) * w.bits() & 127
+    (u32::from(index) * w.bits()) % 128
 }
 
 /// The sign bits of the lanes of width `w`, lane 0's in bit 0.

@@ -13,8 +13,11 @@ macro_rules! lanes {
         /// The value that the lanes make.
         #[inline(always)]
         pub(super) fn $join(lanes: [$lane; $count]) -> u128 {
-            const SIZE: usize = size_of::<$lane>();
-            u128::from_le_bytes(std::array::from_fn(|i| lanes[i / SIZE].to_le_bytes()[i % SIZE]))
+            let mut bytes = [0; 16];
+            for (place, lane) in bytes.chunks_exact_mut(size_of::<$lane>()).zip(lanes) {
+                place.copy_from_slice(&lane.to_le_bytes());
+            }
+            u128::from_le_bytes(bytes)
         }
 
         /// `f` of each pair of lanes.
