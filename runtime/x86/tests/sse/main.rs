@@ -105,6 +105,27 @@ fn binary_operations_agree_on_all_edges() {
     }
 }
 
+/// The tests of the fast path for all lanes at once say what those for one number say.
+#[test]
+fn packed_fast_path_is_the_scalar_one() {
+    use x86::vector::float::{FloatOp, FloatWidth, fast, fast_packed};
+    let mut plain = x86::plain::Plain;
+    let all = [(FloatWidth::F32, values::edges32()), (FloatWidth::F64, values::edges64())];
+    for (w, edges) in all {
+        // Any number may be a result here: the test must not depend on what the operation gives.
+        for [a, b] in values::pairs(&edges) {
+            for op in [FloatOp::Add, FloatOp::Mul, FloatOp::Div, FloatOp::Min] {
+                for [x, y, result] in [[a, b, b], [b, edges[0], a]] {
+                    let [sx, sy, sr] = [x, y, result].map(|v| v as u64 & w.bits().mask());
+                    let one = fast::bin_is_ordinary(&mut plain, op, w, sx, sy, sr);
+                    let packed = fast_packed::bin_packed_is_ordinary(&mut plain, op, w, x, y, result);
+                    assert_eq!(one, packed, "{op:?} {x:x} {y:x} {result:x}");
+                }
+            }
+        }
+    }
+}
+
 /// Square roots, conversions and roundings of all edges.
 #[test]
 fn unary_operations_agree_on_all_edges() {
