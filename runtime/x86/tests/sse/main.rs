@@ -144,6 +144,19 @@ fn unary_operations_agree_on_all_edges() {
     }
 }
 
+/// RCPPS and RSQRTPS are within the manual's bound, relative error 1.5 · 2^-12, over all fractions' leading bits.
+#[test]
+fn approximations_are_within_the_documented_bound() {
+    use x86::vector::float::{FloatUnOp, un};
+    for bits in (0x0100_0000u32..0x7e00_0000).step_by(99_991) {
+        let x = f64::from(f32::from_bits(bits));
+        for (op, exact) in [(FloatUnOp::Reciprocal, 1.0 / x), (FloatUnOp::ReciprocalSqrt, 1.0 / x.sqrt())] {
+            let value = f64::from(f32::from_bits(un(op, 0x1f80, bits.into()).value as u32));
+            assert!((value / exact - 1.0).abs() <= 1.5 / 4096.0, "{op:?} {bits:x}");
+        }
+    }
+}
+
 /// MOVSD and CMPSD as string instructions, and MMX registers, have no body here.
 #[test]
 fn what_is_not_for_xmm_registers_is_refused() {
