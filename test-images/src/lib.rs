@@ -1,1 +1,18 @@
-//! Recipes of the images that tests and benchmarks run, made from Debian packages.
+//! Recipes of the images that tests and benchmarks run, made from Debian packages, without Docker.
+//!
+//! A recipe gives a [`Recipe`]: layers and a configuration. [`Recipe::write`] packs it in any of the formats that the
+//! translator reads. Busybox, bench and any layer of [`layer::LayerBuilder`] need no root and are the same bytes each
+//! time; the Debian image is as reproducible as the archive that it is installed from.
+
+pub mod bench;
+pub mod busybox;
+pub mod debian;
+pub mod layer;
+pub mod pack;
+
+mod host;
+
+pub use bench::bench;
+pub use busybox::busybox;
+pub use debian::debian_python;
+pub use pack::{Format, Recipe};

@@ -1,3 +1,129 @@
-//! The static init of the guest.
+//! The static init of the guest: process 1 of the machine.
+//!
+//! It mounts the image, waits for the program on the configuration channel ([`channel`]), runs it as a container
+//! runtime would, pumps its streams, and reports how it ended. One thread, no signals, one child.
+//!
+//! ```text
+//!  boot      mounts of init's own, configuration port             ──► Booted      (snapshot `boot`)
+//!  Prepare   image + overlay, cgroup, loopback, stream ports; the
+//!            container's first process is forked: namespaces,
+//!            mounts, pivot_root; it waits on a socket             ──► Ready       (snapshot `ready`)
+//!  Start     clock, entropy, terminal; the waiting process takes
+//!            on host name, user, limits, capabilities, and execs
+//!  run       bytes between ports and pipes (or the terminal),
+//!            Resize, Signal; the program's end through a pidfd    ──► Exit
+//! ```
+//!
+//! All that does not depend on the program happens before `Ready`, so that a resumed snapshot does little.
+//! A step that fails ends the run with `Failed`, naming the step and the kernel's error. After `Exit` or `Failed`
+//! init waits for ever: stopping the machine is the host's part.
+//!
+//! | module | part |
+//! |---|---|
+//! | `boot`, `image`, `network` | the machine: init's own mounts, image and overlay, loopback |
+//! | `ports`, `host` | virtio-console ports by name, messages of the configuration channel |
+//! | `container`, `rootfs`, `etc` | the container's first process: namespaces, mounts, generated files |
+//! | `program`, `user`, `environment`, `lookup`, `privileges`, `directory` | what that process becomes |
+//! | `streams`, `terminal`, `flow`, `pump` | pipes and pseudo terminal, and the loop that moves the bytes |
+//! | `clock`, `entropy` | what a resumed machine must be told |
+//! | `syscalls` | the system calls that need `unsafe` |
+//!
+//! # What the machine must offer
+//! - An initial file system that holds this program as `/init` and the device node `/dev/console`.
+//! - Console ports with the names of [`channel::CONFIG_PORT`] and [`channel::STDIO_PORTS`]. The stream ports are
+//!   connected before `Start` is sent. Standard input ends where the host closes its port; a host that closes an
+//!   output port closes the program's pipe. Output is in the ports' queues before `Exit` is in that of its port.
+//! - The image as `/dev/pmem0` (EROFS, DAX) or `/dev/vda` (EROFS, SquashFS or ext4).
+//!
+//! # Departures from Docker's defaults
+//! The network namespace is the machine's own: it holds nothing but the container's interfaces. No seccomp filter
+//! and no `no_new_privs` is set, no name server is configured.
+//!
+//! # Build
+//! ```text
+//! RUSTFLAGS='-C target-feature=+crt-static -C relocation-model=static' \
+//!     cargo build --profile guest -p guest-init --target x86_64-unknown-linux-gnu
+//! ```
 
-fn main() {}
+mod boot;
+mod clock;
+mod container;
+mod directory;
+mod entropy;
+mod environment;
+mod etc;
+mod flow;
+mod host;
+mod image;
+mod lookup;
+mod network;
+mod ports;
+mod privileges;
+mod program;
+mod pump;
+mod rootfs;
+mod streams;
+mod syscalls;
+mod terminal;
+mod user;
+
+use anyhow::{Context, Result, bail};
+use channel::{Start, ToGuest, ToHost};
+use container::Container;
+use host::Host;
+use pump::Pump;
+use streams::Streams;
+use terminal::Terminal;
+
+fn main() {
+    let ended = boot::mount_own().and_then(|()| Host::connect()).and_then(|mut host| {
+        let last_word = match serve(&mut host) {
+            Ok(code) => ToHost::Exit(code),
+            Err(error) => ToHost::Failed(format!("{error:#}")),
+        };
+        rustix::fs::sync();
+        host.send(&last_word)
+    });
+    if let Err(error) = ended {
+        // Without the channel the console is all there is; the kernel panics when process 1 ends.
+        eprintln!("init: {error:#}");
+        std::process::exit(1);
+    }
+    loop {
+        let _ = rustix::event::poll(&mut [], None);
+    }
+}
+
+/// The stages from `Booted` to the program's end; returns its exit code.
+fn serve(host: &mut Host) -> Result<u8> {
+    host.send(&ToHost::Booted)?;
+    match host.receive()? {
+        ToGuest::Prepare => {}
+        other => bail!("configuration channel: expected Prepare, got {other:?}"),
+    }
+    let (container, ports) = prepare().context("Prepare")?;
+    host.send(&ToHost::Ready)?;
+    let start = match host.receive()? {
+        ToGuest::Start(start) => *start,
+        other => bail!("configuration channel: expected Start, got {other:?}"),
+    };
+    launch(container, ports, start)?.run(host)
+}
+
+/// Everything that does not depend on the program.
+fn prepare() -> Result<(Container, Streams)> {
+    let ports = Streams::open_ports()?;
+    image::mount_overlay()?;
+    boot::mount_cgroup()?;
+    network::bring_up()?;
+    Ok((Container::create()?, ports))
+}
+
+/// Starts the program in the container that waits for it.
+fn launch(container: Container, ports: Streams, start: Start) -> Result<Pump> {
+    clock::set(start.wall_clock_ns)?;
+    entropy::reseed(&start.seed)?;
+    let terminal = start.terminal.map(|size| Terminal::open(container.pid(), size)).transpose()?;
+    let (program, pipes) = container.start(&start, terminal.as_ref().map(Terminal::path))?;
+    Pump::new(program, ports, pipes, terminal)
+}

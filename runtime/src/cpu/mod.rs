@@ -1,5 +1,7 @@
-//! The processor's state, and the operations on it that are not instruction bodies.
+//! The processor's state.
 
+pub mod cell;
 pub mod state;
 
+pub use cell::CpuCell;
 pub use state::{Cpu, Tlb, TlbEntry};

@@ -3,7 +3,7 @@
 
 use crate::flags::{self, FlagOp, bit};
 use crate::insn::Gpr;
-use crate::machine::{Arith, Machine};
+use crate::machine::Machine;
 use crate::width::Width;
 
 /// What becomes of CF.

@@ -1,0 +1,53 @@
+//! Init's own mounts: `/dev`, `/proc`, `/sys`, `/run` and the cgroup tree.
+//!
+//! The initial file system cannot be left by `pivot_root(2)`, since it has no parent mount. So the first step is to
+//! bind it over itself and to move there; the container can then leave as any process leaves its root.
+
+use anyhow::{Context, Result};
+use rustix::fs::Mode;
+use rustix::io::Errno;
+use rustix::mount::{MountFlags, mount, mount_bind, mount_move};
+
+/// Control group of the container, as init sees it.
+pub(crate) const CONTAINER_CGROUP: &str = "/sys/fs/cgroup/container";
+
+#[rustfmt::skip]
+const OWN: [(&str, &str); 4] = [
+    ("devtmpfs", "/dev"),
+    ("proc",     "/proc"),
+    ("sysfs",    "/sys"),
+    ("tmpfs",    "/run"),
+];
+
+/// Makes the root a mount that can be left, then mounts what init itself needs.
+pub(crate) fn mount_own() -> Result<()> {
+    for (_, target) in OWN {
+        make_directory(target)?;
+    }
+    stack_root().context("bind the initial file system over itself")?;
+    for (kind, target) in OWN {
+        mount(kind, target, kind, MountFlags::NOSUID, None).with_context(|| format!("mount {kind} on {target}"))?;
+    }
+    Ok(())
+}
+
+/// Mounts the unified cgroup tree and makes the container's group.
+pub(crate) fn mount_cgroup() -> Result<()> {
+    mount("cgroup2", "/sys/fs/cgroup", "cgroup2", MountFlags::NOSUID, None).context("mount cgroup2")?;
+    make_directory(CONTAINER_CGROUP)
+}
+
+/// Makes one directory with mode 0755, unless it exists.
+pub(crate) fn make_directory(path: &str) -> Result<()> {
+    match rustix::fs::mkdir(path, Mode::from_raw_mode(0o755)) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("mkdir {path}")),
+    }
+}
+
+fn stack_root() -> rustix::io::Result<()> {
+    mount_bind("/", "/run")?;
+    rustix::process::chdir("/run")?;
+    mount_move(".", "/")?;
+    rustix::process::chroot(".")
+}

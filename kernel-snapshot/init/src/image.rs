@@ -1,0 +1,71 @@
+//! The image: a read-only file system, and above it an overlay whose writes go to memory.
+
+use crate::boot::make_directory;
+use anyhow::{Context, Result, bail};
+use rustix::fs::{Access, Gid, Mode, Uid, access};
+use rustix::mount::{MountFlags, mount};
+use std::ffi::CStr;
+use std::time::Duration;
+
+/// Where init mounts the container's root.
+pub(crate) const ROOT: &str = "/run/root";
+
+const IMAGE: &str = "/run/image";
+const UPPER: &str = "/run/upper";
+const WORK: &str = "/run/work";
+const LAYERS: &CStr = c"lowerdir=/run/image,upperdir=/run/upper,workdir=/run/work";
+
+/// What may hold the image, the preferred first.
+#[rustfmt::skip]
+const CANDIDATES: [(&str, &str, Option<&CStr>); 4] = [
+    ("/dev/pmem0", "erofs",    Some(c"dax=always")),
+    ("/dev/vda",   "erofs",    None),
+    ("/dev/vda",   "squashfs", None),
+    ("/dev/vda",   "ext4",     None),
+];
+
+/// Devices may be probed while init runs; it looks again this often,
+const ATTEMPTS: usize = 2000;
+/// and waits this long in between.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Mounts the image and its overlay on [`ROOT`].
+pub(crate) fn mount_overlay() -> Result<()> {
+    for directory in [IMAGE, UPPER, WORK, ROOT] {
+        make_directory(directory)?;
+    }
+    mount_image()?;
+    copy_root_attributes().context("attributes of the image's root directory")?;
+    mount("overlay", ROOT, "overlay", MountFlags::empty(), LAYERS).context("mount the overlay")
+}
+
+fn mount_image() -> Result<()> {
+    for _ in 0..ATTEMPTS {
+        match try_candidates() {
+            Ok(()) => return Ok(()),
+            Err(refusals) if refusals.is_empty() => std::thread::sleep(PAUSE),
+            Err(refusals) => bail!("mount the image: {}", refusals.join("; ")),
+        }
+    }
+    bail!("mount the image: neither /dev/pmem0 nor /dev/vda exists")
+}
+
+/// Tries every candidate; a device that does not exist refuses nothing.
+fn try_candidates() -> Result<(), Vec<String>> {
+    let mut refusals = Vec::new();
+    let present = CANDIDATES.into_iter().filter(|(device, ..)| access(*device, Access::EXISTS).is_ok());
+    for (device, kind, options) in present {
+        match mount(device, IMAGE, kind, MountFlags::RDONLY, options) {
+            Ok(()) => return Ok(()),
+            Err(error) => refusals.push(format!("{device} as {kind}: {error}")),
+        }
+    }
+    Err(refusals)
+}
+
+/// The root of an overlay has the attributes of its upper directory: make them the image's.
+fn copy_root_attributes() -> rustix::io::Result<()> {
+    let root = rustix::fs::stat(IMAGE)?;
+    rustix::fs::chown(UPPER, Some(Uid::from_raw(root.st_uid)), Some(Gid::from_raw(root.st_gid)))?;
+    rustix::fs::chmod(UPPER, Mode::from_raw_mode(root.st_mode & 0o7777))
+}

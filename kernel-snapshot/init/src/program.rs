@@ -1,0 +1,126 @@
+//! The last steps of the container's first process: from the host's order to exec.
+//!
+//! What runc does, in its order: host name, user, terminal and streams, working directory, limits, privileges; the
+//! program is looked up with the user's own rights.
+
+use crate::environment::{self, Environment};
+use crate::lookup::{self, LookupError};
+use crate::streams::Streams;
+use crate::user::{self, Account};
+use crate::{directory, etc, privileges, syscalls};
+use anyhow::{Context, Result, bail};
+use channel::Start;
+use rustix::fs::{Mode, OFlags, Uid};
+use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
+use std::convert::Infallible;
+use std::ffi::CString;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+
+/// The program could not be run, for a reason that is not init's: the container ends with Docker's exit code.
+#[derive(Debug)]
+pub(crate) enum NotRun {
+    /// There is no such program.
+    NotFound(String),
+    /// It exists and cannot be executed.
+    NotExecutable(String),
+}
+
+impl NotRun {
+    /// 127 or 126.
+    pub(crate) fn exit_code(&self) -> i32 {
+        match self {
+            NotRun::NotFound(_) => 127,
+            NotRun::NotExecutable(_) => 126,
+        }
+    }
+
+    fn of_exec(program: &str, error: &io::Error) -> NotRun {
+        let text = format!("exec {program:?}: {error}");
+        if error.kind() == ErrorKind::NotFound { NotRun::NotFound(text) } else { NotRun::NotExecutable(text) }
+    }
+}
+
+impl fmt::Display for NotRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (NotRun::NotFound(text) | NotRun::NotExecutable(text)) = self;
+        f.write_str(text)
+    }
+}
+
+impl std::error::Error for NotRun {}
+
+/// Makes this process the program. Returns only on failure: [`NotRun`], or a step of init's own.
+pub(crate) fn become_program(start: &Start, terminal: Option<&str>, pipes: &Streams) -> Result<Infallible> {
+    rustix::system::sethostname(start.hostname.as_bytes()).context("set the host name")?;
+    etc::name_host(&start.hostname)?;
+    let account = user::find(&start.user)?;
+    let environment = environment::complete(start, &account);
+    rustix::process::setsid().context("start a session")?;
+    match terminal {
+        Some(path) => take_terminal(path, &account)?,
+        None => take_pipes(pipes, &account)?,
+    }
+    let cwd = if start.cwd.is_empty() { "/" } else { &start.cwd };
+    let entered = enter_directory(cwd)?;
+    privileges::set_limits()?;
+    privileges::become_user(&account)?;
+    if !entered {
+        rustix::process::chdir(cwd).with_context(|| format!("working directory {cwd}"))?;
+    }
+    execute(&start.args, &environment)
+}
+
+fn execute(args: &[String], environment: &Environment) -> Result<Infallible> {
+    let Some(program) = args.first() else { bail!("the container has no program to run") };
+    let path = lookup::find(program, environment.get("PATH")).map_err(|error| match error {
+        LookupError::NotInPath => NotRun::NotFound(format!("exec {program:?}: executable file not found in $PATH")),
+        LookupError::Unusable(error) => NotRun::of_exec(program, &error),
+    })?;
+    let args = c_strings(args).context("arguments")?;
+    let variables = c_strings(environment.entries()).context("environment")?;
+    let path = CString::new(path).context("path of the program")?;
+    syscalls::restore_sigpipe();
+    Err(NotRun::of_exec(program, &syscalls::execute(&path, &args, &variables)).into())
+}
+
+fn c_strings(strings: &[String]) -> Result<Vec<CString>> {
+    strings.iter().map(|string| CString::new(string.as_str()).with_context(|| format!("{string:?}"))).collect()
+}
+
+/// The pipes become the standard streams, owned by the user, so that `/dev/stdout` can be opened again.
+fn take_pipes(pipes: &Streams, account: &Account) -> Result<()> {
+    for pipe in [&pipes.stdin, &pipes.stdout, &pipes.stderr] {
+        rustix::fs::fchown(pipe, Some(Uid::from_raw(account.uid)), None).context("give a pipe to the user")?;
+    }
+    take_streams([&pipes.stdin, &pipes.stdout, &pipes.stderr])
+}
+
+/// The terminal becomes the controlling one, the three streams, and `/dev/console`.
+fn take_terminal(path: &str, account: &Account) -> Result<()> {
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let terminal = rustix::fs::open(path, flags, Mode::empty()).with_context(|| format!("open {path}"))?;
+    rustix::process::ioctl_tiocsctty(&terminal).context("take the controlling terminal")?;
+    rustix::fs::fchown(&terminal, Some(Uid::from_raw(account.uid)), None).context("give the terminal to the user")?;
+    std::fs::File::create("/dev/console").context("create /dev/console")?;
+    rustix::mount::mount_bind(path, "/dev/console").context("bind /dev/console")?;
+    take_streams([&terminal; 3])
+}
+
+fn take_streams([stdin, stdout, stderr]: [&OwnedFd; 3]) -> Result<()> {
+    dup2_stdin(stdin).and_then(|()| dup2_stdout(stdout)).and_then(|()| dup2_stderr(stderr)).context("standard streams")
+}
+
+/// Makes and enters the working directory; false where only the user may be allowed to enter it.
+fn enter_directory(cwd: &str) -> Result<bool> {
+    if !cwd.starts_with('/') {
+        bail!("working directory {cwd:?}: expected an absolute path");
+    }
+    directory::make_all(cwd).context("working directory")?;
+    match rustix::process::chdir(cwd) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::ACCESS) => Ok(false),
+        Err(error) => Err(error).with_context(|| format!("working directory {cwd}")),
+    }
+}

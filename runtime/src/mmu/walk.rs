@@ -1,0 +1,142 @@
+//! The page walk: 4-level paging with 4 KiB, 2 MiB and 1 GiB pages (SDM 3A, 4.5), access rights (4.6), accessed and
+//! dirty bits (4.8).
+//!
+//! Physical addresses have [`PHYSICAL_BITS`] bits; a set bit above them is reserved. A table that lies outside memory
+//! reads as all ones, as on a bus without a device, and so is a reserved-bit fault.
+
+use super::{entry, fault};
+use crate::cpu::Cpu;
+use crate::exception::Exception;
+use crate::memory::{Gpa, Memory};
+
+/// Bits of a physical address, as CPUID leaf 0x8000_0008 says.
+pub const PHYSICAL_BITS: u32 = 40;
+
+const ADDRESS: u64 = ((1 << PHYSICAL_BITS) - 1) & !0xfff;
+const RESERVED: u64 = ((1 << 52) - 1) & !((1 << PHYSICAL_BITS) - 1);
+const CR0_WP: u64 = 1 << 16;
+const CR0_PG: u64 = 1 << 31;
+const CR4_SMEP: u64 = 1 << 20;
+const CR4_SMAP: u64 = 1 << 21;
+const EFER_NXE: u64 = 1 << 11;
+const RFLAGS_AC: u64 = 1 << 18;
+
+/// What is done to memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// A load.
+    Read,
+    /// A store.
+    Write,
+    /// An instruction fetch.
+    Fetch,
+}
+
+/// Where a linear address leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mapping {
+    /// Physical address of the 4 KiB page.
+    pub page: Gpa,
+    /// The mapping stays when CR3 changes.
+    pub global: bool,
+    /// The dirty bit is set, so that writes need not be seen.
+    pub dirty: bool,
+}
+
+/// Rights gathered on the way down.
+struct Rights {
+    writable: bool,
+    user: bool,
+    no_execute: bool,
+}
+
+/// Translates `address` for an access at privilege `user`, and sets accessed and dirty bits.
+///
+/// # Errors
+/// #PF with its error code.
+pub fn walk(cpu: &Cpu, memory: &mut Memory, address: u64, access: Access, user: bool) -> Result<Mapping, Exception> {
+    if cpu.cr0 & CR0_PG == 0 {
+        return Ok(Mapping { page: Gpa(address & ADDRESS), global: false, dirty: true });
+    }
+    let error = |bits: u32| Exception::page_fault(address, code(cpu, access, user) | bits);
+    let mut rights = Rights { writable: true, user: true, no_execute: false };
+    let mut table = cpu.cr3 & ADDRESS;
+    let mut path = [Gpa(0); 4];
+    for (depth, shift) in [39u32, 30, 21, 12].into_iter().enumerate() {
+        let at = Gpa(table + ((address >> shift) & 0x1ff) * 8);
+        let value = read_entry(memory, at);
+        if value & entry::PRESENT == 0 {
+            return Err(error(0));
+        }
+        let large = value & entry::LARGE != 0 && (shift == 30 || shift == 21);
+        if reserved(cpu, value, shift, large) {
+            return Err(error(fault::PRESENT | fault::RESERVED));
+        }
+        rights.writable &= value & entry::WRITABLE != 0;
+        rights.user &= value & entry::USER != 0;
+        rights.no_execute |= value & entry::NO_EXECUTE != 0;
+        path[depth] = at;
+        if shift == 12 || large {
+            if !permitted(cpu, &rights, access, user) {
+                return Err(error(fault::PRESENT));
+            }
+            return Ok(finish(memory, &path[..=depth], value, shift, address, access));
+        }
+        table = value & ADDRESS;
+    }
+    unreachable!("the last level returns")
+}
+
+/// Error code bits that depend on the access alone.
+fn code(cpu: &Cpu, access: Access, user: bool) -> u32 {
+    let fetch = access == Access::Fetch && (cpu.efer & EFER_NXE != 0 || cpu.cr4 & CR4_SMEP != 0);
+    (if access == Access::Write { fault::WRITE } else { 0 })
+        | (if user { fault::USER } else { 0 })
+        | (if fetch { fault::FETCH } else { 0 })
+}
+
+fn read_entry(memory: &Memory, at: Gpa) -> u64 {
+    memory.place(at).map_or(u64::MAX, |place| u64::from_le_bytes(memory.get(place.0)))
+}
+
+fn reserved(cpu: &Cpu, value: u64, shift: u32, large: bool) -> bool {
+    let no_execute = value & entry::NO_EXECUTE != 0 && cpu.efer & EFER_NXE == 0;
+    // Bits between the PAT bit (12) and the page's address; bit 7 of the top level.
+    let inside = if large { ((1 << shift) - 1) & !0x1fff } else { 0 };
+    let top = if shift == 39 { entry::LARGE } else { 0 };
+    no_execute || value & (RESERVED | inside | top) != 0
+}
+
+fn permitted(cpu: &Cpu, rights: &Rights, access: Access, user: bool) -> bool {
+    if user && !rights.user {
+        return false;
+    }
+    match access {
+        Access::Fetch if rights.no_execute => false,
+        Access::Fetch => user || !rights.user || cpu.cr4 & CR4_SMEP == 0,
+        _ if !user && rights.user && cpu.cr4 & CR4_SMAP != 0 && cpu.rflags & RFLAGS_AC == 0 => false,
+        Access::Read => true,
+        Access::Write => rights.writable || (!user && cpu.cr0 & CR0_WP == 0),
+    }
+}
+
+/// Sets the accessed bits of the path and the dirty bit of its end.
+fn finish(memory: &mut Memory, path: &[Gpa], leaf: u64, shift: u32, address: u64, access: Access) -> Mapping {
+    let (last, upper) = path.split_last().expect("a path has an end");
+    for &at in upper {
+        mark(memory, at, entry::ACCESSED);
+    }
+    let dirty = if access == Access::Write { entry::DIRTY } else { 0 };
+    mark(memory, *last, entry::ACCESSED | dirty);
+    let within = (1u64 << shift) - 1;
+    let page = (leaf & ADDRESS & !within) | (address & within & !0xfff);
+    Mapping { page: Gpa(page), global: leaf & entry::GLOBAL != 0, dirty: (leaf | dirty) & entry::DIRTY != 0 }
+}
+
+fn mark(memory: &mut Memory, at: Gpa, bits: u64) {
+    let Some(place) = memory.place(at) else { return };
+    let value = u64::from_le_bytes(memory.get(place.0));
+    if value & bits != bits {
+        memory.put(place.0, (value | bits).to_le_bytes());
+    }
+}

@@ -1,0 +1,262 @@
+//! String operations: MOVS, STOS, LODS, SCAS, CMPS, with REP, REPE and REPNE. SDM volume 1, section 7.3.9; volume 2, REP.
+//!
+//! A repeated MOVS or STOS goes page by page, as bulk copies and fills of memory. One execution does at most one
+//! [`CHUNK`]; if elements remain the instruction is executed again, so that interrupts are taken in between and the
+//! registers are right at a fault in the middle.
+
+use super::Done;
+use super::flags::DF;
+use crate::exception::Exception;
+use crate::interp::access::Target;
+use crate::memory::Place;
+use crate::mmu::Access;
+use crate::vm::Vm;
+use x86::operands::{read_gpr, write_gpr};
+use x86::{FlagOp, Gpr, Insn, Machine, Width};
+
+/// Most bytes that one execution moves.
+const CHUNK: u64 = 1 << 16;
+
+/// The repeat count of a string instruction.
+pub(super) struct Count {
+    /// Elements left; `None` without a repeat prefix.
+    left: Option<u64>,
+    width: Width,
+}
+
+impl Count {
+    /// The count, unless it is 0: then there is nothing to do.
+    pub(super) fn of(vm: &mut Vm, insn: &Insn) -> Option<Count> {
+        let width = address_width(insn);
+        if !insn.prefixes.rep && !insn.prefixes.repne {
+            return Some(Count { left: None, width });
+        }
+        let left = read_gpr(vm, Gpr::RCX, width);
+        (left != 0).then_some(Count { left: Some(left), width })
+    }
+
+    fn left(&self) -> u64 {
+        self.left.unwrap_or(1)
+    }
+
+    /// Accounts for `elements`; the instruction repeats if some are left.
+    pub(super) fn done(&self, vm: &mut Vm, elements: u64) {
+        let Some(left) = self.left else { return };
+        write_gpr(vm, Gpr::RCX, self.width, left - elements);
+        if left > elements {
+            vm.next_rip = vm.cpu.rip;
+        }
+    }
+
+    /// Accounts for the last element that was to be done, although some are left: SCAS and CMPS.
+    fn stop(&self, vm: &mut Vm, elements: u64) {
+        if let Some(left) = self.left {
+            write_gpr(vm, Gpr::RCX, self.width, left - elements);
+        }
+    }
+}
+
+fn address_width(insn: &Insn) -> Width {
+    if insn.prefixes.address32 { Width::W32 } else { Width::W64 }
+}
+
+/// Where elements are, and stepping from one to the next.
+pub(super) mod step {
+    use super::*;
+
+    /// Linear address of the source element: DS:RSI, or another segment's.
+    pub(in crate::system) fn source(vm: &mut Vm, insn: &Insn) -> u64 {
+        let offset = read_gpr(vm, Gpr::RSI, address_width(insn));
+        match insn.mem.segment {
+            Some(segment) => vm.segment_base(segment).wrapping_add(offset),
+            None => offset,
+        }
+    }
+
+    /// Linear address of the destination element: ES:RDI.
+    pub(in crate::system) fn destination(vm: &mut Vm, insn: &Insn) -> u64 {
+        read_gpr(vm, Gpr::RDI, address_width(insn))
+    }
+
+    /// Moves a pointer over `elements`, up or down as DF says.
+    pub(in crate::system) fn advance(vm: &mut Vm, insn: &Insn, register: Gpr, elements: u64) {
+        let width = address_width(insn);
+        let bytes = elements.wrapping_mul(insn.width.bytes());
+        let value = read_gpr(vm, register, width);
+        let moved = if vm.cpu.rflags & DF == 0 { value.wrapping_add(bytes) } else { value.wrapping_sub(bytes) };
+        write_gpr(vm, register, width, moved & width.mask());
+    }
+}
+
+/// How many of `most` elements from `address` on lie whole in its page and wrap nowhere, going up.
+fn in_page(address: u64, w: Width, most: u64) -> u64 {
+    ((0x1000 - (address & 0xfff)) >> w as u32).min(most)
+}
+
+/// Translates without an element crossing a page; devices are left to the element-wise way.
+fn page_of(vm: &mut Vm, address: u64, access: Access) -> Result<Option<Place>, Exception> {
+    let user = vm.cpu.cpl == 3;
+    match vm.translate(address, access, user)? {
+        Target::Memory(place) => Ok(Some(place)),
+        Target::Device(_) => Ok(None),
+    }
+}
+
+fn up(vm: &Vm) -> bool {
+    vm.cpu.rflags & DF == 0
+}
+
+/// MOVS.
+pub(super) fn copy(vm: &mut Vm, insn: &Insn) -> Done {
+    let Some(count) = Count::of(vm, insn) else { return Ok(()) };
+    let w = insn.width;
+    let most = count.left().min(CHUNK >> w as u32);
+    let mut done = 0;
+    while done < most {
+        match copy_some(vm, insn, most - done) {
+            Ok(elements) => done += elements,
+            // What was moved before the fault stays moved.
+            Err(fault) => {
+                count.stop(vm, done);
+                return Err(fault);
+            }
+        }
+    }
+    count.done(vm, done);
+    Ok(())
+}
+
+/// Moves elements as far as source and destination stay in their pages; at least one.
+fn copy_some(vm: &mut Vm, insn: &Insn, most: u64) -> Result<u64, Exception> {
+    let w = insn.width;
+    let (from, to) = (step::source(vm, insn), step::destination(vm, insn));
+    let elements = if up(vm) { in_page(from, w, in_page(to, w, most)) } else { 0 };
+    let bytes = elements << w as u32;
+    if elements > 1 {
+        let source = page_of(vm, from, Access::Read)?;
+        let target = page_of(vm, to, Access::Write)?;
+        if let (Some(source), Some(target)) = (source, target) {
+            vm.copy_memory(source, target, bytes as u32, w);
+            advance_both(vm, insn, elements);
+            return Ok(elements);
+        }
+    }
+    let value = vm.load(w, from)?;
+    vm.store(w, to, value)?;
+    advance_both(vm, insn, 1);
+    Ok(1)
+}
+
+fn advance_both(vm: &mut Vm, insn: &Insn, elements: u64) {
+    step::advance(vm, insn, Gpr::RSI, elements);
+    step::advance(vm, insn, Gpr::RDI, elements);
+}
+
+/// STOS.
+pub(super) fn fill(vm: &mut Vm, insn: &Insn) -> Done {
+    let Some(count) = Count::of(vm, insn) else { return Ok(()) };
+    let most = count.left().min(CHUNK >> insn.width as u32);
+    let mut done = 0;
+    while done < most {
+        match fill_some(vm, insn, most - done) {
+            Ok(elements) => done += elements,
+            Err(fault) => {
+                count.stop(vm, done);
+                return Err(fault);
+            }
+        }
+    }
+    count.done(vm, done);
+    Ok(())
+}
+
+fn fill_some(vm: &mut Vm, insn: &Insn, most: u64) -> Result<u64, Exception> {
+    let w = insn.width;
+    let to = step::destination(vm, insn);
+    let value = read_gpr(vm, Gpr::RAX, w);
+    let elements = if up(vm) { in_page(to, w, most) } else { 0 };
+    if elements > 1 {
+        if let Some(target) = page_of(vm, to, Access::Write)? {
+            vm.fill_memory(target, (elements << w as u32) as u32, value, w);
+            step::advance(vm, insn, Gpr::RDI, elements);
+            return Ok(elements);
+        }
+    }
+    vm.store(w, to, value)?;
+    step::advance(vm, insn, Gpr::RDI, 1);
+    Ok(1)
+}
+
+/// LODS: each element replaces the last.
+pub(super) fn load(vm: &mut Vm, insn: &Insn) -> Done {
+    let Some(count) = Count::of(vm, insn) else { return Ok(()) };
+    let from = step::source(vm, insn);
+    let value = vm.load(insn.width, from)?;
+    write_gpr(vm, Gpr::RAX, insn.width, value);
+    step::advance(vm, insn, Gpr::RSI, 1);
+    count.done(vm, 1);
+    Ok(())
+}
+
+/// Whether a REPE or REPNE goes on after a comparison that was `equal`.
+fn goes_on(insn: &Insn, equal: bool) -> bool {
+    if insn.prefixes.repne { !equal } else { equal }
+}
+
+/// Compares elements until the prefix's condition fails, at most a chunk of them.
+fn compare_elements(
+    vm: &mut Vm,
+    insn: &Insn,
+    pair: impl Fn(&mut Vm) -> Result<(u64, u64), Exception>,
+    advance: impl Fn(&mut Vm),
+) -> Done {
+    let Some(count) = Count::of(vm, insn) else { return Ok(()) };
+    let most = count.left().min(CHUNK >> insn.width as u32);
+    for done in 1..=most {
+        let (a, b) = match pair(vm) {
+            Ok(pair) => pair,
+            Err(fault) => {
+                count.stop(vm, done - 1);
+                return Err(fault);
+            }
+        };
+        advance(vm);
+        vm.set_flags(FlagOp::Sub, insn.width, a, b, 0);
+        if !goes_on(insn, a == b) {
+            count.stop(vm, done);
+            return Ok(());
+        }
+    }
+    count.done(vm, most);
+    Ok(())
+}
+
+/// SCAS: the accumulator against ES:[RDI].
+pub(super) fn scan(vm: &mut Vm, insn: &Insn) -> Done {
+    let w = insn.width;
+    compare_elements(
+        vm,
+        insn,
+        |vm| {
+            let at = step::destination(vm, insn);
+            let b = vm.load(w, at)?;
+            Ok((read_gpr(vm, Gpr::RAX, w), b))
+        },
+        |vm| step::advance(vm, insn, Gpr::RDI, 1),
+    )
+}
+
+/// CMPS: DS:[RSI] against ES:[RDI].
+pub(super) fn compare(vm: &mut Vm, insn: &Insn) -> Done {
+    let w = insn.width;
+    compare_elements(
+        vm,
+        insn,
+        |vm| {
+            let (from, to) = (step::source(vm, insn), step::destination(vm, insn));
+            let a = vm.load(w, from)?;
+            Ok((a, vm.load(w, to)?))
+        },
+        |vm| advance_both(vm, insn, 1),
+    )
+}

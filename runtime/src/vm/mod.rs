@@ -1,0 +1,376 @@
+//! The machine: processor, memory and devices, and the loop that runs them.
+//!
+//! ```text
+//! run ──► devices' time, interrupts ──► a slice of instructions ──► dispatch ──┬► translated region
+//!   ▲                                        ▲         └── attention ◄──────────┴► interpreted block
+//!   └────────── Pause: idle, out of budget, shut down ◄──┘
+//! ```
+//!
+//! Guest time is the number of retired instructions plus an offset: one TSC tick an instruction, [`TSC_KHZ`]. In
+//! deterministic mode the offset changes only when an idle guest jumps to its next timer, so that the state after so many
+//! instructions depends on nothing else. Otherwise the caller moves it along with the host's clock.
+
+mod bus;
+mod clock;
+mod spaces;
+
+use crate::cpu::CpuCell;
+use crate::devices::{Backends, Devices, Request};
+use crate::exception::{Exception, vector};
+use crate::interp::{Block, CodeCache};
+use crate::memory::Memory;
+use crate::profile::Recorder;
+use crate::system;
+use crate::translated::Translated;
+use clock::{Clock, Random};
+use spaces::Spaces;
+use std::collections::BTreeMap;
+use x86::{Code, Gpr, Insn, Mnemonic, Operand, exec};
+
+/// Frequency of the guest's TSC: one tick is a nanosecond, and an instruction.
+pub const TSC_KHZ: u32 = 1_000_000;
+
+/// Most instructions between two looks at the host.
+const SLICE: u64 = 1_000_000;
+
+/// Why [`Vm::run`] came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// As many instructions retired as were asked for.
+    Budget,
+    /// The guest waits for an interrupt; its next timer is at this TSC tick.
+    Idle(Option<u64>),
+    /// A slice of instructions ran: time to look at the host.
+    Slice,
+    /// The guest wrote to a stream: the output must be taken before it goes on.
+    Output,
+    /// The guest shut down: triple fault.
+    Shutdown,
+    /// The guest asked for a restart.
+    Reset,
+}
+
+/// Counts of where instructions ran.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Instructions that the interpreter retired.
+    pub interpreted: u64,
+    /// Returns from translated code, by `ExitReason`.
+    pub exits: [u64; 6],
+    /// Exceptions and interrupts delivered.
+    pub events: u64,
+}
+
+/// The machine.
+pub struct Vm {
+    /// The processor.
+    pub cpu: CpuCell,
+    /// RAM and image.
+    pub memory: Memory,
+    /// The devices.
+    pub devices: Devices,
+    /// Where instructions ran.
+    pub counts: Counts,
+    pub(crate) code: CodeCache,
+    pub(crate) translated: Translated,
+    pub(crate) spaces: Spaces,
+    pub(crate) clock: Clock,
+    pub(crate) random: Random,
+    /// Address of the instruction after the current one.
+    pub(crate) next_rip: u64,
+    /// Something happened that the loop must look at before the next instruction.
+    pub(crate) attention: bool,
+    /// HLT: waiting for an interrupt.
+    pub(crate) halted: bool,
+    /// A triple fault.
+    pub(crate) shutdown: bool,
+    pub(crate) recorder: Option<Box<Recorder>>,
+    /// Instructions of the current slice: its budget at the start.
+    slice: i64,
+    unimplemented: BTreeMap<u16, (Code, u64)>,
+    undecodable: BTreeMap<Vec<u8>, u64>,
+}
+
+impl Vm {
+    /// A machine after power-up, with zeroed registers; what boots it sets them.
+    pub fn new(memory: Memory, wall_clock_ns: u64, backends: Backends) -> Vm {
+        Vm::with_devices(memory, Devices::new(TSC_KHZ, wall_clock_ns, backends))
+    }
+
+    /// A machine with these devices.
+    pub fn with_devices(memory: Memory, devices: Devices) -> Vm {
+        Vm {
+            cpu: CpuCell::new(),
+            memory,
+            devices,
+            counts: Counts::default(),
+            code: CodeCache::default(),
+            translated: Translated::default(),
+            spaces: Spaces::default(),
+            clock: Clock::default(),
+            random: Random(0),
+            next_rip: 0,
+            attention: false,
+            halted: false,
+            shutdown: false,
+            recorder: None,
+            slice: 0,
+            unimplemented: BTreeMap::new(),
+            undecodable: BTreeMap::new(),
+        }
+    }
+
+    /// Makes what the processor caches follow its registers: to be called once after they were set from outside.
+    pub fn start(&mut self) {
+        self.flush_everything();
+    }
+
+    /// RFLAGS as a whole.
+    pub fn rflags(&mut self) -> u64 {
+        system::rflags(self)
+    }
+
+    /// Instructions retired since reset.
+    pub fn retired(&self) -> u64 {
+        self.cpu.retired.wrapping_add((self.slice - self.cpu.budget) as u64)
+    }
+
+    /// The guest's TSC.
+    pub fn tsc(&self) -> u64 {
+        self.retired().wrapping_add(self.cpu.tsc_offset)
+    }
+
+    /// Moves the guest's TSC forward to `tsc`; never back.
+    pub fn advance_tsc(&mut self, tsc: u64) {
+        let now = self.tsc();
+        if tsc > now {
+            self.cpu.tsc_offset = self.cpu.tsc_offset.wrapping_add(tsc - now);
+        }
+    }
+
+    /// Accounts for the instructions of the slice.
+    fn settle(&mut self) {
+        self.cpu.retired = self.retired();
+        self.cpu.budget = 0;
+        self.slice = 0;
+    }
+
+    /// Runs until `limit` instructions have retired since reset, or something else needs the caller.
+    pub fn run(&mut self, limit: u64) -> Pause {
+        let end = self.cpu.retired.saturating_add(SLICE).min(limit);
+        loop {
+            if let Some(pause) = self.begin_slice(end) {
+                self.settle();
+                return match pause {
+                    Pause::Slice if self.cpu.retired >= limit => Pause::Budget,
+                    pause => pause,
+                };
+            }
+            while self.cpu.budget > 0 && !self.shutdown {
+                if self.attention && self.attend() {
+                    break;
+                }
+                self.dispatch();
+            }
+            self.settle();
+        }
+    }
+
+    /// Brings the devices up to date, takes an interrupt, and sets the budget up to the next timer. A reason to pause
+    /// comes back instead of a slice of no instructions.
+    fn begin_slice(&mut self, end: u64) -> Option<Pause> {
+        self.settle();
+        let now = self.tsc();
+        self.devices.advance(now);
+        if self.shutdown {
+            return Some(Pause::Shutdown);
+        }
+        if let Some(Request::Reset) = self.devices.take_request() {
+            return Some(Pause::Reset);
+        }
+        if self.devices.has_output() {
+            return Some(Pause::Output);
+        }
+        self.attention = false;
+        self.take_interrupt();
+        if self.halted {
+            return Some(Pause::Idle(self.devices.next_deadline()));
+        }
+        if self.cpu.retired >= end {
+            return Some(Pause::Slice);
+        }
+        let mut budget = end - self.cpu.retired;
+        if let Some(deadline) = self.devices.next_deadline() {
+            budget = budget.min(deadline.saturating_sub(now).max(1));
+        }
+        self.slice = budget as i64;
+        self.cpu.budget = self.slice;
+        None
+    }
+
+    /// Looks at what the last instruction asked for. Returns whether the slice must end.
+    fn attend(&mut self) -> bool {
+        self.attention = false;
+        if self.halted || self.devices.has_output() {
+            return true;
+        }
+        self.take_interrupt();
+        // A timer that was set anew may be due before the budget ends.
+        let due = self.devices.next_deadline().unwrap_or(u64::MAX);
+        due < self.tsc().saturating_add(self.cpu.budget as u64)
+    }
+
+    /// Delivers the interrupt that is pending, if the processor takes one now.
+    fn take_interrupt(&mut self) {
+        const IF: u64 = 1 << 9;
+        if self.cpu.interrupt_shadow != 0 || self.cpu.rflags & IF == 0 {
+            return;
+        }
+        if let Some(vector) = self.devices.acknowledge() {
+            self.halted = false;
+            self.counts.events += 1;
+            system::interrupt(self, vector);
+        }
+    }
+
+    /// Runs translated code or a block at RIP.
+    #[inline]
+    fn dispatch(&mut self) {
+        const TF: u64 = 1 << 8;
+        if self.cpu.rflags & TF != 0 || self.cpu.interrupt_shadow != 0 {
+            return self.single_step();
+        }
+        if self.run_translated() {
+            return;
+        }
+        self.interpret(usize::MAX);
+    }
+
+    /// One instruction, then what the trap flag or the interrupt shadow ask for.
+    fn single_step(&mut self) {
+        const TF: u64 = 1 << 8;
+        let (trap, shadow) = (self.cpu.rflags & TF != 0, self.cpu.interrupt_shadow != 0);
+        let before = self.counts.events;
+        self.interpret(1);
+        if shadow {
+            self.cpu.interrupt_shadow = 0;
+            self.attention = true;
+        }
+        if trap && self.counts.events == before {
+            // DR6.BS (SDM 3B, 17.3.1.4).
+            self.cpu.dr[6] |= 1 << 14;
+            self.raise(Exception::plain(vector::DB));
+        }
+    }
+
+    /// Interprets at most `most` instructions of the block at RIP.
+    pub(crate) fn interpret(&mut self, most: usize) {
+        let block = match self.fetch() {
+            Ok(block) => block,
+            Err(fault) => return self.raise_at(fault, None),
+        };
+        let count = block.insns.len().min(most).min(self.cpu.budget.max(1) as usize);
+        if self.recorder.is_some() {
+            self.record(&block);
+        }
+        let mut done = 0;
+        for insn in &block.insns[..count] {
+            self.next_rip = self.cpu.rip.wrapping_add(insn.length.into());
+            if let Err(fault) = exec(self, insn) {
+                self.retire(done);
+                return self.raise_at(fault, Some(insn));
+            }
+            self.cpu.rip = self.next_rip;
+            done += 1;
+            if self.attention {
+                break;
+            }
+        }
+        self.retire(done);
+    }
+
+    /// Carries out the instruction at RIP, and gives its fault instead of delivering it. For tests of instructions;
+    /// neither time nor interrupts go on.
+    ///
+    /// # Errors
+    /// The fault; RIP is still the instruction's.
+    pub fn execute_one(&mut self) -> Result<(), Exception> {
+        let block = self.fetch()?;
+        let insn = &block.insns[0];
+        self.next_rip = self.cpu.rip.wrapping_add(insn.length.into());
+        exec(self, insn).map_err(|fault| resolved(fault, insn))?;
+        self.cpu.rip = self.next_rip;
+        Ok(())
+    }
+
+    #[cold]
+    fn record(&mut self, block: &Block) {
+        let last = block.insns.last().expect("a block has instructions");
+        let indirect = matches!(last.mnemonic, Mnemonic::Ret | Mnemonic::Jmp | Mnemonic::Call)
+            && (last.mnemonic == Mnemonic::Ret || last.operands[0] != Operand::Imm);
+        self.record_block(self.cpu.rip, block.start, block.length, block.insns.len() as u32, indirect);
+    }
+
+    #[inline(always)]
+    fn retire(&mut self, count: i64) {
+        self.cpu.budget -= count;
+        self.counts.interpreted += count as u64;
+    }
+
+    /// Delivers a fault of the instruction at RIP, which has changed nothing.
+    #[cold]
+    fn raise_at(&mut self, fault: Exception, insn: Option<&Insn>) {
+        let fault = insn.map_or(fault, |insn| resolved(fault, insn));
+        self.raise(fault);
+    }
+
+    /// Delivers an exception.
+    pub(crate) fn raise(&mut self, exception: Exception) {
+        self.counts.events += 1;
+        system::exception(self, exception);
+    }
+
+    /// Notes an instruction that has no body.
+    pub(crate) fn log_unimplemented(&mut self, insn: &Insn) {
+        self.unimplemented.entry(insn.code as u16).or_insert((insn.code, 0)).1 += 1;
+    }
+
+    /// Notes bytes that are no instruction.
+    #[cold]
+    pub(crate) fn log_undecodable(&mut self, bytes: &[u8]) -> Exception {
+        const MOST: usize = 64;
+        if self.undecodable.len() < MOST {
+            *self.undecodable.entry(bytes[..bytes.len().min(15)].to_vec()).or_default() += 1;
+        }
+        Exception::UD
+    }
+
+    /// What raised #UD for want of a body, and how often.
+    pub fn unimplemented(&self) -> impl Iterator<Item = (Code, u64)> + '_ {
+        self.unimplemented.values().copied()
+    }
+
+    /// What raised #UD since it is no instruction, and how often.
+    pub fn undecodable(&self) -> impl Iterator<Item = (&[u8], u64)> + '_ {
+        self.undecodable.iter().map(|(bytes, count)| (bytes.as_slice(), *count))
+    }
+}
+
+/// The exception that `fault` of this instruction is.
+fn resolved(fault: Exception, insn: &Insn) -> Exception {
+    match fault {
+        Exception::NOT_CANONICAL if addresses_stack(insn) => Exception::SS0,
+        Exception::NOT_CANONICAL => Exception::GP0,
+        fault => fault,
+    }
+}
+
+/// Whether the instruction's memory operand, or what it pushes or pops, is in the stack segment (SDM 1, 3.7.4).
+fn addresses_stack(insn: &Insn) -> bool {
+    let implied = matches!(
+        insn.mnemonic,
+        Mnemonic::Push | Mnemonic::Pop | Mnemonic::Call | Mnemonic::Ret | Mnemonic::Leave | Mnemonic::Enter
+    ) || matches!(insn.mnemonic, Mnemonic::Pushfq | Mnemonic::Popfq | Mnemonic::Iretq);
+    let based = matches!(insn.mem.base, Some(Gpr::RSP) | Some(Gpr::RBP)) && insn.mem.segment.is_none();
+    if insn.has_memory() { based } else { implied }
+}

@@ -1,0 +1,178 @@
+//! Address spaces as far as code is concerned: which generation the current one is in.
+//!
+//! What was found at a code address, a decoded block or a bound region, holds for one *generation*: a number in bits 48
+//! to 63, unique among those in use, that changes when a code page of the address space may have been mapped anew. User
+//! generations belong to a *slot*, one for each of the last [`STAMP_SLOTS`] page-table roots, so that going back to an
+//! address space finds its code still bound. Kernel code has one generation, since it is mapped everywhere.
+//!
+//! The pages that code was fetched from are remembered for each generation: an INVLPG elsewhere changes nothing.
+
+use super::Vm;
+use crate::mmu;
+use crate::translated::abi::STAMP_SLOTS;
+use std::collections::HashSet;
+
+const FIRST: u16 = 1;
+const CR4_PGE: u64 = 1 << 7;
+const CR4_PCIDE: u64 = 1 << 17;
+/// CR3 bit 63: the new PCID's translations stay (SDM 3A, 4.10.4.1).
+const NO_FLUSH: u64 = 1 << 63;
+
+#[derive(Default, Clone)]
+struct Slot {
+    /// CR3 without bit 63: table and PCID.
+    root: u64,
+    generation: u16,
+    /// When it was current last.
+    used: u64,
+    pages: HashSet<u64>,
+}
+
+/// The slots, and the kernel's generation.
+pub(crate) struct Spaces {
+    slots: [Slot; STAMP_SLOTS],
+    current: usize,
+    next: u16,
+    clock: u64,
+    kernel_pages: HashSet<u64>,
+}
+
+impl Default for Spaces {
+    fn default() -> Self {
+        Spaces { slots: Default::default(), current: 0, next: FIRST, clock: 0, kernel_pages: HashSet::new() }
+    }
+}
+
+/// Whether an address is in the upper half.
+fn upper(address: u64) -> bool {
+    (address as i64) < 0
+}
+
+impl Vm {
+    /// The generation that code at RIP must have been found in.
+    #[inline(always)]
+    pub(crate) fn generation(&self) -> u64 {
+        if self.cpu.cpl == 0 { self.cpu.kernel_generation } else { self.cpu.user_generation | 3 }
+    }
+
+    /// The slot of the current address space.
+    pub(crate) fn slot(&self) -> usize {
+        self.spaces.current
+    }
+
+    /// Notes that code was fetched from the page of `address`.
+    pub(crate) fn note_code_page(&mut self, address: u64) {
+        let page = address >> 12;
+        if self.cpu.cpl == 0 {
+            self.spaces.kernel_pages.insert(page);
+        } else {
+            let current = self.spaces.current;
+            self.spaces.slots[current].pages.insert(page);
+        }
+    }
+
+    /// A number that no generation in use has. When they run out everything that was found is forgotten.
+    fn fresh_generation(&mut self) -> u16 {
+        if self.spaces.next == u16::MAX {
+            self.spaces.next = FIRST;
+            self.code.forget_front();
+            self.translated.forget();
+            for slot in &mut self.spaces.slots {
+                *slot = Slot::default();
+            }
+        }
+        self.spaces.next += 1;
+        self.spaces.next
+    }
+
+    /// Kernel code may have been mapped anew.
+    pub(crate) fn renew_kernel(&mut self) {
+        let generation = self.fresh_generation();
+        self.cpu.kernel_generation = u64::from(generation) << 48;
+        self.spaces.kernel_pages.clear();
+    }
+
+    /// User code of the current address space may have been mapped anew.
+    fn renew_user(&mut self) {
+        let generation = self.fresh_generation();
+        let current = self.spaces.current;
+        self.spaces.slots[current].generation = generation;
+        self.spaces.slots[current].pages.clear();
+        self.cpu.user_generation = u64::from(generation) << 48;
+    }
+
+    /// Everything may have been mapped anew: paging was switched on or off, or global translations dropped.
+    pub(crate) fn flush_everything(&mut self) {
+        mmu::flush_all(&mut self.cpu);
+        for slot in &mut self.spaces.slots {
+            slot.root = u64::MAX;
+        }
+        self.renew_kernel();
+        self.enter_space(self.cpu.cr3, false);
+        self.attention = true;
+    }
+
+    /// Writes CR3, whose value was checked.
+    pub(crate) fn write_cr3(&mut self, value: u64) {
+        let keep = value & NO_FLUSH != 0 && self.cpu.cr4 & CR4_PCIDE != 0;
+        self.cpu.cr3 = value & !NO_FLUSH;
+        if self.cpu.cr4 & CR4_PGE == 0 {
+            return self.flush_everything();
+        }
+        mmu::flush_non_global(&mut self.cpu);
+        self.enter_space(value & !NO_FLUSH, keep);
+        if !upper(self.cpu.rip) {
+            self.renew_kernel();
+        }
+    }
+
+    /// Makes the slot of `root` current; its code stays found if `keep`.
+    fn enter_space(&mut self, root: u64, keep: bool) {
+        self.spaces.clock += 1;
+        let found = self.spaces.slots.iter().position(|slot| slot.root == root && slot.generation != 0);
+        let index = found.unwrap_or_else(|| self.least_recent_slot());
+        self.spaces.current = index;
+        self.spaces.slots[index].used = self.spaces.clock;
+        self.spaces.slots[index].root = root;
+        self.cpu.stamps = self.translated.user_stamps(index);
+        if found.is_some() && keep {
+            self.cpu.user_generation = u64::from(self.spaces.slots[index].generation) << 48;
+        } else {
+            self.renew_user();
+        }
+    }
+
+    fn least_recent_slot(&self) -> usize {
+        let slots = self.spaces.slots.iter().enumerate();
+        slots.min_by_key(|(_, slot)| slot.used).map_or(0, |(index, _)| index)
+    }
+
+    /// INVLPG, and INVPCID of one address.
+    pub(crate) fn invalidate_page(&mut self, address: u64) {
+        mmu::flush_page(&mut self.cpu, address);
+        let page = address >> 12;
+        if self.spaces.kernel_pages.contains(&page) {
+            self.renew_kernel();
+        }
+        if self.spaces.slots[self.spaces.current].pages.contains(&page) {
+            self.renew_user();
+        }
+    }
+
+    /// Drops the code found in every other address space than the current: INVPCID of contexts that are not current.
+    pub(crate) fn forget_other_spaces(&mut self) {
+        let current = self.spaces.current;
+        for (index, slot) in self.spaces.slots.iter_mut().enumerate() {
+            if index != current {
+                slot.root = u64::MAX;
+            }
+        }
+    }
+
+    /// All translations that are not global go, of every context.
+    pub(crate) fn flush_contexts(&mut self) {
+        mmu::flush_non_global(&mut self.cpu);
+        self.forget_other_spaces();
+        self.renew_user();
+    }
+}

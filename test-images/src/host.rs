@@ -1,0 +1,69 @@
+//! Runs the host's programs and finds files of its Debian packages.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// Runs `command` to its end; errors carry what it wrote to its standard error.
+pub(crate) fn run(command: &mut Command) -> Result<Vec<u8>> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let Output { status, stdout, stderr } = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot run {program}; is its Debian package installed?"))?;
+    let said = String::from_utf8_lossy(&stderr);
+    ensure!(status.success(), "{program} ended with {status}: {}", said.trim_end());
+    Ok(stdout)
+}
+
+/// The file of the Debian package `package` that has one of these paths: installed, or else from the package itself, which
+/// apt downloads.
+pub(crate) fn package_file(package: &str, paths: &[&str]) -> Result<Vec<u8>> {
+    let listed = run(Command::new("dpkg-query").args(["--listfiles", package])).unwrap_or_default();
+    if let Some(path) = paths.iter().find(|path| listed.split(|&b| b == b'\n').any(|line| line == path.as_bytes())) {
+        return fs::read(path).with_context(|| format!("cannot read {path}"));
+    }
+    let dir = tempfile::tempdir().context("cannot make a temporary directory")?;
+    run(Command::new("apt-get").args(["download", "--quiet", package]).current_dir(&dir))?;
+    let archives = fs::read_dir(&dir)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    let archive = archives.first().with_context(|| format!("apt-get download {package} left no file"))?;
+    from_archive(archive, paths).with_context(|| format!("package {package}"))
+}
+
+/// Members of a package's archive are named `./bin/…`.
+fn from_archive(archive: &Path, paths: &[&str]) -> Result<Vec<u8>> {
+    let tar = run(Command::new("dpkg-deb").arg("--fsys-tarfile").arg(archive))?;
+    for entry in tar::Archive::new(&tar[..]).entries()? {
+        let mut entry = entry?;
+        let name = entry.path_bytes();
+        if paths.iter().any(|path| name.strip_prefix(b".") == Some(path.as_bytes())) {
+            let mut bytes = Vec::new();
+            std::io::copy(&mut entry, &mut bytes)?;
+            return Ok(bytes);
+        }
+    }
+    bail!("has none of the files {paths:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_come_from_a_package_archive() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("root");
+        fs::create_dir_all(root.join("DEBIAN")).unwrap();
+        fs::create_dir_all(root.join("bin")).unwrap();
+        fs::write(root.join("bin/tool"), b"tool").unwrap();
+        let control =
+            "Package: tool\nVersion: 1\nArchitecture: all\nMaintainer: nobody <n@example.org>\nDescription: t\n";
+        fs::write(root.join("DEBIAN/control"), control).unwrap();
+        let archive = dir.path().join("tool.deb");
+        run(Command::new("dpkg-deb").arg("--build").arg(&root).arg(&archive)).unwrap();
+        assert_eq!(from_archive(&archive, &["/usr/bin/tool", "/bin/tool"]).unwrap(), b"tool");
+        assert!(from_archive(&archive, &["/bin/other"]).unwrap_err().to_string().contains("/bin/other"));
+    }
+}
