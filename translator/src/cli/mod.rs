@@ -45,6 +45,8 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
+  prelift demo                              convert the built-in image and run it
+  prelift convert image.tar out.wasm        an image in, a module out
   prelift run out.wasm                      run a module; compiled code is kept for the next time
   prelift inspect out.wasm                  what is inside
   prelift kernel vmlinux                    build the guest kernel
@@ -79,6 +81,8 @@ impl Common {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Demo(demo::DemoArgs),
+    Convert(convert::ConvertArgs),
     Run(run::RunArgs),
     Inspect(inspect::InspectArgs),
     Kernel(kernel::KernelArgs),
@@ -87,6 +91,8 @@ enum Verb {
 impl Verb {
     fn execute(self, common: &Common) -> Result<ExitCode> {
         match self {
+            Verb::Demo(verb) => verb.execute(common),
+            Verb::Convert(verb) => verb.execute(common),
             Verb::Run(verb) => verb.execute(common),
             Verb::Inspect(verb) => verb.execute(),
             Verb::Kernel(verb) => verb.execute(common),

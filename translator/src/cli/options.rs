@@ -1,6 +1,8 @@
 //! Groups of options that several verbs share.
 
-use anyhow::{Context, Result, ensure};
+use crate::convert::{GuestRequest, KernelChoice, Training};
+use crate::lift;
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -84,4 +86,57 @@ fn parse_ram(text: &str) -> Result<u64> {
     let bytes = number.checked_mul(1 << shift).filter(|bytes| *bytes < 4 << 30).with_context(expected)?;
     ensure!(bytes > 0 && bytes % (2 << 20) == 0, "{text}: expected a multiple of 2M");
     Ok(bytes)
+}
+
+impl KernelOptions {
+    /// The guest that these options and those of the machine ask for.
+    pub fn guest(&self, machine: &MachineOptions) -> GuestRequest {
+        let kernel = match (&self.vmlinux, &self.source) {
+            (Some(vmlinux), _) => KernelChoice::Vmlinux(vmlinux.clone()),
+            (None, Some(source)) => KernelChoice::Source(source.clone()),
+            (None, None) => KernelChoice::Debian,
+        };
+        GuestRequest { kernel, ram_size: machine.ram }
+    }
+}
+
+impl TrainOptions {
+    /// The training run that these options ask for.
+    ///
+    /// # Errors
+    /// If the command has an open quote, or the file cannot be read.
+    pub fn training(&self) -> Result<Training> {
+        let split = |text: &String| shell_words::split(text).with_context(|| format!("--train {text}"));
+        let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("--train-stdin {}", path.display()));
+        let command = self.train.as_ref().map(split).transpose()?;
+        ensure!(command.as_ref().is_none_or(|words| !words.is_empty()), "--train: expected a command");
+        Ok(Training {
+            command,
+            stdin: self.train_stdin.as_ref().map(read).transpose()?.unwrap_or_default(),
+            limit: self.train_limit.map(NonZeroU64::get),
+        })
+    }
+}
+
+impl CodeOptions {
+    /// Makes the pool of threads that these options ask for.
+    ///
+    /// # Errors
+    /// If the system has no threads to give.
+    pub fn use_threads(&self) -> Result<()> {
+        let Some(threads) = self.threads else { return Ok(()) };
+        rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global().context("start threads")
+    }
+
+    /// The translator's choices.
+    ///
+    /// # Errors
+    /// For a feature that code is not generated with yet.
+    pub fn lift(&self) -> Result<lift::Options> {
+        if let Some(WasmFeature::WideArithmetic) = self.features.first() {
+            bail!("--features wide-arithmetic: not generated yet");
+        }
+        let tail_calls = if self.no_tail_calls { lift::TailCalls::No } else { lift::TailCalls::Yes };
+        Ok(lift::Options { tail_calls, ..lift::Options::default() })
+    }
 }

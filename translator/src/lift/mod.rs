@@ -70,3 +70,8 @@ fn reachable(mut pieces: BTreeMap<i64, Piece>, given: &[i64]) -> (Vec<Piece>, Ve
     pieces.retain(|offset, _| found.contains(offset));
     (pieces.into_values().collect(), entries)
 }
+
+/// Whether an instruction is left to the interpreter, which goes on with the next.
+pub fn leaves(insn: &x86::Insn) -> bool {
+    piece::is_unlifted(insn)
+}

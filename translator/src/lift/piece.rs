@@ -109,3 +109,11 @@ fn first_piece(offset: i64, bytes: &[u8]) -> Result<(Piece, usize)> {
     let length = if decoded_all { at } else { 0 };
     Ok((Piece { offset, insns, next, resumes_at, reads_flags, leaves }, length))
 }
+
+/// Whether an instruction has no translation.
+pub(super) fn is_unlifted(insn: &Insn) -> bool {
+    let mut region = Region::new();
+    let mut lifter = Lifter::new(Builder::new(&mut region), FlagState::At(FlagsAt::Dynamic));
+    lifter.lift(0, insn);
+    lifter.outcome == Some(Outcome::Unlifted)
+}
