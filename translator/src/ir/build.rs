@@ -70,7 +70,7 @@ fn possible(region: &Region, inst: &Inst) -> u64 {
     match *inst {
         Inst::Const(constant) => constant,
         Inst::Int(_) => 1,
-        Inst::EntryFlags => x86::flags::bit::ARITHMETIC,
+        Inst::EntryFlags | Inst::FlagsWord { .. } => x86::flags::bit::ARITHMETIC,
         Inst::Get(reg) if reg == Reg::FLAG_OP => 0xff,
         Inst::Get(reg) if reg == Reg::FLAG_CARRY => 1,
         Inst::Load(w, ..) | Inst::VecLane(w, ..) => w.mask(),

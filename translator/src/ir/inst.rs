@@ -40,6 +40,13 @@ pub enum Inst {
     /// The flags at the block's start as a word: stands in while a block's own effect on the flags is found out, and
     /// must be unused by the end.
     EntryFlags,
+    /// The word of flags that the lazy flags `dst`, `src` and `carry` make under a packed operation known at run time.
+    FlagsWord {
+        /// The operation.
+        op: Value,
+        /// See [`x86::Flags`].
+        operands: [Value; 3],
+    },
     /// A variable.
     Get(Reg),
     /// Sets a variable.
@@ -120,6 +127,7 @@ impl Inst {
     pub fn ty(&self) -> Type {
         match self {
             Inst::Const(_) | Inst::Base | Inst::EntryFlags | Inst::Bin(..) | Inst::Un(..) | Inst::Int(_) => Type::Int,
+            Inst::FlagsWord { .. } => Type::Int,
             Inst::Select(..) | Inst::Load(..) | Inst::VecLane(..) | Inst::VecBitmask(..) => Type::Int,
             Inst::Get(reg) => reg.ty(),
             Inst::ConstBool(_) | Inst::Compare(..) | Inst::Not(_) | Inst::Both(..) | Inst::Either(..) => Type::Bool,
@@ -163,6 +171,7 @@ impl Inst {
     /// The values that it uses, in order.
     pub fn operands(&self) -> impl Iterator<Item = Value> + use<> {
         let (a, b, c) = match *self {
+            Inst::FlagsWord { operands: [a, b, c], .. } => (Some(a), Some(b), Some(c)),
             Inst::Const(_) | Inst::ConstBool(_) | Inst::VecConst(_) | Inst::Base | Inst::EntryFlags | Inst::Get(_) => {
                 (None, None, None)
             }
@@ -178,6 +187,7 @@ impl Inst {
             Inst::Store(_, a, _, b) | Inst::StoreVec(a, _, b) => (Some(a), Some(b), None),
             Inst::Select(a, b, c) => (Some(a), Some(b), Some(c)),
         };
-        [a, b, c].into_iter().flatten()
+        let op = if let Inst::FlagsWord { op, .. } = *self { Some(op) } else { None };
+        [a, b, c, op].into_iter().flatten()
     }
 }

@@ -51,6 +51,7 @@ fn expected(inst: &Inst) -> &'static [Type] {
         Inst::Int(_) | Inst::Not(_) | Inst::ExitIf { .. } => &[Bool],
         Inst::Both(..) | Inst::Either(..) => &[Bool, Bool],
         Inst::Select(..) => &[Bool, Int, Int],
+        Inst::FlagsWord { .. } => &[Int, Int, Int, Int],
         Inst::Pointer { .. } => &[Place, Int],
         Inst::Load(..) | Inst::LoadVec(..) => &[Place],
         Inst::Store(..) => &[Place, Int],

@@ -151,15 +151,17 @@ impl Assembly {
         self.region.root = self.region.add_block(Block::empty(entries[0], FlagsAt::Dynamic, terminator));
     }
 
-    /// What an entry point goes through before its block: flags of another kind than it expects are left to the
-    /// interpreter.
+    /// What an entry point goes through before its block, if that reads the flags. A word of flags is computed of any;
+    /// where a certain operation is expected (at loop heads, mostly), others are left to the interpreter, which soon
+    /// comes back with it.
     fn stub(&mut self, block: BlockId) -> BlockId {
         let offset = self.region.block(block).offset;
         let mut insts = Vec::new();
         if let FlagsAt::Known(op, w) = self.plan.starts[block.index()]
             && self.plan.reads[block.index()]
         {
-            insts = self.flags_guard(offset, op.pack(w));
+            let explicit = FlagsAt::Known(op, w) == FlagsAt::EXPLICIT;
+            insts = if explicit { self.flags_word() } else { self.flags_guard(offset, op.pack(w)) };
         }
         let mut stub = Block::empty(offset, FlagsAt::Dynamic, Terminator::Jump(block));
         stub.insts = insts;
@@ -174,6 +176,15 @@ impl Assembly {
         let expected = builder.constant(packed.into());
         let condition = builder.compare(Compare::Ne, Width::W64, op, expected);
         builder.push(Inst::ExitIf { condition, exit });
+        builder.finish()
+    }
+
+    fn flags_word(&mut self) -> Vec<Value> {
+        let mut builder = Builder::new(&mut self.region);
+        let op = builder.get(Reg::FLAG_OP);
+        let operands = [Reg::FLAG_DST, Reg::FLAG_SRC, Reg::FLAG_CARRY].map(|reg| builder.get(reg));
+        let word = builder.push(Inst::FlagsWord { op, operands });
+        builder.set(Reg::FLAG_DST, word);
         builder.finish()
     }
 }

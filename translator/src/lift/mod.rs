@@ -19,7 +19,7 @@ mod vector;
 
 pub use source::{Addresses, Chain, NoTargets, Options, Privilege, RegionSource, SourceBlock, TailCalls, Targets};
 
-use crate::ir::Region;
+use crate::ir::{Builder, FlagsAt, Inst, Reg, Region, Value};
 use anyhow::{Context, Result, ensure};
 use piece::Piece;
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,6 +69,17 @@ fn reachable(mut pieces: BTreeMap<i64, Piece>, given: &[i64]) -> (Vec<Piece>, Ve
     entries.extend(resumed.into_iter().filter(|offset| found.contains(offset) && !given.contains(offset)));
     pieces.retain(|offset, _| found.contains(offset));
     (pieces.into_values().collect(), entries)
+}
+
+/// Records a block's instructions: the word of flags that the variables make under an operation, into
+/// [`Reg::FLAG_DST`].
+pub(crate) fn flags_word(region: &mut Region, op: x86::FlagOp, width: x86::Width) -> Vec<Value> {
+    let state = flags::FlagState::At(FlagsAt::Known(op, width));
+    let mut lifter = machine::Lifter::new(Builder::new(region), state);
+    let now = lifter.lazy_flags();
+    let word = x86::flags::word(&mut lifter, now);
+    lifter.builder.push(Inst::Set(Reg::FLAG_DST, word));
+    lifter.builder.finish()
 }
 
 /// Whether an instruction is left to the interpreter, which goes on with the next.

@@ -77,6 +77,8 @@ pub struct Addresses {
     pub jump_kernel: u32,
     /// Function index of the jump function for user mode.
     pub jump_user: u32,
+    /// Function index of the function that makes a word of lazy flags: see [`crate::lower::flags_word`].
+    pub flags_word: u32,
 }
 
 /// Whether the engine has tail calls.

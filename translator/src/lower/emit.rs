@@ -89,6 +89,14 @@ impl<'a> Emitter<'a> {
         InstructionSink::new(&mut self.code)
     }
 
+    /// The function, if [`BUDGET`] and [`EXIT`] are parameters too.
+    pub(super) fn finish_with_parameters(self) -> wasm_encoder::Function {
+        let own = self.locals.into_iter().skip((FIRST_FREE - BUDGET) as usize);
+        let mut function = wasm_encoder::Function::new_with_locals_types(own);
+        function.raw(self.code);
+        function
+    }
+
     /// The function.
     pub(super) fn finish(self) -> wasm_encoder::Function {
         let mut function = wasm_encoder::Function::new_with_locals_types(self.locals);
@@ -104,7 +112,6 @@ impl<'a> Emitter<'a> {
 
     /// The local of a variable.
     pub(super) fn register(&mut self, reg: Reg) -> u32 {
-        debug_assert!(self.locals.len() as u32 >= FIRST_FREE - 2);
         match self.registers[reg.index()] {
             Some(local) => local,
             None => {

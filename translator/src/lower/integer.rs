@@ -23,6 +23,14 @@ impl Emitter<'_> {
                 let local = self.register(reg);
                 self.op().local_get(local);
             }
+            Inst::FlagsWord { op, operands: [dst, src, carry] } => {
+                self.wide(dst)?;
+                self.narrow(op)?;
+                self.wide(src)?;
+                self.wide(carry)?;
+                let function = self.addresses.flags_word;
+                self.op().call(function);
+            }
             Inst::Int(_) => self.extended(value)?,
             Inst::Bin(BinOp::And, _, a, mask) if self.region.constant(mask).is_some_and(|m| m <= LOW) => {
                 self.wide_mask(value, a, mask)?;

@@ -13,6 +13,7 @@
 mod block;
 mod emit;
 mod exits;
+pub mod flags_word;
 mod integer;
 pub mod jump;
 mod memory;

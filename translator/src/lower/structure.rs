@@ -169,8 +169,14 @@ impl Emitter<'_> {
         let depths: Vec<u32> =
             targets.iter().filter_map(|to| shape.label(id, *to)).map(|label| self.depth(label)).collect();
         // Entry points are numbered densely, so the last one serves as what lies beyond.
-        let last = depths.last().copied().unwrap_or_default();
+        let Some(&last) = depths.last() else { return self.end_of_code() };
         self.op().local_get(SELECTOR).br_table(depths, last);
+    }
+
+    /// A switch without targets goes to what follows all blocks.
+    fn end_of_code(&mut self) {
+        let depth = self.depth(Label::SideExit);
+        self.op().br(depth);
     }
 
     /// A branch on the truth value on the stack.

@@ -7,7 +7,7 @@ use super::dce;
 use crate::ir::{BlockId, Exit, ExitId, ExitKind, FlagsAt, Inst, RegSet, Region};
 
 /// What was found.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Liveness {
     /// For each block the variables that it, or what follows, reads before setting them.
     pub live_in: Vec<RegSet>,

@@ -6,6 +6,7 @@ use runtime::cpu::state::{SegmentRegister, TLB_ENTRIES};
 use runtime::cpu::{Cpu, Tlb, TlbEntry};
 use runtime::translated::abi::{ExitReason, JumpCacheEntry, jump_cache_index};
 use translator::lift::{Addresses, Options, Privilege, RegionSource, Targets};
+use translator::lower::flags_word::{flags_word_function, flags_word_type};
 use translator::lower::jump::jump_function;
 use translator::lower::{Translated, translate};
 use wasm_encoder::{
@@ -22,12 +23,13 @@ pub(crate) const ADDRESSES: Addresses = Addresses {
     region_type: 0,
     jump_kernel: 0,
     jump_user: 1,
+    flags_word: 2,
 };
 const USER_STAMPS: u32 = 0x8_0000;
 const PAGES: u32 = 0x10_0000;
 const GENERATION: u64 = 5 << 48;
 /// Index of the first region's function, and of its table entry.
-pub(crate) const FIRST_FUNCTION: u32 = 2;
+pub(crate) const FIRST_FUNCTION: u32 = 3;
 pub(crate) const FIRST_TABLE_ENTRY: u32 = 1;
 
 pub(crate) struct Engine {
@@ -48,6 +50,9 @@ fn module(regions: &[Translated]) -> Vec<u8> {
         functions.function(1);
         code.function(&jump_function(privilege, &ADDRESSES));
     }
+    types.ty().func_type(&flags_word_type());
+    functions.function(2);
+    code.function(&flags_word_function(&ADDRESSES).expect("it lowers"));
     for (number, region) in (0..).zip(regions) {
         functions.function(0);
         code.function(&region.function);

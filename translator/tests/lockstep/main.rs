@@ -7,3 +7,4 @@ mod programs;
 mod random;
 mod reference;
 mod run;
+mod speed;

@@ -9,6 +9,7 @@ use core::mem::offset_of;
 use runtime::cpu::Cpu;
 use runtime::translated::abi::ExitReason;
 use translator::lift::{NoTargets, Options};
+use x86::{FlagOp, Flags, Width};
 
 #[test]
 fn straight_lines_agree() {
@@ -112,4 +113,21 @@ fn vector_instructions_agree() {
         }
     }
     assert!(translated > 2000, "{translated}");
+}
+
+#[test]
+fn any_flags_may_meet_an_entry_point_that_reads_them() {
+    // lahf; seto al; jmp out
+    let source = source(&[(0, vec![0x9f, 0x0f, 0x90, 0xc0, 0xe9, 0xf7, 0x0f, 0, 0])], &[0]);
+    let mut random = Random::new(4000);
+    for op in FlagOp::ALL {
+        for width in Width::ALL {
+            let mut state = generate::state(&mut random, BASE);
+            let (dst, src) = (random.value() & width.mask(), random.value() & width.mask());
+            let src = if matches!(op, FlagOp::Inc | FlagOp::Dec | FlagOp::Mul) { src & 1 } else { src };
+            state.flags = Flags { op, width, dst, src, carry: random.below(2) };
+            let tally = compare(&source, state, 100, |_| {});
+            assert_eq!((tally.translated, tally.exits(ExitReason::Next)), (3, 1), "{op:?} {width:?}");
+        }
+    }
 }
