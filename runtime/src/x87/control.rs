@@ -1,6 +1,6 @@
 //! Control of the unit: FNINIT, FNCLEX, FLDCW, FNSTCW, FNSTSW, FINCSTP, FDECSTP, FFREE, WAIT, and EMMS. SDM volume 2.
 
-use super::stack::{BUSY, ES, EXCEPTIONS};
+use super::stack::{BUSY, C1, ES, EXCEPTIONS};
 use super::{CR0_EM, CR0_MP, CR0_TS, Done, available, ready};
 use crate::cpu::Cpu;
 use crate::exception::{Exception, vector};
@@ -14,7 +14,6 @@ pub(super) const INITIAL_CONTROL: u16 = 0x37f;
 const CONTROL_FIXED: u16 = 0x40;
 const CONTROL_DEFINED: u16 = 0x1f3f;
 const STACK_FAULT: u16 = 1 << 6;
-const C1: u16 = 1 << 9;
 
 impl Cpu {
     /// The state after FNINIT: the registers keep what they hold, tagged empty.

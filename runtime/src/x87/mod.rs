@@ -11,13 +11,22 @@
 //! instruction that left an exception unmasked only (as with IA32_MISC_ENABLE.FOPCODE clear); FCS and FDS are stored as 0
 //! (CPUID.7.0:EBX bit 13).
 
+mod arith;
+mod compare;
+mod constants;
 mod control;
 mod environment;
+mod float;
 mod fxsave;
+mod operands;
 mod stack;
+mod transfer;
 
 use crate::exception::{Exception, vector};
 use crate::vm::Vm;
+use constants::Constant;
+use float::{Binary, Direction, Rounded};
+use x86::flags::Condition;
 use x86::{Insn, Machine, Mnemonic as Mn};
 
 type Done = Result<(), Exception>;
@@ -52,8 +61,91 @@ pub(crate) fn execute(vm: &mut Vm, insn: &Insn) -> Done {
         Mn::Fxrstor | Mn::Fxrstor64 => fxsave::restore(vm, insn),
         // 5.4.8 MMX state management
         Mn::Emms                => control::empty_mmx(vm),
-        _ => Err(vm.undefined(insn)),
+        _ => numeric(vm, insn),
     }
+}
+
+/// Carries out an instruction that computes or moves numbers, and keeps where it and its operand were.
+#[rustfmt::skip]
+fn numeric(vm: &mut Vm, insn: &Insn) -> Done {
+    use Binary::*;
+    use Condition::*;
+    let body: fn(&mut Vm, &Insn) -> Done = match insn.mnemonic {
+        // 5.2.1 Data transfer
+        Mn::Fld                 => transfer::load_real,
+        Mn::Fst                 => |vm, insn| transfer::store_real(vm, insn, false),
+        Mn::Fstp                => |vm, insn| transfer::store_real(vm, insn, true),
+        Mn::Fild                => transfer::load_integer,
+        Mn::Fist                => |vm, insn| { let d = vm.cpu.context().direction; transfer::store_integer(vm, insn, d, false) },
+        Mn::Fistp               => |vm, insn| { let d = vm.cpu.context().direction; transfer::store_integer(vm, insn, d, true) },
+        Mn::Fisttp              => |vm, insn| transfer::store_integer(vm, insn, Direction::Zero, true),
+        Mn::Fbld                => transfer::load_decimal,
+        Mn::Fbstp               => transfer::store_decimal,
+        Mn::Fxch                => transfer::exchange,
+        Mn::Fcmove              => |vm, insn| transfer::move_if(vm, insn, E),
+        Mn::Fcmovne             => |vm, insn| transfer::move_if(vm, insn, Ne),
+        Mn::Fcmovb              => |vm, insn| transfer::move_if(vm, insn, B),
+        Mn::Fcmovbe             => |vm, insn| transfer::move_if(vm, insn, Be),
+        Mn::Fcmovnb             => |vm, insn| transfer::move_if(vm, insn, Ae),
+        Mn::Fcmovnbe            => |vm, insn| transfer::move_if(vm, insn, A),
+        Mn::Fcmovu              => |vm, insn| transfer::move_if(vm, insn, P),
+        Mn::Fcmovnu             => |vm, insn| transfer::move_if(vm, insn, Np),
+        // 5.2.2 Basic arithmetic
+        Mn::Fadd                => |vm, insn| arith::real(vm, insn, Add, false),
+        Mn::Faddp               => |vm, insn| arith::popping(vm, insn, Add, false),
+        Mn::Fiadd               => |vm, insn| arith::integer(vm, insn, Add, false),
+        Mn::Fsub                => |vm, insn| arith::real(vm, insn, Sub, false),
+        Mn::Fsubp               => |vm, insn| arith::popping(vm, insn, Sub, false),
+        Mn::Fisub               => |vm, insn| arith::integer(vm, insn, Sub, false),
+        Mn::Fsubr               => |vm, insn| arith::real(vm, insn, Sub, true),
+        Mn::Fsubrp              => |vm, insn| arith::popping(vm, insn, Sub, true),
+        Mn::Fisubr              => |vm, insn| arith::integer(vm, insn, Sub, true),
+        Mn::Fmul                => |vm, insn| arith::real(vm, insn, Mul, false),
+        Mn::Fmulp               => |vm, insn| arith::popping(vm, insn, Mul, false),
+        Mn::Fimul               => |vm, insn| arith::integer(vm, insn, Mul, false),
+        Mn::Fdiv                => |vm, insn| arith::real(vm, insn, Div, false),
+        Mn::Fdivp               => |vm, insn| arith::popping(vm, insn, Div, false),
+        Mn::Fidiv               => |vm, insn| arith::integer(vm, insn, Div, false),
+        Mn::Fdivr               => |vm, insn| arith::real(vm, insn, Div, true),
+        Mn::Fdivrp              => |vm, insn| arith::popping(vm, insn, Div, true),
+        Mn::Fidivr              => |vm, insn| arith::integer(vm, insn, Div, true),
+        Mn::Fprem               => |vm, _| arith::remainder(vm, false),
+        Mn::Fprem1              => |vm, _| arith::remainder(vm, true),
+        Mn::Fabs                => |vm, _| arith::unary(vm, |_, a| Rounded::new(a.with_sign(false), 0)),
+        Mn::Fchs                => |vm, _| arith::unary(vm, |_, a| Rounded::new(a.with_sign(!a.is_negative()), 0)),
+        Mn::Frndint             => |vm, _| arith::unary(vm, float::to_integral),
+        Mn::Fscale              => |vm, _| arith::scale(vm),
+        Mn::Fsqrt               => |vm, _| arith::unary(vm, float::sqrt),
+        Mn::Fxtract             => |vm, _| arith::extract(vm),
+        // 5.2.3 Comparison
+        Mn::Fcom                => |vm, insn| compare::real(vm, insn, 0),
+        Mn::Fcomp               => |vm, insn| compare::real(vm, insn, 1),
+        Mn::Fcompp              => |vm, _| compare::both(vm, false),
+        Mn::Fucom               => |vm, insn| compare::quiet(vm, insn, 0),
+        Mn::Fucomp              => |vm, insn| compare::quiet(vm, insn, 1),
+        Mn::Fucompp             => |vm, _| compare::both(vm, true),
+        Mn::Ficom               => |vm, insn| compare::integer(vm, insn, 0),
+        Mn::Ficomp              => |vm, insn| compare::integer(vm, insn, 1),
+        Mn::Fcomi               => |vm, insn| compare::to_flags(vm, insn, false, false),
+        Mn::Fcomip              => |vm, insn| compare::to_flags(vm, insn, false, true),
+        Mn::Fucomi              => |vm, insn| compare::to_flags(vm, insn, true, false),
+        Mn::Fucomip             => |vm, insn| compare::to_flags(vm, insn, true, true),
+        Mn::Ftst                => |vm, _| compare::with_zero(vm),
+        Mn::Fxam                => |vm, _| compare::examine(vm),
+        // 5.2.5 Constants
+        Mn::Fld1                => |vm, _| transfer::load_constant(vm, Constant::ONE),
+        Mn::Fldz                => |vm, _| transfer::load_constant(vm, Constant::ZERO),
+        Mn::Fldpi               => |vm, _| transfer::load_constant(vm, Constant::PI),
+        Mn::Fldl2e              => |vm, _| transfer::load_constant(vm, Constant::LOG2_E),
+        Mn::Fldln2              => |vm, _| transfer::load_constant(vm, Constant::LN_2),
+        Mn::Fldl2t              => |vm, _| transfer::load_constant(vm, Constant::LOG2_10),
+        Mn::Fldlg2              => |vm, _| transfer::load_constant(vm, Constant::LOG10_2),
+        _ => return Err(vm.undefined(insn)),
+    };
+    ready(vm)?;
+    body(vm, insn)?;
+    environment::keep_pointers(vm, insn);
+    Ok(())
 }
 
 /// #NM while the unit is emulated or another task's state is in it.
