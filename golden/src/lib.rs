@@ -1,1 +1,30 @@
-//! Golden cases, blessed outputs, and their runner.
+//! Golden instruction cases, the processor that confirms them, and their runner.
+//!
+//! ```text
+//!  rows/*.txt ──► row ──► Case + expected Outcome ─┐
+//!  generate (seeded, from iced's Code table) ──► Case ─┴─► compare ◄── Executor: oracle (host processor),
+//!                                                            │           interpreter, generated Wasm
+//!                                              Report: counts, first mismatches as rows
+//! ```
+//!
+//! A [`Case`] is a few bytes of user-mode machine code and a [`State`]; an [`Outcome`] says how it ended and with which state.
+//! The row format is documented in [`row`]; what the manual leaves undefined is masked by [`undefined`].
+
+pub mod case;
+pub mod compare;
+pub mod generate;
+pub mod interpreter;
+pub mod layout;
+pub mod operand;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub mod oracle;
+pub mod row;
+pub mod seeds;
+pub mod shrink;
+pub mod state;
+pub mod suite;
+pub mod undefined;
+
+pub use case::{Access, Case, End, Fault, Outcome};
+pub use compare::{Executor, Report, compare};
+pub use state::State;

@@ -182,27 +182,33 @@ fn publish(path: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
 mod tests {
     use super::{Cache, Recipe};
     use std::fs;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::path::Path;
+    use std::sync::mpsc;
+    use std::time::Duration;
 
+    /// The first is held back until the second says that it waits.
     #[test]
-    fn made_once_by_many() {
+    fn made_once_by_two() {
         let root = tempfile::tempdir().unwrap();
         let cache = Cache::Directory(root.path().to_owned());
         let digest = Recipe::new("test").digest();
-        let made = AtomicUsize::new(0);
+        let (begun, second_may_start) = mpsc::channel();
+        let (waits, first_may_end) = mpsc::channel();
         std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    let make = |directory: &std::path::Path| {
-                        made.fetch_add(1, Ordering::SeqCst);
-                        Ok(fs::write(directory.join("file"), "whole")?)
-                    };
-                    let entry = cache.entry("test", digest, &|_| (), make).unwrap();
-                    assert_eq!(fs::read_to_string(entry.path().join("file")).unwrap(), "whole");
-                });
-            }
+            let cache = &cache;
+            scope.spawn(move || {
+                let make = |directory: &Path| {
+                    begun.send(())?;
+                    first_may_end.recv_timeout(Duration::from_secs(20))?;
+                    Ok(fs::write(directory.join("file"), "whole")?)
+                };
+                cache.entry("test", digest, &|_| (), make).unwrap();
+            });
+            second_may_start.recv().unwrap();
+            let progress = |_: &str| waits.send(()).unwrap();
+            let entry = cache.entry("test", digest, &progress, |_| panic!("made twice")).unwrap();
+            assert_eq!(fs::read_to_string(entry.path().join("file")).unwrap(), "whole");
         });
-        assert_eq!(made.load(Ordering::SeqCst), 1);
     }
 
     #[test]
@@ -210,7 +216,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let cache = Cache::Directory(root.path().to_owned());
         let digest = Recipe::new("test").digest();
-        let failing = |directory: &std::path::Path| {
+        let failing = |directory: &Path| {
             fs::write(directory.join("half"), "")?;
             anyhow::bail!("no")
         };

@@ -22,7 +22,7 @@ pub const SLOT_IRQ: u8 = 5;
 #[rustfmt::skip]
 const FIXED: &[&str] = &[
     "console=ttyS0",         // until init opens the virtio console: boot messages and panics
-    "quiet",                 // warnings and errors only
+    "loglevel=3",            // boot is silent; a panic prints everything
     "panic=-1",              // a panic ends the machine at once...
     "oops=panic",            // ...and so does a fault inside the kernel
     "reboot=t",              // by a triple fault: no keyboard controller, no ACPI reset

@@ -1,7 +1,8 @@
 //! The initramfs: an uncompressed "newc" cpio archive (Linux, `Documentation/driver-api/early-userspace/buffer-format.rst`).
 //!
 //! Uncompressed because the kernel's inflate would be a third of all instructions of a boot. The archive depends on
-//! its contents alone: owners are root, times are the epoch, inode numbers count from 1.
+//! its contents alone: owners are root, times are the epoch, inode numbers count from 1. Limit: a member is smaller
+//! than 4 GiB, the format's 32-bit lengths (the boot protocol's are no wider).
 
 /// Directories of the initramfs, parents first: mount points that init needs before the image is there.
 const DIRECTORIES: [&str; 7] = ["dev", "proc", "sys", "run", "tmp", "mnt", "root"];

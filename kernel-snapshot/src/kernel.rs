@@ -8,13 +8,19 @@ use crate::cache::{Cache, Digest, Entry, Recipe};
 use crate::packages::{self, Package, run};
 pub use crate::source::Source;
 use anyhow::{Context, Result, ensure};
-use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The configuration: `KCONFIG_ALLCONFIG` for `make allnoconfig`.
 pub const CONFIG: &str = include_str!("../kernel.config");
+
+/// Changes to the source as (name, unified diff for `patch -p1`); a tree of the user's own stays as it is. Without the
+/// first, an image mapped as memory is not seen.
+const PATCHES: &[(&str, &str)] = &[
+    ("pmem-without-pci", include_str!("../patches/pmem-without-pci.patch")),
+    ("erofs-dax-fault-around", include_str!("../patches/erofs-dax-fault-around.patch")),
+];
 
 /// What the build needs of Debian, the source aside.
 #[rustfmt::skip]
@@ -25,6 +31,7 @@ const TOOLS: &[Package] = &[
     Package::command("bc",        "bc"),      // kernel/time/timeconst.bc
     Package::command("flex",      "flex"),    // Kconfig's parser
     Package::command("bison",     "bison"),
+    Package::command("patch",     "patch"),
     Package::command("xz-utils",  "xz"),      // the source archive
     Package::file("libc6-dev",    "/usr/include/stdio.h"),
     Package::file("libelf-dev",   "/usr/include/libelf.h"), // objtool
@@ -98,6 +105,9 @@ fn digest(source: &Source) -> Result<Digest> {
     for (name, value) in FIXED_ENVIRONMENT {
         recipe = recipe.text(name, value);
     }
+    for (name, patch) in PATCHES {
+        recipe = recipe.text(name, patch);
+    }
     for tool in ["gcc", "ld"] {
         recipe = recipe.bytes(tool, &version(tool)?);
     }
@@ -115,7 +125,11 @@ fn make_entry(source: &Source, directory: &Path, progress: &dyn Fn(&str)) -> Res
     let work = directory.join("work");
     fs::create_dir(&work).with_context(|| format!("create {}", work.display()))?;
     let build = Build { tree: source.unpack(&work, progress)?, output: work.join("output") };
-    build.configure(*source == Source::Debian, progress)?;
+    let strict = *source == Source::Debian;
+    if build.tree.starts_with(&work) {
+        apply_patches(&build.tree, &work, strict, progress)?;
+    }
+    build.configure(strict, progress)?;
     build.compile(progress)?;
 
     let mut strip = Command::new("strip");
@@ -123,6 +137,25 @@ fn make_entry(source: &Source, directory: &Path, progress: &dyn Fn(&str)) -> Res
     run(&mut strip, &mut |_| ()).context("strip the kernel")?;
     fs::copy(build.output.join(".config"), directory.join("config")).context("keep the kernel's .config")?;
     fs::remove_dir_all(&work).with_context(|| format!("remove {}", work.display()))
+}
+
+/// Applies [`PATCHES`] to the unpacked `tree`. One that does not fit exactly is an error where `strict`, else reported.
+fn apply_patches(tree: &Path, work: &Path, strict: bool, progress: &dyn Fn(&str)) -> Result<()> {
+    for (name, text) in PATCHES {
+        let file = work.join(name);
+        fs::write(&file, text).with_context(|| format!("write {}", file.display()))?;
+        let patch = |arguments: &[&str]| {
+            let mut patch = Command::new("patch");
+            patch.args(["-p1", "--batch", "--forward", "--fuzz=0"]).args(arguments);
+            run(patch.arg("-i").arg(&file).arg("-d").arg(tree), &mut |_| ())
+        };
+        match patch(&["--dry-run"]) {
+            Ok(()) => patch(&[]).with_context(|| format!("apply {name} to the kernel's source"))?,
+            Err(error) if strict => return Err(error.context(format!("apply {name} to the kernel's source"))),
+            Err(_) => progress(&format!("kernel: {name} does not fit this source and is left out")),
+        }
+    }
+    Ok(())
 }
 
 /// A source tree and the directory that it is built in.
@@ -155,12 +188,12 @@ impl Build {
     fn compile(&self, progress: &dyn Fn(&str)) -> Result<()> {
         // One more than there are processors, for those that wait for the disk.
         let jobs = std::thread::available_parallelism().map_or(2, usize::from) + 1;
-        let compiled = Cell::new(0);
+        let mut compiled = 0;
         let mut count = |line: &str| {
             if line.trim_start().starts_with("CC ") {
-                compiled.set(compiled.get() + 1);
-                if compiled.get() % PROGRESS_STEP == 0 {
-                    progress(&format!("kernel: {} files compiled", compiled.get()));
+                compiled += 1;
+                if compiled % PROGRESS_STEP == 0 {
+                    progress(&format!("kernel: {compiled} files compiled"));
                 }
             }
         };

@@ -16,7 +16,8 @@ const ARCHIVE: &str = "/usr/src/linux-source-6.1.tar.xz";
 pub enum Source {
     /// Debian's `linux-source-6.1`, installed if need be.
     Debian,
-    /// A source tree, or an archive of one that `tar` reads. A tree is built as it is, in a directory of its own.
+    /// A source tree, or an archive of one that `tar` reads. A tree is built as it is, with its output elsewhere; it
+    /// must hold no earlier output (`make mrproper`).
     Path(PathBuf),
 }
 

@@ -6,6 +6,8 @@ pub mod exception;
 pub mod interp;
 pub mod memory;
 pub mod mmu;
+pub mod profile;
+pub mod session;
 pub mod snapshot;
 mod system;
 pub mod translated;

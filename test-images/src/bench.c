@@ -234,14 +234,12 @@ static void sha256_block(uint32_t h[8], const uint32_t k[64], const uint8_t *blo
 		w[i] = w[i - 16] + s0 + w[i - 7] + s1;
 	}
 	memcpy(v, h, sizeof v);
+	/* Instead of moving the eight variables along, the names move: round i has its "a" at v[-i mod 8]. */
 	for (int i = 0; i < 64; i++) {
-		uint32_t s1 = rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25);
-		uint32_t t1 = v[7] + s1 + ((v[4] & v[5]) ^ (~v[4] & v[6])) + k[i] + w[i];
-		uint32_t s0 = rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22);
-		uint32_t t2 = s0 + ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
-		memmove(v + 1, v, 7 * sizeof *v);
-		v[4] += t1;
-		v[0] = t1 + t2;
+		uint32_t a = v[-i & 7], b = v[1 - i & 7], c = v[2 - i & 7], e = v[4 - i & 7], f = v[5 - i & 7], g = v[6 - i & 7];
+		uint32_t t1 = v[7 - i & 7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) + k[i] + w[i];
+		v[3 - i & 7] += t1;
+		v[7 - i & 7] = t1 + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
 	}
 	for (int i = 0; i < 8; i++)
 		h[i] += v[i];

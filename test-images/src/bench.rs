@@ -25,17 +25,17 @@ pub struct Workload {
 /// All workloads.
 #[rustfmt::skip]
 pub const WORKLOADS: [Workload; 11] = [
-    Workload { name: "sieve",    iterations: 10 },
-    Workload { name: "qsort",    iterations: 5 },
-    Workload { name: "chase",    iterations: 20 },
-    Workload { name: "fp",       iterations: 20 },
-    Workload { name: "syscalls", iterations: 100_000 },
-    Workload { name: "pipe",     iterations: 2_000 },
-    Workload { name: "memcpy",   iterations: 500 },
-    Workload { name: "indirect", iterations: 100 },
-    Workload { name: "gzip",     iterations: 4 },
-    Workload { name: "sha256",   iterations: 100 },
-    Workload { name: "forkexec", iterations: 50 },
+    Workload { name: "sieve",    iterations: 50 },
+    Workload { name: "qsort",    iterations: 1 },
+    Workload { name: "chase",    iterations: 10 },
+    Workload { name: "fp",       iterations: 2_000 },
+    Workload { name: "syscalls", iterations: 500_000 },
+    Workload { name: "pipe",     iterations: 10_000 },
+    Workload { name: "memcpy",   iterations: 3_000 },
+    Workload { name: "indirect", iterations: 500 },
+    Workload { name: "gzip",     iterations: 1 },
+    Workload { name: "sha256",   iterations: 400 },
+    Workload { name: "forkexec", iterations: 500 },
 ];
 
 /// The image `bench:latest`; its entrypoint is `/bin/bench`, which takes a workload and a number of iterations. Errors

@@ -11,8 +11,8 @@ use crate::host::{package_file, run};
 use crate::layer::LayerBuilder;
 use crate::pack::Recipe;
 
-/// Where Debian 12's `busybox-static` has its program.
-const PROGRAM: &str = "/bin/busybox";
+/// Where `busybox-static` has its program in Debian 12 and since Debian 13.
+const PROGRAM: [&str; 2] = ["/bin/busybox", "/usr/bin/busybox"];
 
 /// The image `busybox:latest`, whose command is `sh`. Errors if the package is neither installed nor to be had from apt.
 pub fn busybox() -> Result<Recipe> {
@@ -26,7 +26,7 @@ pub(crate) const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/us
 
 /// A layer with busybox and what programs expect of a root file system.
 pub(crate) fn base() -> Result<LayerBuilder> {
-    let program = package_file("busybox-static", PROGRAM)?;
+    let program = package_file("busybox-static", &PROGRAM)?;
     let mut layer = LayerBuilder::new();
     for (path, mode) in [("bin", 0o755), ("dev", 0o755), ("etc", 0o755), ("home", 0o755), ("proc", 0o555)] {
         layer.directory(path, mode)?;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 /// Runs `command` to its end; errors carry what it wrote to its standard error.
 pub(crate) fn run(command: &mut Command) -> Result<Vec<u8>> {
@@ -18,34 +18,33 @@ pub(crate) fn run(command: &mut Command) -> Result<Vec<u8>> {
     Ok(stdout)
 }
 
-/// The file at `path` of the Debian package `package`: installed, or else from the package itself, which apt downloads.
-pub(crate) fn package_file(package: &str, path: &str) -> Result<Vec<u8>> {
-    if run(Command::new("dpkg-query").args(["--listfiles", package])).is_ok_and(|files| lists(&files, path)) {
+/// The file of the Debian package `package` that has one of these paths: installed, or else from the package itself, which
+/// apt downloads.
+pub(crate) fn package_file(package: &str, paths: &[&str]) -> Result<Vec<u8>> {
+    let listed = run(Command::new("dpkg-query").args(["--listfiles", package])).unwrap_or_default();
+    if let Some(path) = paths.iter().find(|path| listed.split(|&b| b == b'\n').any(|line| line == path.as_bytes())) {
         return fs::read(path).with_context(|| format!("cannot read {path}"));
     }
     let dir = tempfile::tempdir().context("cannot make a temporary directory")?;
     run(Command::new("apt-get").args(["download", "--quiet", package]).current_dir(&dir))?;
     let archives = fs::read_dir(&dir)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
     let archive = archives.first().with_context(|| format!("apt-get download {package} left no file"))?;
-    from_archive(archive, path).with_context(|| format!("package {package}"))
-}
-
-fn lists(files: &[u8], path: &str) -> bool {
-    files.split(|&b| b == b'\n').any(|line| line == path.as_bytes())
+    from_archive(archive, paths).with_context(|| format!("package {package}"))
 }
 
 /// Members of a package's archive are named `./bin/…`.
-fn from_archive(archive: &Path, path: &str) -> Result<Vec<u8>> {
+fn from_archive(archive: &Path, paths: &[&str]) -> Result<Vec<u8>> {
     let tar = run(Command::new("dpkg-deb").arg("--fsys-tarfile").arg(archive))?;
     for entry in tar::Archive::new(&tar[..]).entries()? {
         let mut entry = entry?;
-        if *entry.path_bytes() == *format!(".{path}").as_bytes() {
+        let name = entry.path_bytes();
+        if paths.iter().any(|path| name.strip_prefix(b".") == Some(path.as_bytes())) {
             let mut bytes = Vec::new();
             std::io::copy(&mut entry, &mut bytes)?;
             return Ok(bytes);
         }
     }
-    anyhow::bail!("has no file {path}")
+    bail!("has none of the files {paths:?}")
 }
 
 #[cfg(test)]
@@ -64,7 +63,7 @@ mod tests {
         fs::write(root.join("DEBIAN/control"), control).unwrap();
         let archive = dir.path().join("tool.deb");
         run(Command::new("dpkg-deb").arg("--build").arg(&root).arg(&archive)).unwrap();
-        assert_eq!(from_archive(&archive, "/bin/tool").unwrap(), b"tool");
-        assert!(from_archive(&archive, "/bin/other").unwrap_err().to_string().contains("no file /bin/other"));
+        assert_eq!(from_archive(&archive, &["/usr/bin/tool", "/bin/tool"]).unwrap(), b"tool");
+        assert!(from_archive(&archive, &["/bin/other"]).unwrap_err().to_string().contains("/bin/other"));
     }
 }

@@ -1,7 +1,8 @@
 //! The tables of Intel's MultiProcessor Specification 1.4, chapter 4: how Linux finds both APICs without ACPI.
 //!
 //! One processor (APIC ID 0), one ISA bus, one I/O APIC (ID 1) of 24 inputs. Bus interrupt *n* is wired to input *n*,
-//! and Linux's interrupt number is the same *n*. All inputs conform to the bus, so they are **edge triggered, active
+//! and Linux's interrupt number is the same *n*; only interrupt 0, a PC's timer, is wired to input 2 as PCs have it
+//! (and interrupt 2, their cascade, to none). All inputs conform to the bus, so they are **edge triggered, active
 //! high**: a device pulses its input for every notification.
 
 use super::Gpa;
@@ -10,6 +11,8 @@ const LAPIC: u32 = 0xfee0_0000;
 const IO_APIC: u32 = 0xfec0_0000;
 const IO_APIC_ID: u8 = 1;
 const INPUTS: u8 = 24;
+const TIMER: u8 = 0;
+const CASCADE: u8 = 2;
 const ISA_BUS: u8 = 0;
 /// Size of the floating pointer structure, which the configuration table follows.
 const POINTER_SIZE: u32 = 16;
@@ -66,7 +69,10 @@ fn entries() -> Vec<Vec<u8>> {
         [&[BUS, ISA_BUS], b"ISA   ".as_slice()].concat(),
         [&[IO_APIC_ENTRY, IO_APIC_ID, 0x11, 1], IO_APIC.to_le_bytes().as_slice()].concat(),
     ];
-    entries.extend((0..INPUTS).map(|input| interrupt(IO_INTERRUPT, INT, input, IO_APIC_ID, input)));
+    for irq in (0..INPUTS).filter(|&irq| irq != CASCADE) {
+        let input = if irq == TIMER { CASCADE } else { irq };
+        entries.push(interrupt(IO_INTERRUPT, INT, irq, IO_APIC_ID, input));
+    }
     entries.push(interrupt(LOCAL_INTERRUPT, EXT_INT, 0, ALL_LAPICS, 0));
     entries.push(interrupt(LOCAL_INTERRUPT, NMI, 0, ALL_LAPICS, 1));
     entries

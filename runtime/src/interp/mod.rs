@@ -14,5 +14,6 @@ mod arith;
 pub mod code;
 mod fetch;
 mod state;
+mod vector;
 
 pub use code::{Block, CodeCache};

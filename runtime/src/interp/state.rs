@@ -1,11 +1,12 @@
 //! The abstract machine's state on the processor's: registers, memory, flags, control.
 
+use super::vector as float;
 use crate::exception::{Exception, vector};
 use crate::vm::Vm;
+use x86::vector::float::{FloatOp, FloatUnOp, FloatWidth};
 use x86::{FlagOp, Flags, Gpr, Insn, Machine, Segment, Width};
 
 impl Machine for Vm {
-    type Vec = u128;
     type Stop = Exception;
 
     #[inline(always)]
@@ -136,12 +137,43 @@ impl Machine for Vm {
     }
 
     #[inline(always)]
-    fn vec_from(&mut self, low: u64, high: u64) -> u128 {
-        u128::from(low) | u128::from(high) << 64
+    fn sse_available(&mut self) -> Result<(), Exception> {
+        const EM_TS: u64 = 0xc;
+        const CR4_OSFXSR: u64 = 1 << 9;
+        if self.cpu.cr0 & EM_TS == 0 && self.cpu.cr4 & CR4_OSFXSR != 0 {
+            return Ok(());
+        }
+        let emulated = self.cpu.cr0 & 4 != 0 || self.cpu.cr4 & CR4_OSFXSR == 0;
+        Err(Exception::plain(if emulated { vector::UD } else { vector::NM }))
     }
 
     #[inline(always)]
-    fn vec_half(&mut self, value: u128, half: u8) -> u64 {
-        (value >> (64 * u32::from(half))) as u64
+    fn mxcsr(&mut self) -> u64 {
+        self.cpu.mxcsr.into()
+    }
+
+    #[inline(always)]
+    fn set_mxcsr(&mut self, value: u64) {
+        self.cpu.mxcsr = value as u32;
+    }
+
+    fn float_bin(&mut self, op: FloatOp, w: FloatWidth, a: u64, b: u64) -> Result<u64, Exception> {
+        float::bin(self, op, w, a, b)
+    }
+
+    fn float_un(&mut self, op: FloatUnOp, a: u64) -> Result<u64, Exception> {
+        float::un(self, op, a)
+    }
+
+    fn float_bin_packed(&mut self, op: FloatOp, w: FloatWidth, a: u128, b: u128) -> Result<u128, Exception> {
+        float::bin_packed(self, op, w, a, b)
+    }
+
+    fn float_un_packed(&mut self, op: FloatUnOp, a: u128) -> Result<u128, Exception> {
+        float::un_packed(self, op, a)
+    }
+
+    fn float_compare(&mut self, w: FloatWidth, signalling: bool, a: u64, b: u64) -> Result<u64, Exception> {
+        float::compare(self, w, signalling, a, b)
     }
 }

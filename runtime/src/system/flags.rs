@@ -19,7 +19,7 @@ pub(super) const ID: u64 = 1 << 21;
 const CR4_SMAP: u64 = 1 << 21;
 
 /// RFLAGS as a whole.
-pub(super) fn rflags(vm: &mut Vm) -> u64 {
+pub(crate) fn rflags(vm: &mut Vm) -> u64 {
     let lazy = vm.cpu.lazy_flags();
     flags::word(vm, lazy) | vm.cpu.rflags & !bit::ARITHMETIC | 2
 }

@@ -15,6 +15,7 @@ mod string;
 mod transfer;
 
 pub(crate) use deliver::{exception, interrupt};
+pub(crate) use flags::rflags;
 
 use crate::exception::{Exception, vector};
 use crate::vm::Vm;

@@ -17,14 +17,15 @@ mod spaces;
 use crate::cpu::CpuCell;
 use crate::devices::{Backends, Devices, Request};
 use crate::exception::{Exception, vector};
-use crate::interp::CodeCache;
+use crate::interp::{Block, CodeCache};
 use crate::memory::Memory;
+use crate::profile::Recorder;
 use crate::system;
 use crate::translated::Translated;
 use clock::{Clock, Random};
 use spaces::Spaces;
 use std::collections::BTreeMap;
-use x86::{Code, Gpr, Insn, Mnemonic, exec};
+use x86::{Code, Gpr, Insn, Mnemonic, Operand, exec};
 
 /// Frequency of the guest's TSC: one tick is a nanosecond, and an instruction.
 pub const TSC_KHZ: u32 = 1_000_000;
@@ -41,6 +42,8 @@ pub enum Pause {
     Idle(Option<u64>),
     /// A slice of instructions ran: time to look at the host.
     Slice,
+    /// The guest wrote to a stream: the output must be taken before it goes on.
+    Output,
     /// The guest shut down: triple fault.
     Shutdown,
     /// The guest asked for a restart.
@@ -81,6 +84,7 @@ pub struct Vm {
     pub(crate) halted: bool,
     /// A triple fault.
     pub(crate) shutdown: bool,
+    pub(crate) recorder: Option<Box<Recorder>>,
     /// Instructions of the current slice: its budget at the start.
     slice: i64,
     unimplemented: BTreeMap<u16, (Code, u64)>,
@@ -109,10 +113,21 @@ impl Vm {
             attention: false,
             halted: false,
             shutdown: false,
+            recorder: None,
             slice: 0,
             unimplemented: BTreeMap::new(),
             undecodable: BTreeMap::new(),
         }
+    }
+
+    /// Makes what the processor caches follow its registers: to be called once after they were set from outside.
+    pub fn start(&mut self) {
+        self.flush_everything();
+    }
+
+    /// RFLAGS as a whole.
+    pub fn rflags(&mut self) -> u64 {
+        system::rflags(self)
     }
 
     /// Instructions retired since reset.
@@ -173,6 +188,9 @@ impl Vm {
         if let Some(Request::Reset) = self.devices.take_request() {
             return Some(Pause::Reset);
         }
+        if self.devices.has_output() {
+            return Some(Pause::Output);
+        }
         self.attention = false;
         self.take_interrupt();
         if self.halted {
@@ -193,7 +211,7 @@ impl Vm {
     /// Looks at what the last instruction asked for. Returns whether the slice must end.
     fn attend(&mut self) -> bool {
         self.attention = false;
-        if self.halted {
+        if self.halted || self.devices.has_output() {
             return true;
         }
         self.take_interrupt();
@@ -252,6 +270,9 @@ impl Vm {
             Err(fault) => return self.raise_at(fault, None),
         };
         let count = block.insns.len().min(most).min(self.cpu.budget.max(1) as usize);
+        if self.recorder.is_some() {
+            self.record(&block);
+        }
         let mut done = 0;
         for insn in &block.insns[..count] {
             self.next_rip = self.cpu.rip.wrapping_add(insn.length.into());
@@ -268,6 +289,28 @@ impl Vm {
         self.retire(done);
     }
 
+    /// Carries out the instruction at RIP, and gives its fault instead of delivering it. For tests of instructions;
+    /// neither time nor interrupts go on.
+    ///
+    /// # Errors
+    /// The fault; RIP is still the instruction's.
+    pub fn execute_one(&mut self) -> Result<(), Exception> {
+        let block = self.fetch()?;
+        let insn = &block.insns[0];
+        self.next_rip = self.cpu.rip.wrapping_add(insn.length.into());
+        exec(self, insn).map_err(|fault| resolved(fault, insn))?;
+        self.cpu.rip = self.next_rip;
+        Ok(())
+    }
+
+    #[cold]
+    fn record(&mut self, block: &Block) {
+        let last = block.insns.last().expect("a block has instructions");
+        let indirect = matches!(last.mnemonic, Mnemonic::Ret | Mnemonic::Jmp | Mnemonic::Call)
+            && (last.mnemonic == Mnemonic::Ret || last.operands[0] != Operand::Imm);
+        self.record_block(self.cpu.rip, block.start, block.length, block.insns.len() as u32, indirect);
+    }
+
     #[inline(always)]
     fn retire(&mut self, count: i64) {
         self.cpu.budget -= count;
@@ -277,11 +320,8 @@ impl Vm {
     /// Delivers a fault of the instruction at RIP, which has changed nothing.
     #[cold]
     fn raise_at(&mut self, fault: Exception, insn: Option<&Insn>) {
-        let fault = match insn {
-            Some(insn) if fault == Exception::NOT_CANONICAL && addresses_stack(insn) => Exception::SS0,
-            _ => fault,
-        };
-        self.raise(Exception { address: if fault.vector == vector::PF { fault.address } else { 0 }, ..fault });
+        let fault = insn.map_or(fault, |insn| resolved(fault, insn));
+        self.raise(fault);
     }
 
     /// Delivers an exception.
@@ -313,6 +353,15 @@ impl Vm {
     /// What raised #UD since it is no instruction, and how often.
     pub fn undecodable(&self) -> impl Iterator<Item = (&[u8], u64)> + '_ {
         self.undecodable.iter().map(|(bytes, count)| (bytes.as_slice(), *count))
+    }
+}
+
+/// The exception that `fault` of this instruction is.
+fn resolved(fault: Exception, insn: &Insn) -> Exception {
+    match fault {
+        Exception::NOT_CANONICAL if addresses_stack(insn) => Exception::SS0,
+        Exception::NOT_CANONICAL => Exception::GP0,
+        fault => fault,
     }
 }
 

@@ -102,9 +102,10 @@ fn operand(raw: &Instruction, index: u32) -> Operand {
 }
 
 fn register(register: Register) -> Operand {
-    let number = register.number() as u8;
+    // SPL to DIL have numbers of their own beside AH to BH: the whole register's is the encoding's.
+    let number = if register.is_gpr() { register.full_register().number() } else { register.number() } as u8;
     match register {
-        Register::AH | Register::CH | Register::DH | Register::BH => Operand::High(Gpr(number & 3)),
+        Register::AH | Register::CH | Register::DH | Register::BH => Operand::High(Gpr(number)),
         r if r.is_gpr() => Operand::Gpr(Gpr(number)),
         r if r.is_xmm() || r.is_ymm() => Operand::Xmm(number),
         r if r.is_mm() => Operand::Mmx(number),

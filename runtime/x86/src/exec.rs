@@ -3,7 +3,7 @@
 use crate::body::arith::{self, xadd};
 use crate::body::bits::{self, BitOp};
 use crate::body::flag_control::{self, CarryOp};
-use crate::body::{control, data, muldiv, shift, stack};
+use crate::body::{control, data, muldiv, shift, sse, stack};
 use crate::flags::{Condition, FlagOp};
 use crate::insn::Insn;
 use crate::machine::{BinOp, Machine, UnOp};
@@ -144,7 +144,7 @@ pub fn exec<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
         | Mn::Lfence | Mn::Mfence | Mn::Sfence => Ok(()),
         Mn::Lzcnt               => bits::count_zeros(m, insn, UnOp::Clz),
         Mn::Tzcnt               => bits::count_zeros(m, insn, UnOp::Ctz),
-        // What is large or rare: one function of the runtime. It refuses what it does not know.
-        _ => m.helper(insn),
+        // 5.5 to 5.10 SSE
+        _ => sse::exec(m, insn),
     }
 }

@@ -150,6 +150,13 @@ impl Insn {
         matches!(self.operands[0], Operand::Gpr(_) | Operand::Xmm(_)) && self.operands[0] == self.operands[1]
     }
 
+    /// Whether all operands are implied, as those of string instructions are: MOVSD and CMPSD name an SSE instruction
+    /// and a string instruction each.
+    #[inline]
+    pub fn is_string(&self) -> bool {
+        self.operands == [Operand::None; 4]
+    }
+
     /// Whether one operand is memory.
     #[inline]
     pub fn has_memory(&self) -> bool {

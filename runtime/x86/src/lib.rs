@@ -24,6 +24,8 @@ pub mod flags;
 pub mod insn;
 pub mod machine;
 pub mod operands;
+pub mod plain;
+pub mod vector;
 pub mod width;
 
 pub use decode::decode;
@@ -31,6 +33,7 @@ pub use exec::exec;
 pub use flags::{Condition, FlagOp, Flags};
 pub use insn::{Gpr, Insn, Mem, Operand, Prefixes, Segment};
 pub use machine::{Arith, BinOp, Compare, Machine, UnOp};
+pub use vector::Vector;
 pub use width::Width;
 
 pub use iced_x86::{Code, Mnemonic};

@@ -1,10 +1,12 @@
 //! The abstract machine that instruction bodies are written over.
 //!
-//! [`Arith`] is arithmetic on values, [`Machine`] adds state: registers, memory, flags, control. The interpreter's
-//! values are integers, the lifter's are IR values; a body cannot tell.
+//! [`Arith`] is arithmetic on values, [`Vector`] that on 128-bit values, [`Machine`] adds state: registers, memory, flags,
+//! control. The interpreter's values are integers, the lifter's are IR values; a body cannot tell.
 
 use crate::flags::{FlagOp, Flags};
 use crate::insn::{Gpr, Insn, Segment};
+use crate::vector::Vector;
+use crate::vector::float::{FloatOp, FloatUnOp, FloatWidth};
 use crate::width::Width;
 
 /// Operations on two integers of one width.
@@ -177,9 +179,7 @@ pub trait Arith {
 }
 
 /// The machine: state and control.
-pub trait Machine: Arith {
-    /// A 128-bit value of an XMM register.
-    type Vec: Copy;
+pub trait Machine: Vector {
     /// Why an instruction did not complete: a fault in the interpreter, "not liftable" in the lifter.
     type Stop;
 
@@ -254,8 +254,53 @@ pub trait Machine: Arith {
     /// # Errors
     /// The fault; nothing was written.
     fn store_vec(&mut self, address: Self::Int, value: Self::Vec) -> Result<(), Self::Stop>;
-    /// A 128-bit value from its low and high halves.
-    fn vec_from(&mut self, low: Self::Int, high: Self::Int) -> Self::Vec;
-    /// The low (0) or high (1) half of a 128-bit value.
-    fn vec_half(&mut self, value: Self::Vec, half: u8) -> Self::Int;
+
+    /// Called once by every instruction that uses XMM registers or MXCSR, before anything else.
+    ///
+    /// # Errors
+    /// #UD where CR0.EM is set or CR4.OSFXSR is clear, #NM where CR0.TS is set (SDM 3A, 13.1).
+    fn sse_available(&mut self) -> Result<(), Self::Stop>;
+    /// MXCSR.
+    fn mxcsr(&mut self) -> Self::Int;
+    /// Sets MXCSR; the value has no reserved bit.
+    fn set_mxcsr(&mut self, value: Self::Int);
+    /// `a op b` on the bits of two numbers, under MXCSR: [`crate::vector::float::bin`].
+    ///
+    /// # Errors
+    /// #XM for an unmasked exception; MXCSR's flags are set, nothing else has changed.
+    fn float_bin(&mut self, op: FloatOp, w: FloatWidth, a: Self::Int, b: Self::Int) -> Result<Self::Int, Self::Stop>;
+    /// `op a` on the bits of a number, under MXCSR: [`crate::vector::float::un`].
+    ///
+    /// # Errors
+    /// As [`Machine::float_bin`].
+    fn float_un(&mut self, op: FloatUnOp, a: Self::Int) -> Result<Self::Int, Self::Stop>;
+    /// `a op b` in every lane: [`crate::vector::float::bin_packed`].
+    ///
+    /// # Errors
+    /// As [`Machine::float_bin`], for the flags of all lanes together.
+    fn float_bin_packed(
+        &mut self,
+        op: FloatOp,
+        w: FloatWidth,
+        a: Self::Vec,
+        b: Self::Vec,
+    ) -> Result<Self::Vec, Self::Stop>;
+    /// `op a` in the low lanes, as many as fit 128 bits both before and after; the rest of the result is 0:
+    /// [`crate::vector::float::un_packed`].
+    ///
+    /// # Errors
+    /// As [`Machine::float_bin_packed`].
+    fn float_un_packed(&mut self, op: FloatUnOp, a: Self::Vec) -> Result<Self::Vec, Self::Stop>;
+    /// Compares as COMISD (`signalling`: a quiet NaN is an invalid operand too) or UCOMISD; gives ZF, PF and CF as a
+    /// word of flags: [`crate::vector::float::compare`].
+    ///
+    /// # Errors
+    /// As [`Machine::float_bin`].
+    fn float_compare(
+        &mut self,
+        w: FloatWidth,
+        signalling: bool,
+        a: Self::Int,
+        b: Self::Int,
+    ) -> Result<Self::Int, Self::Stop>;
 }

@@ -12,7 +12,7 @@ use std::io::Read;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::name::{Name, components};
+use super::name::{Name, PATH_MAX, components};
 use super::spill::Content;
 use super::tarball::{Member, MemberKind, Segment, Skip, SparseMap, Tarball};
 use super::tree::{InodeId, Kind, Meta, Tree};
@@ -149,39 +149,38 @@ impl Layer<'_> {
     /// Follows `path` from the root, symbolic links included, to a directory; `None` if a name is missing and not made.
     fn walk(&mut self, path: &[Name], missing: Missing) -> Result<Option<InodeId>> {
         let mut todo: Vec<Step> = path.iter().rev().cloned().map(Step::Down).collect();
-        let mut stack = vec![InodeId::ROOT];
+        let mut stack = Stack(vec![]);
         let mut links = 0;
         while let Some(step) = todo.pop() {
-            let dir = stack.last().copied().unwrap_or(InodeId::ROOT);
-            let name = match step {
-                Step::Down(name) => name,
-                Step::Up => {
-                    stack.truncate((stack.len() - 1).max(1));
-                    continue;
-                }
+            let Step::Down(name) = step else {
+                stack.0.pop();
+                continue;
             };
-            let id = match (self.tree.lookup(dir, &name), missing) {
-                (Some(id), _) => id,
-                (None, Missing::Stop) => return Ok(None),
-                (None, Missing::Make) => self.make_directory(dir, &name)?,
-            };
-            if matches!(missing, Missing::Make) {
-                self.touched.insert((dir, name.clone()));
-            }
+            let Some(id) = self.step(stack.top(), &name, missing)? else { return Ok(None) };
             match &self.tree.inode(id).kind {
-                Kind::Directory(_) => stack.push(id),
+                Kind::Directory(_) => stack.push(id, &name)?,
                 Kind::Symlink(target) => {
                     links += 1;
                     ensure!(links <= MAX_LINKS, "more than {MAX_LINKS} symbolic links on the way, the last {name:?}");
                     if target.starts_with(b"/") {
-                        stack.truncate(1);
+                        stack.0.clear();
                     }
                     todo.extend(steps(target)?.into_iter().rev());
                 }
                 _ => bail!("{name:?} on the way is not a directory"),
             }
         }
-        Ok(stack.pop())
+        Ok(Some(stack.top()))
+    }
+
+    /// What `name` in `dir` is, made a directory if it is missing and that is wanted.
+    fn step(&mut self, dir: InodeId, name: &Name, missing: Missing) -> Result<Option<InodeId>> {
+        let found = self.tree.lookup(dir, name);
+        if matches!(missing, Missing::Stop) {
+            return Ok(found);
+        }
+        self.touched.insert((dir, name.clone()));
+        found.map_or_else(|| self.make_directory(dir, name), Ok).map(Some)
     }
 
     fn make_directory(&mut self, dir: InodeId, name: &Name) -> Result<InodeId> {
@@ -196,6 +195,23 @@ impl Layer<'_> {
 enum Missing {
     Make,
     Stop,
+}
+
+/// The directories from below the root to where a walk is, each with the length of its path.
+struct Stack(Vec<(InodeId, usize)>);
+
+impl Stack {
+    fn top(&self) -> InodeId {
+        self.0.last().map_or(InodeId::ROOT, |&(id, _)| id)
+    }
+
+    /// Errors if links have led so deep that the path is longer than Linux takes.
+    fn push(&mut self, id: InodeId, name: &Name) -> Result<()> {
+        let len = self.0.last().map_or(0, |&(_, len)| len) + 1 + name.as_bytes().len();
+        ensure!(len <= PATH_MAX, "path of {len} bytes, with links followed, at most {PATH_MAX} are possible");
+        self.0.push((id, len));
+        Ok(())
+    }
 }
 
 /// A component of a path that is being followed.

@@ -8,7 +8,7 @@ use std::fmt;
 use anyhow::{Result, bail, ensure};
 
 /// Longest path that Linux takes, without its terminating NUL.
-const PATH_MAX: usize = 4095;
+pub(crate) const PATH_MAX: usize = 4095;
 
 /// One directory entry's name. Orders by unsigned bytes, as EROFS sorts directories.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -154,8 +154,8 @@ impl Descriptor {
 
     /// The name that it was saved under, and its digest.
     fn shown(&self) -> String {
-        let annotations = self.annotations.iter().flatten();
-        let name = annotations.filter(|(key, _)| key.ends_with("image.name") || key.ends_with("image.ref.name")).next();
+        let mut annotations = self.annotations.iter().flatten();
+        let name = annotations.find(|(key, _)| key.ends_with("image.name") || key.ends_with("image.ref.name"));
         name.map_or(self.digest.clone(), |(_, name)| format!("{name} ({})", self.digest))
     }
 }

@@ -18,6 +18,8 @@ use super::tarball::{MemberKind, Skip, Tarball};
 
 /// Most bytes of a JSON document.
 const MAX_DOCUMENT: u64 = 8 << 20;
+/// Most files of an archive.
+const MAX_MEMBERS: usize = 1 << 16;
 /// Most links from member to member that are followed.
 const MAX_HOPS: usize = 8;
 
@@ -59,6 +61,7 @@ impl Store {
                 _ => continue,
             };
             members.insert(name, stored);
+            ensure!(members.len() <= MAX_MEMBERS, "archive has more than {MAX_MEMBERS} members");
         }
         Ok(Store::Archive { file: Rc::new(tarball.into_input().file), members })
     }

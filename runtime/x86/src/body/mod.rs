@@ -7,4 +7,5 @@ pub mod data;
 pub mod flag_control;
 pub mod muldiv;
 pub mod shift;
+pub mod sse;
 pub mod stack;

@@ -5,19 +5,20 @@
 //! layers carry binary attributes, whose PAX records the crate splits at line feeds, and because what an archive makes
 //! us hold in memory must have a bound: [`MAX_EXTENSION`] bytes a member.
 
+mod extension;
 mod pax;
 mod sparse;
 
-use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use anyhow::{Context, Result, bail, ensure};
 use tar::{EntryType, GnuExtSparseHeader, Header};
 
-use super::tree::{Device, Meta, Mtime, Xattrs};
+use super::tree::{Device, Meta};
+use extension::{Extensions, Records};
 pub(crate) use sparse::{Segment, SparseMap};
 
-/// Most bytes of one extended header or long name.
+/// Most bytes of a member's extended headers and long names, and of all global headers.
 const MAX_EXTENSION: u64 = 1 << 20;
 const BLOCK: u64 = 512;
 
@@ -67,19 +68,6 @@ impl Member {
     }
 }
 
-/// Records of extended headers by key; of repeated keys the last.
-type Records = BTreeMap<Vec<u8>, Vec<u8>>;
-
-/// What extended headers say about the member that follows them.
-#[derive(Default)]
-struct Extensions {
-    long_name: Option<Vec<u8>>,
-    long_link: Option<Vec<u8>>,
-    records: Records,
-    /// Offsets and lengths of PAX sparse format 0.0, whose keys repeat.
-    sparse_pairs: Vec<u64>,
-}
-
 /// An archive that is read from front to back.
 pub(crate) struct Tarball<R> {
     input: R,
@@ -87,17 +75,22 @@ pub(crate) struct Tarball<R> {
     position: u64,
     /// Bytes of the current member, padding included, that are still to come.
     pending: u64,
+    /// Bytes of extended headers before the current member.
+    extended: u64,
     globals: Records,
+    /// Bytes that all global headers had.
+    global_bytes: u64,
 }
 
 impl<R: Skip> Tarball<R> {
     pub(crate) fn new(input: R) -> Tarball<R> {
-        Tarball { input, position: 0, pending: 0, globals: Records::new() }
+        Tarball { input, position: 0, pending: 0, extended: 0, globals: Records::new(), global_bytes: 0 }
     }
 
     /// The next member, after leaving out what remains of the one before; `None` at the end of the archive.
     pub(crate) fn next(&mut self) -> Result<Option<Member>> {
         let mut extensions = Extensions::default();
+        self.extended = 0;
         loop {
             self.finish_member()?;
             let at = self.position;
@@ -121,9 +114,8 @@ impl<R: Skip> Tarball<R> {
     }
 
     fn finish_member(&mut self) -> Result<()> {
-        self.input
-            .skip(self.pending)
-            .with_context(|| format!("archive ends within a member, after {}", self.position))?;
+        let at = self.position;
+        self.input.skip(self.pending).with_context(|| format!("archive ends within a member, after offset {at}"))?;
         self.position += self.pending;
         self.pending = 0;
         Ok(())
@@ -152,18 +144,18 @@ impl<R: Skip> Tarball<R> {
         check_sum(header, block)?;
         let size = header.entry_size().context("size")?;
         match header.entry_type() {
-            EntryType::GNULongName => extensions.long_name = Some(c_string(&self.extension(size)?)),
-            EntryType::GNULongLink => extensions.long_link = Some(c_string(&self.extension(size)?)),
+            EntryType::GNULongName => extensions.set_name(&self.extension(size)?),
+            EntryType::GNULongLink => extensions.set_link(&self.extension(size)?),
             EntryType::XGlobalHeader => {
                 let body = self.extension(size)?;
+                self.global_bytes += size;
+                ensure!(self.global_bytes <= MAX_EXTENSION, "global headers exceed {MAX_EXTENSION} bytes in all");
                 self.globals
                     .extend(pax::records(&body)?.into_iter().map(|(key, value)| (key.to_vec(), value.to_vec())));
             }
             EntryType::XHeader => extensions.take(pax::records(&self.extension(size)?)?)?,
             _ => {
-                let mut records = self.globals.clone();
-                records.append(&mut extensions.records);
-                extensions.records = records;
+                extensions.inherit(&self.globals);
                 return self.member(header, extensions).map(Some);
             }
         }
@@ -172,7 +164,9 @@ impl<R: Skip> Tarball<R> {
 
     /// Reads the body of an extended header.
     fn extension(&mut self, size: u64) -> Result<Vec<u8>> {
-        ensure!(size <= MAX_EXTENSION, "extended header of {size} bytes, at most {MAX_EXTENSION} expected");
+        self.extended = self.extended.saturating_add(size);
+        let total = self.extended;
+        ensure!(total <= MAX_EXTENSION, "extended headers of {total} bytes, at most {MAX_EXTENSION} expected");
         let mut body = vec![0; size as usize];
         self.input.read_exact(&mut body).context("archive ends within an extended header")?;
         self.position += size;
@@ -191,7 +185,7 @@ impl<R: Skip> Tarball<R> {
         // Links, directories and devices store nothing, whatever their size field says.
         let size = if matches!(kind, MemberKind::File(_)) { size } else { 0 };
         let mapped = self.begin_data(&kind, extensions, size)?;
-        let meta = meta(header, extensions).with_context(|| format!("member {:?}", String::from_utf8_lossy(&path)))?;
+        let meta = extensions.meta(header).with_context(|| format!("member {:?}", String::from_utf8_lossy(&path)))?;
         Ok(Member { path, kind: mapped.0, meta, size: mapped.1, data: self.position })
     }
 
@@ -204,7 +198,7 @@ impl<R: Skip> Tarball<R> {
         let (segments, consumed) = match extensions.text("GNU.sparse.map") {
             Some(map) => (sparse::comma_separated(map)?, 0),
             None if extensions.text("GNU.sparse.major") == Some(b"1") => sparse::from_data(|| self.map_block())?,
-            None => (sparse::pairs(&extensions.sparse_pairs)?, 0),
+            None => (extensions.sparse_pairs()?, 0),
         };
         let stored = size.checked_sub(consumed).context("sparse map is longer than the member")?;
         Ok((MemberKind::File(Some(SparseMap::new(real, segments, stored)?)), stored))
@@ -254,66 +248,8 @@ impl<R: Skip> Tarball<R> {
     }
 }
 
-impl Extensions {
-    fn take(&mut self, records: Vec<(&[u8], &[u8])>) -> Result<()> {
-        for (key, value) in records {
-            if key == b"GNU.sparse.offset" || key == b"GNU.sparse.numbytes" {
-                self.sparse_pairs.push(pax::decimal(value).context("sparse map")?);
-            }
-            self.records.insert(key.to_vec(), value.to_vec());
-        }
-        Ok(())
-    }
-
-    /// A record's value; an empty one takes the record back.
-    fn text(&self, key: &str) -> Option<&[u8]> {
-        self.records.get(key.as_bytes()).map(Vec::as_slice).filter(|value| !value.is_empty())
-    }
-
-    fn path(&self, header: &Header) -> Vec<u8> {
-        let named = self.text("GNU.sparse.name").or(self.text("path")).or(self.long_name.as_deref());
-        named.map_or_else(|| header.path_bytes().into_owned(), <[u8]>::to_vec)
-    }
-
-    fn link(&self, header: &Header) -> Vec<u8> {
-        let named = self.text("linkpath").or(self.long_link.as_deref());
-        named.map_or_else(|| header.link_name_bytes().unwrap_or_default().into_owned(), <[u8]>::to_vec)
-    }
-
-    /// The real length of a PAX sparse file; `None` for others.
-    fn sparse_size(&self) -> Result<Option<u64>> {
-        let text = self.text("GNU.sparse.realsize").or(self.text("GNU.sparse.size"));
-        text.map(pax::decimal).transpose().context("sparse file's size")
-    }
-
-    fn number(&self, key: &str, header: io::Result<u64>) -> Result<u32> {
-        let number = match self.text(key) {
-            Some(text) => pax::decimal(text),
-            None => header.map_err(anyhow::Error::from),
-        };
-        let number = number.with_context(|| key.to_owned())?;
-        u32::try_from(number).with_context(|| format!("{key} {number} exceeds 32 bits"))
-    }
-}
-
-fn meta(header: &Header, extensions: &Extensions) -> Result<Meta> {
-    let mtime = match extensions.text("mtime") {
-        Some(text) => pax::time(text)?,
-        None => Mtime { seconds: header.mtime().context("mtime")? as i64, nanoseconds: 0 },
-    };
-    let xattr =
-        |(key, value): (&Vec<u8>, &Vec<u8>)| Some((key.strip_prefix(b"SCHILY.xattr.")?.to_vec(), value.clone()));
-    Ok(Meta {
-        mode: (header.mode().context("mode")? & 0o7777) as u16,
-        uid: extensions.number("uid", header.uid())?,
-        gid: extensions.number("gid", header.gid())?,
-        mtime,
-        xattrs: extensions.records.iter().filter_map(xattr).collect::<Xattrs>(),
-    })
-}
-
 fn device(header: &Header) -> Result<Device> {
-    let part = |number: io::Result<Option<u32>>| Ok::<_, anyhow::Error>(number?.context("no device number")?);
+    let part = |number: io::Result<Option<u32>>| number?.context("no device number");
     Device::new(u64::from(part(header.device_major())?), u64::from(part(header.device_minor())?))
 }
 
@@ -330,11 +266,6 @@ fn check_sum(header: &Header, block: &[u8; 512]) -> Result<()> {
 
 fn padding(size: u64) -> u64 {
     size.wrapping_neg() % BLOCK
-}
-
-/// The bytes before the first NUL.
-fn c_string(bytes: &[u8]) -> Vec<u8> {
-    bytes.split(|&b| b == 0).next().unwrap_or_default().to_vec()
 }
 
 struct Data<'a, R> {

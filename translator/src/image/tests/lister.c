@@ -3,6 +3,7 @@
  *
  *   F path mode uid gid links device size seconds.nanoseconds contents attributes
  *
+ * and, at the end, "listed" with the number of paths whose contents are mapped as memory (DAX).
  * Contents and attributes are FNV-1a sums. Every path is looked up by name; directories are listed in the kernel's order.
  * The kernel's command line names the device and the mount options: device=/dev/vda options=…
  */
@@ -16,11 +17,13 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 static char buffer[1 << 16], names[1 << 16];
+static int dax_files;
 
 static uint64_t add(uint64_t sum, const void *bytes, size_t size)
 {
@@ -69,6 +72,15 @@ static uint64_t attributes(const char *path)
 	return total;
 }
 
+/* statx(2) without its declarations, which musl lacks: STATX_ATTR_DAX of stx_attributes. */
+static int is_dax(const char *path)
+{
+	uint64_t statx[32] = { 0 };
+	if (syscall(SYS_statx, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, 0, statx))
+		fail(path);
+	return statx[1] >> 21 & 1;
+}
+
 static void list(const char *path)
 {
 	struct stat st;
@@ -78,6 +90,7 @@ static void list(const char *path)
 	       (unsigned long)st.st_nlink, major(st.st_rdev), minor(st.st_rdev), S_ISDIR(st.st_mode) ? 0L : (long)st.st_size,
 	       (long)st.st_mtim.tv_sec, (long)st.st_mtim.tv_nsec, (unsigned long long)contents(path, &st),
 	       (unsigned long long)attributes(path));
+	dax_files += is_dax(path);
 	if (!S_ISDIR(st.st_mode))
 		return;
 	DIR *dir = opendir(path);
@@ -104,10 +117,13 @@ int main(void)
 	int console = open("/dev/console", O_WRONLY);
 	dup2(console, 1);
 	const char *device = getenv("device"), *options = getenv("options");
+	/* Persistent memory is probed asynchronously. */
+	for (int tries = 0; device && access(device, F_OK) && tries < 500; tries++)
+		usleep(10000);
 	if (!device || mount(device, "/mnt", "erofs", MS_RDONLY, options))
 		fail("mount");
 	list("/mnt");
-	puts("listed");
+	printf("listed %d\n", dax_files);
 	fflush(stdout);
 	reboot(RB_AUTOBOOT);
 	return 0;

@@ -1,21 +1,13 @@
 //! What must be refused, with an error that says where and what was expected, and never a panic.
 
 use std::fs;
-use std::path::PathBuf;
 
 use serde_json::Value;
 use tar::EntryType;
-use tempfile::TempDir;
 use test_images::pack::Coding;
 
+use super::choice::Layout;
 use super::*;
-
-fn error(path: &Path) -> String {
-    match open_quietly(path) {
-        Ok(image) => panic!("accepted: {}", paths(&image.tree)),
-        Err(error) => format!("{error:#}"),
-    }
-}
 
 /// The error of an image of these layers.
 fn layer_error(layers: Vec<Vec<u8>>) -> String {
@@ -23,63 +15,6 @@ fn layer_error(layers: Vec<Vec<u8>>) -> String {
     let path = dir.path().join("image");
     recipe(layers).write(Format::DockerSave, &path).unwrap();
     error(&path)
-}
-
-/// An OCI layout directory whose files may be changed.
-struct Layout(TempDir);
-
-impl Layout {
-    fn new() -> Layout {
-        let dir = tempfile::tempdir().unwrap();
-        let recipe = recipe(vec![layer(|l| l.file("f", 0o644, b"x"))]);
-        recipe.write(Format::OciLayout(Coding::Gzip), &dir.path().join("image")).unwrap();
-        Layout(dir)
-    }
-
-    fn path(&self) -> PathBuf {
-        self.0.path().join("image")
-    }
-
-    fn index(&self) -> Value {
-        serde_json::from_slice(&fs::read(self.path().join("index.json")).unwrap()).unwrap()
-    }
-
-    /// The error after `change` of the index.
-    fn with_index(self, change: impl FnOnce(&mut Value)) -> String {
-        let mut index = self.index();
-        change(&mut index);
-        fs::write(self.path().join("index.json"), index.to_string()).unwrap();
-        error(&self.path())
-    }
-
-    /// The largest or smallest blob: manifest and layer differ enough in size.
-    fn blob_of(&self, digest: &Value) -> PathBuf {
-        self.path().join("blobs").join(digest.as_str().unwrap().replace(':', "/"))
-    }
-
-    /// Path of the only layer.
-    fn layer(&self) -> PathBuf {
-        let manifest = self.blob_of(&self.index()["manifests"][0]["digest"]);
-        let manifest: Value = serde_json::from_slice(&fs::read(manifest).unwrap()).unwrap();
-        self.blob_of(&manifest["layers"][0]["digest"])
-    }
-}
-
-#[test]
-fn platforms_that_are_missing_are_listed() {
-    let message = Layout::new().with_index(|index| {
-        let manifest = index["manifests"][0].clone();
-        index["manifests"] = Value::Array(
-            [("arm64", "v8"), ("s390x", "")]
-                .map(|(architecture, variant)| {
-                    let mut manifest = manifest.clone();
-                    manifest["platform"] = json!({ "os": "linux", "architecture": architecture, "variant": variant });
-                    manifest
-                })
-                .to_vec(),
-        );
-    });
-    assert!(message.contains("no image for linux/amd64, only for: linux/arm64/v8, linux/s390x"), "{message}");
 }
 
 #[test]
@@ -124,7 +59,7 @@ fn documents_and_media_types_are_checked() {
 }
 
 #[test]
-fn an_index_of_itself_ends() {
+fn indexes_have_an_end() {
     let message = Layout::new().with_index(|index| {
         let manifest = index["manifests"][0].clone();
         index["manifests"] = Value::Array(vec![manifest; 2000]);
@@ -163,6 +98,13 @@ fn members_that_escape_or_lie_are_refused() {
     refused(&|l| l.directory("d", 0o755)?.hard_link("a", "d"), "hard link to the directory");
     refused(&|l| l.symlink("a", "b")?.symlink("b", "a")?.file("a/x", 0o644, b""), "more than 40 symbolic links");
     refused(&|l| l.file("f", 0o644, b"")?.file("f/x", 0o644, b""), "\"f\" on the way is not a directory");
+    refused(
+        &|l| {
+            let deep = vec!["d"; 1500].join("/");
+            l.directory(&deep, 0o755)?.symlink("s", &deep)?.directory(&format!("s/{deep}"), 0o755)
+        },
+        "with links followed, at most 4095",
+    );
     refused(&|l| l.symlink("a", ""), "symbolic link target of 0 bytes");
     refused(&|l| l.device("a", EntryType::Char, 4096, 0), "exceeds 4095:1048575");
     refused(&|l| l.member("a", EntryType::new(b'Z'), 0o644, "", b""), "type 'Z' is not known");
@@ -174,6 +116,12 @@ fn members_that_escape_or_lie_are_refused() {
         "beyond the file's 9",
     );
     refused(&|l| l.pax("x", &vec![b'x'; 2 << 20]).file("a", 0o644, b""), "at most 1048576 expected");
+    let global = [b"1000000 a=".to_vec(), vec![b'x'; 999_989], b"\n".to_vec()].concat();
+    let kind = EntryType::XGlobalHeader;
+    refused(
+        &|l| l.member("g", kind, 0o644, "", &global)?.file("f", 0o644, b"")?.member("g", kind, 0o644, "", &global),
+        "global headers exceed",
+    );
     refused(&|l| l.file("./", 0o644, b"")?.symlink(".", "x"), "the root is not a directory");
     refused(&|l| l.file(".wh.", 0o644, b""), "whiteout");
 }

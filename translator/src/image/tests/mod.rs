@@ -1,5 +1,6 @@
 //! Images built in temporary directories: every kind of input, every kind of file, and what must be refused.
 
+mod choice;
 mod formats;
 mod layers;
 mod malformed;
@@ -29,6 +30,14 @@ fn open_packed(recipe: &Recipe, format: Format) -> Image {
 
 fn open_quietly(path: &Path) -> Result<Image> {
     open(path, |_| {})
+}
+
+/// The whole message of the error that the image at `path` gives.
+fn error(path: &Path) -> String {
+    match open_quietly(path) {
+        Ok(image) => panic!("accepted: {}", paths(&image.tree)),
+        Err(error) => format!("{error:#}"),
+    }
 }
 
 /// The tree that these layers make.

@@ -34,7 +34,8 @@ fn run(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text).into_owned();
-    assert!(output.status.success(), "{command:?}: {text}");
+    // fsck.erofs 1.5 reports a wrong check sum of the superblock, but does not fail.
+    assert!(output.status.success() && !text.contains("<E>"), "{command:?}: {text}");
     text
 }
 
@@ -43,7 +44,7 @@ pub(super) fn large() -> Tree {
     tree(vec![
         everything(),
         layer(|l| {
-            for (dir, count) in [("d1", 100), ("d2", 250), ("d3", 3000)] {
+            for (dir, count) in [("d1", 100), ("d2", 250), ("d3", 800)] {
                 l.directory(dir, 0o755)?;
                 for i in 0..count {
                     l.symlink(&format!("{dir}/!{i:05}"), "x")?.file(&format!("{dir}/{}", i * 7919), 0o644, &[1; 3])?;

@@ -1,0 +1,52 @@
+//! `rows generate` writes `golden/rows/*.txt` from the instruction table, outputs from the host's processor.
+//! `rows soak CASES SEED` runs that many random cases per code on the host twice and reports what is not reproducible, and the speed.
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["generate"] => host::generate(),
+        ["soak", cases, seed] => host::soak(cases.parse()?, seed.parse()?),
+        _ => anyhow::bail!("expected `generate` or `soak CASES SEED`"),
+    }
+}
+
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+fn main() -> anyhow::Result<()> {
+    anyhow::bail!("the outputs come from the host's processor: expected x86-64 Linux")
+}
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod host {
+    use anyhow::{Context, Result};
+    use golden::generate::{Family, codes};
+    use golden::{oracle::Oracle, seeds, shrink, suite};
+    use std::time::Instant;
+
+    pub(crate) fn generate() -> Result<()> {
+        let folder = suite::folder();
+        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        for (name, text) in seeds::files(&mut Oracle::new()?)? {
+            let path = folder.join(name).with_extension("txt");
+            std::fs::write(&path, &text).with_context(|| path.display().to_string())?;
+            println!("{name}: {} rows", text.lines().count() - 1);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn soak(per_code: usize, seed: u64) -> Result<()> {
+        let (mut first, mut second) = (Oracle::new()?, Oracle::new()?);
+        for family in [Family::General, Family::X87, Family::Mmx, Family::Sse, Family::V2] {
+            let start = Instant::now();
+            let result = shrink::differential(&mut first, &mut second, &codes(family), per_code, seed);
+            println!("{family:?}: {} cases of {} codes twice in {:.1?}", result.cases, result.codes, start.elapsed());
+            println!(
+                "  {} not reproducible, refused {:?}, no encoding {:?}",
+                result.mismatches, result.refused, result.unencodable
+            );
+            result.rows.iter().for_each(|[left, one, two]| println!("{left}\n  first  => {one}\n  second => {two}"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,316 @@
+//! A state in which an instruction does something.
+//!
+//! Registers that it reads get values of its kind (all registers, when dense); then base registers are moved so that memory operands land where
+//! [`target`] says, and the bytes there are filled.
+
+use super::values::{self, Lane};
+use super::{Density, Random};
+use crate::layout;
+use crate::operand::{address, memory_operand};
+use crate::state::{RSP, STATUS_FLAGS, State, X87};
+use iced_x86::{CpuidFeature, Instruction, InstructionInfoFactory, MemorySize, Mnemonic, OpAccess, OpKind, Register};
+
+/// The state that `insn` starts from.
+pub(super) fn state(insn: &Instruction, density: Density, random: &mut Random) -> State {
+    let mut state = State::default();
+    let lane = lane(insn, random);
+    registers(insn, density, lane, &mut state, random);
+    if density == Density::Dense || random.one_in(4) {
+        state.flags = random.bits() & STATUS_FLAGS;
+        state.flags |= if random.one_in(4) { 0x400 } else { 0 };
+    }
+    let floats = matches!(lane, Lane::Single | Lane::Double);
+    if floats || density == Density::Dense {
+        state.mxcsr = mxcsr(random);
+    }
+    x87(insn, density, &mut state, random);
+    special(insn, &mut state, random);
+    memory(insn, lane, &mut state, random);
+    state
+}
+
+/// What the operands hold, judged by the mnemonic's suffix or the memory operand's type.
+fn lane(insn: &Instruction, random: &mut Random) -> Lane {
+    match insn.memory_size() {
+        MemorySize::Bcd => return Lane::Decimal,
+        MemorySize::Float80 => return Lane::Extended,
+        MemorySize::Float32 => return Lane::Single,
+        MemorySize::Float64 => return Lane::Double,
+        _ => {}
+    }
+    let vector = insn.code().op_code().op_kinds().iter().any(|k| format!("{k:?}").contains("mm"));
+    let name = format!("{:?}", insn.mnemonic()).to_lowercase();
+    let name = name
+        .strip_prefix("cvtt")
+        .or(name.strip_prefix("cvt"))
+        .and_then(|n| n.split('2').next())
+        .unwrap_or(&name)
+        .to_owned();
+    let ends = |suffixes: &[&str]| suffixes.iter().any(|s| name.ends_with(s));
+    match () {
+        () if vector && ends(&["ps", "ss"]) || name.contains("comiss") => Lane::Single,
+        () if vector && ends(&["pd", "sd"]) || name.contains("comisd") => Lane::Double,
+        () => Lane::Integer(random.pick(&[8, 16, 32, 64])),
+    }
+}
+
+fn registers(insn: &Instruction, density: Density, lane: Lane, state: &mut State, random: &mut Random) {
+    let mut factory = InstructionInfoFactory::new();
+    if density == Density::Dense {
+        for n in (0..16).filter(|&n| n != RSP) {
+            state.gpr[n] = values::integer(64, random);
+        }
+        (0..16).for_each(|n| vector(state, n, lane, random));
+    }
+    for used in factory.info(insn).used_registers() {
+        let register = used.register();
+        let reads =
+            !matches!(used.access(), OpAccess::Write | OpAccess::NoMemAccess | OpAccess::None) || register.size() < 4;
+        let n = register.full_register().number();
+        if register.is_gpr() && n != RSP && (reads || random.one_in(2)) {
+            let shift = if (Register::AH..=Register::BH).contains(&register) { 8 } else { 0 };
+            let upper =
+                if register.size() < 8 && random.one_in(2) { random.bits() << (8 * register.size()) } else { 0 };
+            state.gpr[n] = (values::integer(8 * register.size() as u32, random) | upper) << shift;
+        } else if register.is_xmm() || register.is_ymm() {
+            vector(state, n, lane, random);
+        }
+    }
+}
+
+fn vector(state: &mut State, n: usize, lane: Lane, random: &mut Random) {
+    for (word, bytes) in state.ymm[n][..2].iter_mut().zip(lane.bytes(16, random).chunks_exact(8)) {
+        *word = bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
+    }
+}
+
+/// All roundings, FTZ and DAZ, sticky flags; now and then unmasked exceptions.
+fn mxcsr(random: &mut Random) -> u32 {
+    let rounding = if random.one_in(2) { random.below(4) as u32 } else { 0 };
+    let zeros = [0, 0, 0, 0x8000, 0x40, 0x8040][random.below(6) as usize];
+    let sticky = if random.one_in(4) { random.bits() as u32 & 0x3f } else { 0 };
+    let unmasked = if random.one_in(8) { 1 << (7 + random.below(6)) } else { 0 };
+    (0x1f80 & !unmasked) | rounding << 13 | zeros | sticky
+}
+
+fn x87(insn: &Instruction, density: Density, state: &mut State, random: &mut Random) {
+    let uses = insn
+        .cpuid_features()
+        .iter()
+        .any(|f| matches!(f, CpuidFeature::FPU | CpuidFeature::FPU287 | CpuidFeature::FPU387));
+    let mmx = (0..insn.op_count()).any(|n| insn.op_kind(n) == OpKind::Register && insn.op_register(n).is_mm());
+    let mmx = mmx || insn.mnemonic() == Mnemonic::Emms;
+    if !(uses || mmx || density == Density::Dense) {
+        return;
+    }
+    let top = random.below(8) as u16;
+    let mut x87 = X87 { status: top << 11, ..X87::default() };
+    if random.one_in(2) {
+        x87.control = 0x37f & !0x300 | random.pick(&[0, 0x200, 0x300]) | (random.below(4) as u16) << 10;
+    }
+    if uses && random.one_in(8) {
+        x87.control &= !(1 << random.below(6));
+    }
+    x87.status |= if random.one_in(4) { random.bits() as u16 & 0x4700 } else { 0 };
+    x87.status |= if random.one_in(6) { random.bits() as u16 & 0x3f } else { 0 };
+    // ES and B follow from the sticky flags and masks (SDM volume 1, section 8.1.3.3): such a state raises #MF.
+    x87.status |= if x87.status & !x87.control & 0x3f != 0 { 0x8080 } else { 0 };
+    // Mostly ST0 and ST1 are there; sometimes the stack is empty or full.
+    let valid = match random.below(8) {
+        0 => 0,
+        1 => 8,
+        _ if density == Density::Dense => random.below(9) as usize,
+        _ => 2,
+    };
+    for i in 0..if mmx { 8 } else { valid } {
+        let n = x87.physical(i);
+        let named = |k| insn.op_kind(k) == OpKind::Register && insn.op_register(k) == Register::MM0 + n as u32;
+        x87.tags |= 1 << n;
+        x87.registers[n] = match mmx {
+            true if density == Density::Sparse && !(0..insn.op_count()).any(named) => continue,
+            true => 0xffff << 64 | u128::from(values::integer(64, random)),
+            false => values::extended(random),
+        };
+    }
+    for k in (0..insn.op_count()).filter(|&k| insn.op_kind(k) == OpKind::Register && insn.op_register(k).is_st()) {
+        let n = x87.physical(insn.op_register(k).number());
+        if valid != 0 && x87.is_empty(n) {
+            x87.tags |= 1 << n;
+            x87.registers[n] = values::extended(random);
+        }
+    }
+    state.x87 = x87;
+}
+
+/// Operands that mean more than their value.
+fn special(insn: &Instruction, state: &mut State, random: &mut Random) {
+    use Mnemonic as M;
+    let [rax, rcx, rdx, rbx, rbp] = [0, 1, 2, 3, 5];
+    match insn.mnemonic() {
+        M::Div | M::Idiv => {
+            let negative = insn.mnemonic() == M::Idiv && random.one_in(2);
+            state.gpr[rdx] = if negative { u64::MAX } else { random.pick(&[0, 0, 1, 2]) };
+            if insn.memory_size().size() == 1 || insn.op0_register().size() == 1 {
+                state.gpr[rax] &= random.pick(&[0xff, 0x3ff, 0xffff]);
+            }
+        }
+        M::Shl | M::Shr | M::Sar | M::Rol | M::Ror | M::Rcl | M::Rcr | M::Shld | M::Shrd if random.one_in(2) => {
+            state.gpr[rcx] = random.pick(&[0, 1, 2, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 255]);
+        }
+        M::Leave | M::Enter => state.gpr[rbp] = layout::STACK + 8 * random.below(32),
+        M::Xlatb => state.gpr[rbx] = layout::WINDOW + 0x800,
+        M::Loop | M::Loope | M::Loopne | M::Jrcxz | M::Jecxz => {
+            state.gpr[rcx] = random.pick(&[0, 1, 2, u64::MAX, 1 << 32])
+        }
+        M::Call | M::Jmp if insn.op0_kind() == OpKind::Register && insn.op0_register() != Register::RSP => {
+            state.gpr[insn.op0_register().number()] = code_address(random);
+        }
+        M::Wrfsbase | M::Wrgsbase => {
+            let n = insn.op0_register().number();
+            state.gpr[n] &= if n == RSP { u64::MAX } else { 0x7fff_ffff_ffff };
+        }
+        _ => {}
+    }
+    if insn.is_string_instruction() {
+        string(insn, state, random);
+    }
+    if matches!(insn.mnemonic(), M::Maskmovq | M::Maskmovdqu) {
+        state.gpr[7] = target(16, random);
+    }
+    if matches!(insn.memory_segment(), Register::FS | Register::GS) && insn.segment_prefix() != Register::None {
+        state.fs_base = 0x1000 * random.below(16);
+        state.gs_base = 0x1230 * random.below(16);
+    }
+}
+
+fn string(insn: &Instruction, state: &mut State, random: &mut Random) {
+    let size = insn.memory_size().size() as u64;
+    state.gpr[1] = if random.one_in(6) { 0 } else { random.below(20) };
+    state.gpr[6] = target(size, random);
+    state.gpr[7] = if random.one_in(4) { state.gpr[6].wrapping_add(random.below(8)) } else { target(size, random) };
+    for pointer in [state.gpr[6], state.gpr[7]] {
+        // Two values only, so that comparisons run on for a while.
+        let bytes: Vec<u8> = (0..48).map(|i| if i < 24 || !random.one_in(6) { 0x41 } else { 0x80 }).collect();
+        write(state, pointer.wrapping_sub(24), &bytes);
+    }
+    if random.one_in(2) {
+        state.gpr[0] = 0x4141_4141_4141_4141;
+    }
+}
+
+/// Where a memory operand of `size` bytes goes: mostly aligned in the window; else unaligned, across the pages, at the end, or read-only.
+fn target(size: u64, random: &mut Random) -> u64 {
+    let aligned = layout::WINDOW + 0x800 + 16 * random.below(32);
+    let inside = random.below(size.max(2));
+    match random.below(20) {
+        0..13 => aligned,
+        13..16 => aligned + 1 + random.below(15),
+        16 | 17 => layout::WINDOW + 0x1000 - inside,
+        18 => layout::WINDOW + layout::WINDOW_LEN - inside,
+        _ => layout::READ_ONLY + 16 * random.below(8),
+    }
+}
+
+fn code_address(random: &mut Random) -> u64 {
+    // Never back into the case's own code: that would be a loop.
+    layout::CODE + 0x20 + random.below(0x800)
+}
+
+fn memory(insn: &Instruction, lane: Lane, state: &mut State, random: &mut Random) {
+    if insn.is_stack_instruction() {
+        let bytes = stack_bytes(insn, random);
+        let at = if insn.mnemonic() == Mnemonic::Leave { state.gpr[5] } else { state.gpr[RSP] };
+        write(state, at, &bytes);
+    }
+    let Some(operand) = memory_operand(insn) else { return };
+    let size = insn.memory_size().size().max(1);
+    bit_offset(insn, state, random);
+    // Which byte of a split x87 environment faults first is the maker's choice: those stay inside the window.
+    let split = matches!(insn.mnemonic(), Mnemonic::Fldenv | Mnemonic::Frstor | Mnemonic::Fnstenv | Mnemonic::Fnsave);
+    let target = if split { layout::WINDOW + 0x800 + random.below(0x40) } else { target(size as u64, random) };
+    place(insn, operand, target, state);
+    let Some(address) = address(insn, operand, state) else { return };
+    let bytes = match insn.mnemonic() {
+        Mnemonic::Call | Mnemonic::Jmp => code_address(random).to_le_bytes().to_vec(),
+        Mnemonic::Cmpxchg if random.one_in(2) => state.gpr[0].to_le_bytes()[..size].to_vec(),
+        Mnemonic::Cmpxchg8b | Mnemonic::Cmpxchg16b if random.one_in(2) => compare_exchange(size, state),
+        Mnemonic::Fldcw => (0x37f_u16 & !0x300 | random.pick(&[0, 0x200, 0x300]) | (random.bits() as u16 & 0xc00))
+            .to_le_bytes()
+            .to_vec(),
+        Mnemonic::Fldenv | Mnemonic::Frstor => environment(size, random),
+        Mnemonic::Ldmxcsr => mxcsr(random).to_le_bytes().to_vec(),
+        Mnemonic::Lea => return,
+        _ => lane_for(insn, lane).bytes(size, random),
+    };
+    write(state, address, &bytes);
+    if size == 1 || insn.op1_kind() == OpKind::Register && is_bit_test(insn) {
+        write(state, address.wrapping_add(size as u64), &Lane::Integer(8).bytes(8, random));
+    }
+}
+
+/// An x87 environment in 32-bit format (SDM volume 1, figure 8-9): control, status and tag word, no pointers, then registers if `size` has room.
+fn environment(size: usize, random: &mut Random) -> Vec<u8> {
+    let control = 0x37f_u16 & !0x300 | random.pick(&[0, 0x200, 0x300]) | (random.bits() as u16 & 0xc00);
+    let words = [control, random.bits() as u16 & 0x7f7f & !0x3f, random.bits() as u16];
+    let mut bytes: Vec<u8> = words.iter().flat_map(|&word| u32::from(word).to_le_bytes()).collect();
+    bytes.resize(28, 0);
+    bytes.extend(Lane::Extended.bytes(size - 28, random));
+    bytes
+}
+
+/// Integer memory operands get edges of their own size.
+fn lane_for(insn: &Instruction, lane: Lane) -> Lane {
+    match (lane, insn.memory_size().size()) {
+        (Lane::Integer(_), size @ (1 | 2 | 4 | 8)) => Lane::Integer(8 * size as u32),
+        _ => lane,
+    }
+}
+
+fn compare_exchange(size: usize, state: &State) -> Vec<u8> {
+    let [low, high] = [state.gpr[0].to_le_bytes(), state.gpr[2].to_le_bytes()];
+    [&low[..size / 2], &high[..size / 2]].concat()
+}
+
+/// What POP, RET and POPF find: an address of code is a value like others, and as flags it sets none of those that end the worker's peace.
+fn stack_bytes(insn: &Instruction, random: &mut Random) -> Vec<u8> {
+    let value = match insn.mnemonic() {
+        Mnemonic::Popfq | Mnemonic::Popf => random.bits() & STATUS_FLAGS | if random.one_in(2) { 0x400 } else { 0 },
+        Mnemonic::Ret => code_address(random),
+        _ => values::integer(64, random),
+    };
+    value.to_le_bytes().to_vec()
+}
+
+fn is_bit_test(insn: &Instruction) -> bool {
+    matches!(insn.mnemonic(), Mnemonic::Bt | Mnemonic::Bts | Mnemonic::Btr | Mnemonic::Btc)
+}
+
+/// BT and its kin reach far from their memory operand: keeps the bit near.
+fn bit_offset(insn: &Instruction, state: &mut State, random: &mut Random) {
+    if is_bit_test(insn) && insn.op1_kind() == OpKind::Register && insn.op1_register().full_register() != Register::RSP
+    {
+        let offset = random.pick(&[0, 1, 7, 8, 15, 16, 31, 32, 33, 63, 64, 100, -1, -8, -9, -64_i64]);
+        state.gpr[insn.op1_register().full_register().number()] = offset as u64;
+    }
+}
+
+/// Moves the base register so that the operand lies at `target`, if it has one.
+fn place(insn: &Instruction, operand: u32, target: u64, state: &mut State) {
+    let base = insn.memory_base();
+    let movable = base.is_gpr() && base.size() >= 4 && insn.mnemonic() != Mnemonic::Xlatb;
+    if let (true, Some(now)) = (movable, address(insn, operand, state)) {
+        let register = &mut state.gpr[base.full_register().number()];
+        let moved = register.wrapping_add(target.wrapping_sub(now));
+        *register = if base.size() == 4 { *register & !0xffff_ffff | moved & 0xffff_ffff } else { moved };
+    }
+}
+
+/// Writes bytes wherever they fall on data.
+fn write(state: &mut State, address: u64, bytes: &[u8]) {
+    for (i, &byte) in bytes.iter().enumerate() {
+        let address = address.wrapping_add(i as u64);
+        if layout::data_offset(address).is_some() {
+            state.memory.set_byte(address, byte);
+        }
+    }
+}

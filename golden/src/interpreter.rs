@@ -1,0 +1,210 @@
+//! The runtime's interpreter as an executor of cases: a machine whose page tables map exactly [`layout`], in user mode.
+
+use crate::case::{Access, Case, End, Fault, Outcome};
+use crate::compare::Executor;
+use crate::layout;
+use crate::state::{FLAGS, STATUS_FLAGS, State};
+use runtime::cpu::Cpu;
+use runtime::cpu::state::SegmentRegister;
+use runtime::devices::{Backends, Gpa};
+use runtime::exception::{Exception, vector};
+use runtime::memory::{Memory, Place};
+use runtime::mmu::entry::{NO_EXECUTE, PRESENT, USER, WRITABLE};
+use runtime::mmu::fault;
+use runtime::vm::Vm;
+use x86::{FlagOp, Flags, Segment, Width};
+
+const PAGE: u64 = 0x1000;
+const TABLES: u64 = 0x1000;
+const DATA: u64 = 0x1_0000;
+const CODE: u64 = 0x2_0000;
+const RAM: u64 = 0x10_0000;
+/// Steps after which a case counts as endless.
+const MOST_STEPS: usize = 100_000;
+
+/// The interpreter.
+pub struct Interpreter {
+    vm: Vm,
+}
+
+impl Default for Interpreter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Interpreter {
+    /// A machine with the layout mapped.
+    ///
+    /// # Panics
+    /// Never: the sizes are constants that a machine can have.
+    pub fn new() -> Interpreter {
+        let memory = Memory::new(RAM, 0).expect("a multiple of the page size");
+        let mut vm = Vm::new(memory, 0, Backends::default());
+        map(&mut vm.memory);
+        let cpu = &mut vm.cpu;
+        cpu.cr0 = 0x8005_0033;
+        cpu.cr3 = TABLES;
+        // PAE, OSFXSR, OSXMMEXCPT, FSGSBASE.
+        cpu.cr4 = 0x1_0620;
+        // LME, LMA, NXE.
+        cpu.efer = 0xd00;
+        cpu.cpl = 3;
+        cpu.segments[Segment::Cs as usize] =
+            SegmentRegister { selector: 0x33, rights: 0xa0fb, limit: u32::MAX, base: 0 };
+        cpu.segments[Segment::Ss as usize] =
+            SegmentRegister { selector: 0x2b, rights: 0xc0f3, limit: u32::MAX, base: 0 };
+        vm.start();
+        Interpreter { vm }
+    }
+
+    fn place(&self, gpa: u64) -> Place {
+        self.vm.memory.place(Gpa(gpa)).expect("inside RAM")
+    }
+
+    fn load(&mut self, case: &Case) {
+        let mut code = vec![layout::CODE_FILL; layout::CODE_PAGES_LEN as usize];
+        let start = (layout::CODE - layout::CODE_PAGES) as usize;
+        code[start..start + case.code().len()].copy_from_slice(case.code());
+        let mut data = vec![0; layout::DATA_LEN];
+        for (address, byte) in case.state.memory.iter() {
+            if let Some(offset) = layout::data_offset(address) {
+                data[offset] = byte;
+            }
+        }
+        self.vm.with_bus(|_, memory, _| {
+            memory.write(Gpa(CODE), &code).and_then(|()| memory.write(Gpa(DATA), &data)).expect("inside RAM");
+        });
+        load_registers(&mut self.vm.cpu, &case.state);
+    }
+
+    fn store(&mut self) -> State {
+        let mut state = store_registers(&self.vm.cpu);
+        state.flags = self.vm.rflags() & FLAGS;
+        let data = self.vm.memory.bytes(self.place(DATA), layout::DATA_LEN);
+        for (offset, &byte) in data.iter().enumerate().filter(|(_, byte)| **byte != 0) {
+            state.memory.set_byte(layout::data_address(offset), byte);
+        }
+        state
+    }
+
+    fn go(&mut self, length: u64) -> End {
+        let inside = layout::CODE..layout::CODE + length;
+        let pages = layout::CODE_PAGES..layout::CODE_PAGES + layout::CODE_PAGES_LEN;
+        for _ in 0..MOST_STEPS {
+            let trapping = self.vm.cpu.rflags & 1 << 8 != 0;
+            if let Err(fault) = self.vm.execute_one() {
+                return ended(fault);
+            }
+            if trapping {
+                return End::Fault(Fault::Debug);
+            }
+            let rip = self.vm.cpu.rip;
+            if !inside.contains(&rip) && pages.contains(&rip) {
+                return End::Done;
+            }
+        }
+        End::Timeout
+    }
+}
+
+impl Executor for Interpreter {
+    fn name(&self) -> &str {
+        "interpreter"
+    }
+
+    fn run(&mut self, case: &Case) -> Outcome {
+        let before: u64 = self.vm.unimplemented().map(|(_, count)| count).sum();
+        self.load(case);
+        let mut end = self.go(case.code().len() as u64);
+        let after: u64 = self.vm.unimplemented().map(|(_, count)| count).sum();
+        if after > before {
+            end = End::Refused("not implemented".into());
+        }
+        Outcome { end, rip: self.vm.cpu.rip.wrapping_sub(layout::CODE) as i64, state: self.store() }
+    }
+}
+
+/// Four levels of tables for addresses below 1 GiB: window, read-only page and code pages.
+fn map(memory: &mut Memory) {
+    let upper = PRESENT | WRITABLE | USER;
+    let mut set = |table: u64, index: u64, value: u64| {
+        let place = memory.place(Gpa(table + index * 8)).expect("inside RAM");
+        memory.bytes_mut(place, 8).copy_from_slice(&value.to_le_bytes());
+    };
+    set(TABLES, 0, (TABLES + PAGE) | upper);
+    set(TABLES + PAGE, 0, (TABLES + 2 * PAGE) | upper);
+    let mut page = |address: u64, physical: u64, rights: u64| {
+        let directory = address >> 21;
+        let table = TABLES + (3 + directory / 128) * PAGE;
+        set(TABLES + 2 * PAGE, directory, table | upper);
+        set(table, address >> 12 & 0x1ff, physical | rights | PRESENT | USER);
+    };
+    for offset in (0..layout::WINDOW_LEN).step_by(PAGE as usize) {
+        page(layout::WINDOW + offset, DATA + offset, WRITABLE | NO_EXECUTE);
+    }
+    page(layout::READ_ONLY, DATA + layout::WINDOW_LEN, NO_EXECUTE);
+    for offset in (0..layout::CODE_PAGES_LEN).step_by(PAGE as usize) {
+        page(layout::CODE_PAGES + offset, CODE + offset, 0);
+    }
+}
+
+fn load_registers(cpu: &mut Cpu, state: &State) {
+    cpu.gpr = state.gpr;
+    cpu.rip = layout::CODE;
+    cpu.rflags = 0x202 | state.flags & FLAGS & !STATUS_FLAGS;
+    let dst = state.flags & STATUS_FLAGS;
+    cpu.set_lazy_flags(Flags { op: FlagOp::Explicit, width: Width::W64, dst, src: 0, carry: 0 });
+    cpu.segments[Segment::Fs as usize].base = state.fs_base;
+    cpu.segments[Segment::Gs as usize].base = state.gs_base;
+    cpu.mxcsr = state.mxcsr;
+    for (register, ymm) in cpu.xmm.iter_mut().zip(&state.ymm) {
+        *register = [ymm[0], ymm[1]];
+    }
+    (cpu.fcw, cpu.fsw, cpu.ftw) = (state.x87.control, state.x87.status, state.x87.tags);
+    for (register, value) in cpu.fpr.iter_mut().zip(&state.x87.registers) {
+        *register = [*value as u64, (*value >> 64) as u64];
+    }
+}
+
+fn store_registers(cpu: &Cpu) -> State {
+    let mut state = State { gpr: cpu.gpr, mxcsr: cpu.mxcsr, ..State::default() };
+    state.fs_base = cpu.segment(Segment::Fs).base;
+    state.gs_base = cpu.segment(Segment::Gs).base;
+    for (ymm, register) in state.ymm.iter_mut().zip(&cpu.xmm) {
+        *ymm = [register[0], register[1], 0, 0];
+    }
+    (state.x87.control, state.x87.status, state.x87.tags) = (cpu.fcw, cpu.fsw, cpu.ftw);
+    for (value, register) in state.x87.registers.iter_mut().zip(&cpu.fpr) {
+        *value = u128::from(register[0]) | u128::from(register[1]) << 64;
+    }
+    state
+}
+
+fn ended(fault: Exception) -> End {
+    let error = fault.error.unwrap_or(0) as u16;
+    End::Fault(match fault.vector {
+        vector::DE => Fault::Divide,
+        vector::DB => Fault::Debug,
+        vector::BP => Fault::Breakpoint,
+        vector::UD => Fault::InvalidOpcode,
+        vector::NP => Fault::NotPresent(error),
+        vector::SS => Fault::Stack(error),
+        vector::GP => Fault::Protection(error),
+        vector::PF => page_fault(fault),
+        vector::MF => Fault::X87,
+        vector::AC => Fault::Alignment,
+        vector::XM => Fault::Simd,
+        other => return End::Refused(format!("exception {other}")),
+    })
+}
+
+fn page_fault(exception: Exception) -> Fault {
+    let error = exception.error.unwrap_or(0);
+    let access = match error {
+        e if e & fault::FETCH != 0 => Access::Execute,
+        e if e & fault::WRITE != 0 => Access::Write,
+        _ => Access::Read,
+    };
+    Fault::Page { address: exception.address, access, present: error & fault::PRESENT != 0 }
+}

@@ -1,0 +1,206 @@
+//! What ran: recorded while the machine trains, read by the translator.
+//!
+//! Code is named by where it is the same in every run: kernel code by its virtual address, user code by its
+//! guest-physical address, since files of the image are mapped page by page and lie one after the other in it (`physical
+//! = base + offset in the image`, whatever the process and its address space layout). The profile holds the pages that
+//! code ran on as they were, blocks that began on them, and where indirect jumps, calls and returns went.
+//!
+//! The translator trusts nothing here: a wrong profile costs speed.
+
+use crate::devices::Gpa;
+use crate::memory::{PAGE, Place};
+use crate::snapshot::codec::{CodecError, Reader, Writer};
+use crate::vm::Vm;
+use std::collections::{BTreeMap, HashMap};
+
+/// Which privilege code ran at, and with it what its addresses mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Mode {
+    /// Privilege level 0; addresses are virtual.
+    Kernel = 0,
+    /// Privilege level 3; addresses are guest-physical.
+    User = 1,
+}
+
+/// Names a byte of code: see the module's head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CodeAddress {
+    /// Who runs it.
+    pub mode: Mode,
+    /// Virtual or guest-physical address.
+    pub address: u64,
+}
+
+impl CodeAddress {
+    /// The first byte of its page.
+    pub fn page(self) -> CodeAddress {
+        CodeAddress { address: self.address & !(PAGE as u64 - 1), ..self }
+    }
+}
+
+/// A run of instructions that was entered at its first and left after its last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BlockProfile {
+    /// Bytes of its instructions; all begin in one page, the last may end in the next.
+    pub length: u32,
+    /// Instructions.
+    pub insns: u32,
+    /// How often it was entered.
+    pub count: u64,
+}
+
+/// A profile, in ascending order of everything.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Profile {
+    /// Blocks that ran.
+    pub blocks: BTreeMap<CodeAddress, BlockProfile>,
+    /// From a block's start to the start of the one that ran next, where the block ends with an indirect jump or call, or
+    /// a return; and how often.
+    pub indirect: BTreeMap<(CodeAddress, CodeAddress), u64>,
+    /// Pages that blocks lie on, with their bytes when a block of theirs ran first.
+    pub pages: BTreeMap<CodeAddress, Box<[u8; PAGE]>>,
+    /// Instructions that ran while it was recorded.
+    pub retired: u64,
+}
+
+impl Profile {
+    /// Writes it as one section.
+    pub fn save(&self, to: &mut Writer) {
+        to.section("profile", 1, |to| {
+            to.field(&self.retired);
+            to.field(&(self.blocks.len() as u64));
+            for (address, block) in &self.blocks {
+                save_address(*address, to);
+                to.field(&block.length);
+                to.field(&block.insns);
+                to.field(&block.count);
+            }
+            to.field(&(self.indirect.len() as u64));
+            for ((from, target), count) in &self.indirect {
+                save_address(*from, to);
+                save_address(*target, to);
+                to.field(count);
+            }
+            to.field(&(self.pages.len() as u64));
+            for (address, bytes) in &self.pages {
+                save_address(*address, to);
+                to.raw(&bytes[..]);
+            }
+        });
+    }
+
+    /// Reads what [`Profile::save`] wrote.
+    ///
+    /// # Errors
+    /// [`CodecError`] says where it is damaged.
+    pub fn load(from: &mut Reader<'_>) -> Result<Profile, CodecError> {
+        from.section("profile", 1, |from| {
+            let mut profile = Profile { retired: from.field()?, ..Profile::default() };
+            for _ in 0..from.field::<u64>()? {
+                let address = load_address(from)?;
+                let block = BlockProfile { length: from.field()?, insns: from.field()?, count: from.field()? };
+                from.check(block.length <= 15 * 64 && block.length > 0, "a block of 1 to 960 bytes")?;
+                profile.blocks.insert(address, block);
+            }
+            for _ in 0..from.field::<u64>()? {
+                let edge = (load_address(from)?, load_address(from)?);
+                let count = from.field()?;
+                profile.indirect.insert(edge, count);
+            }
+            for _ in 0..from.field::<u64>()? {
+                let address = load_address(from)?;
+                from.check(address == address.page(), "the address of a page")?;
+                let bytes: [u8; PAGE] = from.raw(PAGE as u64)?.try_into().expect("as many bytes as asked for");
+                profile.pages.insert(address, Box::new(bytes));
+            }
+            Ok(profile)
+        })
+    }
+
+    /// Bytes from `address` on, at most `most`, as far as pages are known.
+    pub fn bytes(&self, address: CodeAddress, most: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(most);
+        while bytes.len() < most {
+            let at = CodeAddress { address: address.address.wrapping_add(bytes.len() as u64), ..address };
+            let Some(page) = self.pages.get(&at.page()) else { break };
+            let rest = &page[at.address as usize % PAGE..];
+            bytes.extend_from_slice(&rest[..rest.len().min(most - bytes.len())]);
+        }
+        bytes
+    }
+}
+
+fn save_address(address: CodeAddress, to: &mut Writer) {
+    to.field(&(address.mode as u8));
+    to.field(&address.address);
+}
+
+fn load_address(from: &mut Reader<'_>) -> Result<CodeAddress, CodecError> {
+    let mode: u8 = from.field()?;
+    from.check(mode <= 1, "0 for the kernel or 1 for user mode")?;
+    let mode = if mode == 0 { Mode::Kernel } else { Mode::User };
+    Ok(CodeAddress { mode, address: from.field()? })
+}
+
+/// Records a profile.
+#[derive(Default)]
+pub(crate) struct Recorder {
+    blocks: HashMap<CodeAddress, BlockProfile>,
+    indirect: HashMap<(CodeAddress, CodeAddress), u64>,
+    pages: HashMap<CodeAddress, Box<[u8; PAGE]>>,
+    /// The block that ran last, if where it went must be recorded.
+    last: Option<CodeAddress>,
+    begun: u64,
+}
+
+impl Vm {
+    /// Starts to record a profile.
+    pub fn start_profile(&mut self) {
+        self.recorder = Some(Box::new(Recorder { begun: self.retired(), ..Recorder::default() }));
+    }
+
+    /// Ends recording; `None` if it never started.
+    pub fn take_profile(&mut self) -> Option<Profile> {
+        let recorder = self.recorder.take()?;
+        Some(Profile {
+            blocks: recorder.blocks.into_iter().collect(),
+            indirect: recorder.indirect.into_iter().collect(),
+            pages: recorder.pages.into_iter().collect(),
+            retired: self.retired() - recorder.begun,
+        })
+    }
+
+    /// Records that a block ran at RIP: `count` of its instructions, of `length` bytes, the last of them an indirect
+    /// transfer or not.
+    pub(crate) fn record_block(&mut self, rip: u64, start: Place, length: u32, count: u32, indirect: bool) {
+        let Some(mut recorder) = self.recorder.take() else { return };
+        let here = self.code_address(rip, start);
+        if let Some(last) = recorder.last.take() {
+            *recorder.indirect.entry((last, here)).or_default() += 1;
+        }
+        let block = recorder.blocks.entry(here).or_default();
+        block.count += 1;
+        if length > block.length {
+            (block.length, block.insns) = (length, count);
+        }
+        recorder.last = indirect.then_some(here);
+        let page = here.page();
+        if !recorder.pages.contains_key(&page) {
+            let place = Place(start.0 & !(PAGE as u32 - 1));
+            let bytes = self.memory.bytes(place, PAGE).try_into().expect("a page");
+            recorder.pages.insert(page, Box::new(bytes));
+        }
+        self.recorder = Some(recorder);
+    }
+
+    /// What names the code at RIP, which lies at `place`.
+    fn code_address(&self, rip: u64, place: Place) -> CodeAddress {
+        if self.cpu.cpl == 0 {
+            CodeAddress { mode: Mode::Kernel, address: rip }
+        } else {
+            let Gpa(address) = self.memory.gpa(place);
+            CodeAddress { mode: Mode::User, address }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! A running guest as its host sees it: messages of the configuration channel, bytes of the streams, and idleness.
+//!
+//! Whoever embeds the machine (the boot that makes snapshots, training, the shipped module) drives a [`Session`] step by
+//! step, and decides what an idle guest does: jump to its next timer, or wait for the host.
+
+use crate::devices::Stream;
+use crate::vm::{Pause, Vm};
+use channel::{ToGuest, ToHost};
+
+/// Takes the guest's output.
+pub trait Output {
+    /// Bytes that the guest wrote to a stream, in order.
+    fn write(&mut self, stream: Stream, bytes: &[u8]);
+}
+
+/// What happened.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Init says something.
+    Message(ToHost),
+    /// The guest waits for an interrupt, or for its timer at this TSC tick.
+    Idle(Option<u64>),
+    /// Some instructions ran.
+    Slice,
+    /// The instruction limit was reached.
+    Limit,
+}
+
+/// Why a session cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// Triple fault or kernel panic.
+    #[error(
+        "the guest shut down after {0} instructions (a triple fault, which is also how its kernel ends after a panic)"
+    )]
+    Shutdown(u64),
+    /// The guest asked for a restart.
+    #[error("the guest asked for a restart after {0} instructions")]
+    Reset(u64),
+    /// A message of init that cannot be read.
+    #[error("configuration channel: {0}")]
+    Channel(#[from] std::io::Error),
+}
+
+/// A machine and the host's end of its channel.
+pub struct Session {
+    /// The machine.
+    pub vm: Vm,
+    from_guest: Vec<u8>,
+    to_guest: Vec<u8>,
+}
+
+impl Session {
+    /// A session with a machine whose channel is at the beginning of a message.
+    pub fn new(vm: Vm) -> Session {
+        Session { vm, from_guest: Vec::new(), to_guest: Vec::new() }
+    }
+
+    /// Sends a message to init; what does not fit now follows while the guest runs.
+    pub fn send(&mut self, message: &ToGuest) {
+        self.to_guest.extend(channel::encode(message));
+        self.pump_config();
+    }
+
+    /// Whether nothing waits to be taken by the guest.
+    pub fn is_drained(&self) -> bool {
+        self.to_guest.is_empty() && self.from_guest.is_empty()
+    }
+
+    fn pump_config(&mut self) {
+        if !self.to_guest.is_empty() {
+            let waiting = std::mem::take(&mut self.to_guest);
+            let taken = self.push(Stream::Config, &waiting);
+            self.to_guest = waiting[taken..].to_vec();
+        }
+    }
+
+    /// Gives input to a stream; how many bytes it took.
+    pub fn push(&mut self, stream: Stream, bytes: &[u8]) -> usize {
+        self.vm.with_bus(|devices, memory, _| devices.push_input(memory, stream, bytes))
+    }
+
+    /// Ends a stream's input.
+    pub fn close(&mut self, stream: Stream) {
+        self.vm.with_bus(|devices, memory, _| devices.close_input(memory, stream));
+    }
+
+    /// Runs until something happens, at most until `limit` instructions retired since reset.
+    ///
+    /// # Errors
+    /// [`SessionError`] where the guest cannot go on.
+    pub fn step(&mut self, limit: u64, output: &mut dyn Output) -> Result<Event, SessionError> {
+        loop {
+            if let Some(message) = channel::decode(&mut self.from_guest)? {
+                return Ok(Event::Message(message));
+            }
+            self.pump_config();
+            let pause = self.vm.run(limit);
+            self.drain(output);
+            if let Some(message) = channel::decode(&mut self.from_guest)? {
+                return Ok(Event::Message(message));
+            }
+            match pause {
+                Pause::Output => {}
+                Pause::Idle(deadline) => return Ok(Event::Idle(deadline)),
+                Pause::Slice => return Ok(Event::Slice),
+                Pause::Budget => return Ok(Event::Limit),
+                Pause::Shutdown => return Err(SessionError::Shutdown(self.vm.retired())),
+                Pause::Reset => return Err(SessionError::Reset(self.vm.retired())),
+            }
+        }
+    }
+
+    fn drain(&mut self, output: &mut dyn Output) {
+        while self.vm.devices.has_output() {
+            for stream in Stream::ALL {
+                let bytes = self.vm.with_bus(|devices, memory, _| devices.take_output(memory, stream));
+                match stream {
+                    _ if bytes.is_empty() => {}
+                    Stream::Config => self.from_guest.extend(bytes),
+                    _ => output.write(stream, &bytes),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Moves between XMM registers, memory and general-purpose registers. SDM volume 1, sections 5.5.1.1, 5.6.1.1, 5.6.3.
+
+use super::operand::{aligned_address, number, source, source_lane};
+use crate::insn::{Gpr, Insn, Operand};
+use crate::machine::{Machine, UnOp};
+use crate::operands::{address, read, write};
+use crate::vector::VecOp;
+use crate::width::Width;
+
+/// MOVAPS, MOVAPD, MOVDQA, and the non-temporal moves of 16 bytes: memory is aligned.
+#[inline(always)]
+pub fn aligned<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
+    m.sse_available()?;
+    let value = source(m, insn, 1)?;
+    if insn.operands[0] == Operand::Mem {
+        let address = aligned_address(m, insn)?;
+        return m.store_vec(address, value);
+    }
+    let dst = number(m, insn, 0)?;
+    m.set_xmm(dst, value);
+    Ok(())
+}
+
+/// MOVUPS, MOVUPD, MOVDQU, LDDQU: memory may be at any address.
+#[inline(always)]
+pub fn unaligned<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
+    m.sse_available()?;
+    match (insn.operands[0], insn.operands[1]) {
+        (Operand::Xmm(dst), Operand::Mem) => {
+            let address = address(m, insn);
+            let value = m.load_vec(address)?;
+            m.set_xmm(dst, value);
+        }
+        (Operand::Mem, Operand::Xmm(src)) => {
+            let value = m.xmm(src);
+            let address = address(m, insn);
+            m.store_vec(address, value)?;
+        }
+        (Operand::Xmm(dst), Operand::Xmm(src)) => {
+            let value = m.xmm(src);
+            m.set_xmm(dst, value);
+        }
+        _ => return Err(m.undefined(insn)),
+    }
+    Ok(())
+}
+
+/// MOVSS and MOVSD: a load clears the rest of the register, a move between registers keeps it.
+#[inline(always)]
+pub fn scalar<M: Machine>(m: &mut M, insn: &Insn, w: Width) -> Result<(), M::Stop> {
+    m.sse_available()?;
+    let lane = source_lane(m, insn, 1, w)?;
+    match insn.operands {
+        [Operand::Xmm(dst), Operand::Xmm(_), ..] => set_lane(m, dst, w, 0, lane),
+        [Operand::Xmm(dst), ..] => set_low(m, dst, lane),
+        _ => write(m, insn, 0, w, lane)?,
+    }
+    Ok(())
+}
+
+/// MOVD and MOVQ. A register's upper part is cleared.
+#[inline(always)]
+pub fn movd<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
+    m.sse_available()?;
+    match insn.operands {
+        [Operand::Xmm(dst), Operand::Xmm(_), ..] => {
+            let lane = source_lane(m, insn, 1, Width::W64)?;
+            set_low(m, dst, lane);
+        }
+        [Operand::Xmm(dst), ..] => {
+            let lane = read(m, insn, 1, insn.width)?;
+            set_low(m, dst, lane);
+        }
+        _ => {
+            let lane = source_lane(m, insn, 1, insn.width)?;
+            write(m, insn, 0, insn.width, lane)?;
+        }
+    }
+    Ok(())
+}
+
+/// MOVLPS, MOVLPD (`half` 0), MOVHPS and MOVHPD (`half` 1): one half of a register from or to memory.
+#[inline(always)]
+pub fn half<M: Machine>(m: &mut M, insn: &Insn, half: u8) -> Result<(), M::Stop> {
+    m.sse_available()?;
+    if let Operand::Xmm(dst) = insn.operands[0] {
+        let lane = source_lane(m, insn, 1, Width::W64)?;
+        set_lane(m, dst, Width::W64, half, lane);
+        return Ok(());
+    }
+    let src = number(m, insn, 1)?;
+    let value = m.xmm(src);
+    let lane = m.vec_half(value, half);
+    write(m, insn, 0, Width::W64, lane)
+}
+
+/// MOVHLPS (`from` 1, `to` 0) and MOVLHPS (`from` 0, `to` 1).
+#[inline(always)]
+pub fn half_to_half<M: Machine>(m: &mut M, insn: &Insn, from: u8, to: u8) -> Result<(), M::Stop> {
+    m.sse_available()?;
+    let (dst, src) = (number(m, insn, 0)?, number(m, insn, 1)?);
+    let value = m.xmm(src);
+    let lane = m.vec_half(value, from);
+    set_lane(m, dst, Width::W64, to, lane);
+    Ok(())
+}
+
+/// MOVNTI, which is no XMM instruction.
+#[inline(always)]
+pub fn movnti<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
+    let value = read(m, insn, 1, insn.width)?;
+    write(m, insn, 0, insn.width, value)
+}
+
+/// MOVMSKPS, MOVMSKPD, PMOVMSKB: the sign bits of lanes of width `w`.
+#[inline(always)]
+pub fn mask<M: Machine>(m: &mut M, insn: &Insn, w: Width) -> Result<(), M::Stop> {
+    m.sse_available()?;
+    let src = number(m, insn, 1)?;
+    let value = m.xmm(src);
+    let bits = m.vec_bitmask(w, value);
+    write(m, insn, 0, Width::W32, bits)
+}
+
+/// PINSRB, PINSRW, PINSRD, PINSRQ.
+#[inline(always)]
+pub fn insert<M: Machine>(m: &mut M, insn: &Insn, w: Width) -> Result<(), M::Stop> {
+    m.sse_available()?;
+    let dst = number(m, insn, 0)?;
+    let lane = read(m, insn, 1, w)?;
+    set_lane(m, dst, w, lane_index(insn, w), lane);
+    Ok(())
+}
+
+/// PEXTRB, PEXTRW, PEXTRD, PEXTRQ, EXTRACTPS: zero-extended into a register, or just the lane to memory.
+#[inline(always)]
+pub fn extract<M: Machine>(m: &mut M, insn: &Insn, w: Width) -> Result<(), M::Stop> {
+    m.sse_available()?;
+    let src = number(m, insn, 1)?;
+    let value = m.xmm(src);
+    let lane = m.vec_lane(w, value, lane_index(insn, w));
+    let to = if insn.operands[0] == Operand::Mem { w } else { Width::W64 };
+    write(m, insn, 0, to, lane)
+}
+
+/// MASKMOVDQU: the bytes whose mask has bit 7 set, to DS:RDI. The whole 16 bytes must be writable, which the manual
+/// leaves to the implementation.
+pub fn maskmovdqu<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
+    m.sse_available()?;
+    let (data, mask) = (number(m, insn, 1)?, number(m, insn, 2)?);
+    let mut places = [m.imm(0); 2];
+    let mut old = places;
+    for (half, (place, old)) in places.iter_mut().zip(&mut old).enumerate() {
+        *place = masked_address(m, insn, 8 * half as u64);
+        *old = m.load_for_store(Width::W64, *place)?;
+    }
+    let (data, mask) = (m.xmm(data), m.xmm(mask));
+    let zero = m.vec_const(0);
+    let mask = m.vec_bin(VecOp::I8x16GtS, zero, mask);
+    let old = m.vec_from(old[0], old[1]);
+    let new = select(m, mask, data, old);
+    for (half, place) in (0u8..).zip(places) {
+        let value = m.vec_half(new, half);
+        m.store(Width::W64, place, value)?;
+    }
+    Ok(())
+}
+
+fn masked_address<M: Machine>(m: &mut M, insn: &Insn, disp: u64) -> M::Int {
+    let base = m.gpr(Gpr::RDI);
+    let base = if insn.prefixes.address32 { m.un(UnOp::Truncate, Width::W32, base) } else { base };
+    let disp = m.imm(disp);
+    let offset = m.add(Width::W64, base, disp);
+    match insn.mem.segment {
+        None => offset,
+        Some(segment) => {
+            let base = m.segment_base(segment);
+            m.add(Width::W64, base, offset)
+        }
+    }
+}
+
+/// `then` where the mask is set, else `other`, bit by bit.
+#[inline(always)]
+pub(super) fn select<M: Machine>(m: &mut M, mask: M::Vec, then: M::Vec, other: M::Vec) -> M::Vec {
+    let then = m.vec_bin(VecOp::V128And, then, mask);
+    let other = m.vec_bin(VecOp::V128Andnot, other, mask);
+    m.vec_bin(VecOp::V128Or, then, other)
+}
+
+#[inline(always)]
+fn lane_index(insn: &Insn, w: Width) -> u8 {
+    insn.imm as u8 & (16 / w.bytes() - 1) as u8
+}
+
+/// Replaces one lane of a register.
+#[inline(always)]
+pub(super) fn set_lane<M: Machine>(m: &mut M, dst: u8, w: Width, index: u8, lane: M::Int) {
+    let old = m.xmm(dst);
+    let new = m.vec_with_lane(w, old, index, lane);
+    m.set_xmm(dst, new);
+}
+
+/// Sets the low half of a register and clears the high one.
+#[inline(always)]
+fn set_low<M: Machine>(m: &mut M, dst: u8, low: M::Int) {
+    let high = m.imm(0);
+    let value = m.vec_from(low, high);
+    m.set_xmm(dst, value);
+}
+
+/// INSERTPS: one lane of a register or 32 bits of memory into a lane, then lanes cleared.
+pub fn insertps<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
+    m.sse_available()?;
+    let dst = number(m, insn, 0)?;
+    let imm = insn.imm as u8;
+    let lane = match insn.operands[1] {
+        Operand::Xmm(src) => {
+            let value = m.xmm(src);
+            m.vec_lane(Width::W32, value, imm >> 6)
+        }
+        _ => source_lane(m, insn, 1, Width::W32)?,
+    };
+    let old = m.xmm(dst);
+    let new = m.vec_with_lane(Width::W32, old, imm >> 4 & 3, lane);
+    let kept = keep_lanes32(m, new, !imm);
+    m.set_xmm(dst, kept);
+    Ok(())
+}
+
+/// `value` with the 32-bit lanes cleared whose bit in `kept` is 0.
+pub(super) fn keep_lanes32<M: Machine>(m: &mut M, value: M::Vec, kept: u8) -> M::Vec {
+    let lanes = (0..4).filter(|i| kept >> i & 1 != 0).fold(0, |mask, i| mask | u128::from(u32::MAX) << (32 * i));
+    let mask = m.vec_const(lanes);
+    m.vec_bin(VecOp::V128And, value, mask)
+}
