@@ -23,7 +23,13 @@ impl Cpu {
 }
 
 /// `destination op source`, or `source op destination` if `reversed`. The destination is ST(0) with a memory operand.
-fn two_operands(vm: &mut Vm, insn: &Insn, format: Format, op: Binary, reversed: bool) -> Result<bool, super::Exception> {
+fn two_operands(
+    vm: &mut Vm,
+    insn: &Insn,
+    format: Format,
+    op: Binary,
+    reversed: bool,
+) -> Result<bool, super::Exception> {
     let second = source(vm, insn, format)?;
     let destination = register(insn, 0);
     let cpu = &mut *vm.cpu;
@@ -73,17 +79,16 @@ pub(super) fn scale(vm: &mut Vm) -> Done {
 pub(super) fn remainder(vm: &mut Vm, nearest: bool) -> Done {
     let cpu = &mut *vm.cpu;
     let result = cpu.st(0).zip(cpu.st(1)).map(|(a, b)| float::remainder(cpu.context(), a, b, nearest));
-    if !cpu.finish(0, result.map(|(value, _)| value)) {
-        return Ok(());
-    }
-    match result.map(|(_, quotient)| quotient) {
+    cpu.fsw &= !C2;
+    let written = cpu.finish(0, result.map(|(value, _)| value));
+    match result.map(|(_, quotient)| quotient).filter(|_| written) {
         Some(Quotient::Complete(bits)) => {
             let code = |bit: u8, code: u16| if bits >> bit & 1 != 0 { code } else { 0 };
             cpu.set_codes(code(2, C0) | code(1, C3));
             cpu.fsw |= code(0, C1);
         }
         Some(Quotient::Partial) => cpu.set_codes(C2),
-        None => {}
+        Some(Quotient::None) | None => {}
     }
     Ok(())
 }

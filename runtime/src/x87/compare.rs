@@ -1,36 +1,38 @@
 //! Comparison and classification: FCOM, FUCOM, FICOM, FTST, FCOMI, FUCOMI, FXAM. SDM volume 1, section 8.3.6.
+//!
+//! Where the manual and processors differ this does as processors do: an exception that is not masked keeps a
+//! comparison from popping, not from setting condition codes or flags; FCOMI clears C1 only at a stack fault.
 
+use super::Done;
+use super::float::raised::{IE, SF};
 use super::float::{Class, Extended, Operand, Relation, compare};
 use super::operands::{Format, register, source};
 use super::stack::{C0, C1, C2, C3};
-use super::{Done, Exception};
 use crate::vm::Vm;
 use x86::flags::bit;
 use x86::{FlagOp, Flags, Insn, Width};
 
-/// Compares and reports exceptions; `None` where one that is not masked leaves everything as it is.
-fn relate(vm: &mut Vm, a: Option<Operand>, b: Option<Operand>, quiet: bool) -> Option<Relation> {
-    let (relation, written) = match a.zip(b) {
-        Some((a, b)) => {
-            let (relation, raised) = compare(a, b, quiet);
-            (relation, vm.cpu.report(raised, false))
-        }
-        None => (Relation::Unordered, vm.cpu.report_underflow()),
-    };
-    written.then_some(relation)
+/// Compares: the relation, and the exceptions.
+fn relate(a: Option<Operand>, b: Option<Operand>, quiet: bool) -> (Relation, u16) {
+    match a.zip(b) {
+        Some((a, b)) => compare(a, b, quiet),
+        None => (Relation::Unordered, IE | SF),
+    }
 }
 
-/// Compares ST(0) with `b`, sets the condition codes, and pops `pops` times.
+/// Compares ST(0) with `b`, sets the condition codes, and pops `pops` times unless an exception is not masked.
 fn to_codes(vm: &mut Vm, b: Option<Operand>, quiet: bool, pops: u32) {
-    let a = vm.cpu.st(0).map(Operand::from);
-    let Some(relation) = relate(vm, a, b, quiet) else { return };
+    let (relation, raised) = relate(vm.cpu.st(0).map(Operand::from), b, quiet);
+    let completes = vm.cpu.report(raised, false);
     vm.cpu.set_codes(match relation {
         Relation::Greater => 0,
         Relation::Less => C0,
         Relation::Equal => C3,
         Relation::Unordered => C0 | C2 | C3,
     });
-    (0..pops).for_each(|_| vm.cpu.pop());
+    if completes {
+        (0..pops).for_each(|_| vm.cpu.pop());
+    }
 }
 
 /// FCOM, FCOMP.
@@ -68,9 +70,11 @@ pub(super) fn with_zero(vm: &mut Vm) -> Done {
 }
 
 /// FCOMI and FCOMIP, FUCOMI and FUCOMIP if `quiet`: to ZF, PF and CF.
-pub(super) fn to_flags(vm: &mut Vm, insn: &Insn, quiet: bool, pops: bool) -> Result<(), Exception> {
+pub(super) fn to_flags(vm: &mut Vm, insn: &Insn, quiet: bool, pops: bool) -> Done {
     let (a, b) = (vm.cpu.st(0), vm.cpu.st(register(insn, 1)));
-    let Some(relation) = relate(vm, a.map(Operand::from), b.map(Operand::from), quiet) else { return Ok(()) };
+    let (relation, raised) = relate(a.map(Operand::from), b.map(Operand::from), quiet);
+    let c1 = raised & SF == 0 && vm.cpu.fsw & C1 != 0;
+    let completes = vm.cpu.report(raised, c1);
     let dst = match relation {
         Relation::Greater => 0,
         Relation::Less => bit::CF,
@@ -78,7 +82,7 @@ pub(super) fn to_flags(vm: &mut Vm, insn: &Insn, quiet: bool, pops: bool) -> Res
         Relation::Unordered => bit::CF | bit::PF | bit::ZF,
     };
     vm.cpu.set_lazy_flags(Flags { op: FlagOp::Explicit, width: Width::W64, dst, src: 0, carry: 0 });
-    if pops {
+    if completes && pops {
         vm.cpu.pop();
     }
     Ok(())

@@ -97,8 +97,10 @@ pub(super) fn ready_for_mmx(vm: &Vm) -> Done {
     ready(vm)
 }
 
+/// EMMS: all registers empty, and TOP 0 as after any MMX instruction (SDM 3A, table 12-1).
 pub(super) fn empty_mmx(vm: &mut Vm) -> Done {
     ready_for_mmx(vm)?;
     vm.cpu.ftw = 0;
+    vm.cpu.set_top(0);
     Ok(())
 }

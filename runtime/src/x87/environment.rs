@@ -12,8 +12,8 @@ use super::{Done, available, ready};
 use crate::cpu::Cpu;
 use crate::exception::Exception;
 use crate::vm::Vm;
-use x86::operands::{address, offset};
 use x86::Insn;
+use x86::operands::{address, offset};
 
 /// Bytes of the largest image: environment and registers.
 const IMAGE: usize = 28 + 80;

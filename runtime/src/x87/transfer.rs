@@ -12,34 +12,35 @@ use x86::operands::address;
 use x86::{Insn, Machine};
 
 impl Cpu {
-    /// Pushes a result, unless the stack is full.
-    fn push_result(&mut self, result: Rounded) {
+    /// Pushes a value that was loaded, unless the stack is full. A denormal one is pushed also where DE is not masked.
+    fn push_loaded(&mut self, value: Extended, raised: u16) {
         let full = !self.is_empty(7);
-        let written = if full { self.report_overflow() } else { self.report(result.raised, result.up) };
-        if written {
-            self.push(if full { Extended::INDEFINITE } else { result.value });
+        let raised = if full { IE | SF } else { raised };
+        self.report(raised, full);
+        if !self.traps(raised & IE) {
+            self.push(if full { Extended::INDEFINITE } else { value });
         }
     }
 }
 
 /// FLD.
 pub(super) fn load_real(vm: &mut Vm, insn: &Insn) -> Done {
-    let result = match insn.mem_size {
+    let (value, raised) = match insn.mem_size {
         0 => match vm.cpu.st(register(insn, 0)) {
-            Some(value) => Rounded::new(value, 0),
-            None => Rounded::new(Extended::INDEFINITE, IE | SF),
+            Some(value) => (value, 0),
+            None => (Extended::INDEFINITE, IE | SF),
         },
-        10 => Rounded::new(load(vm, insn, Format::Real)?.value, 0),
+        10 => (load(vm, insn, Format::Real)?.value, 0),
         _ => float::quieted(load(vm, insn, Format::Real)?),
     };
-    vm.cpu.push_result(result);
+    vm.cpu.push_loaded(value, raised);
     Ok(())
 }
 
 /// FILD.
 pub(super) fn load_integer(vm: &mut Vm, insn: &Insn) -> Done {
     let value = load(vm, insn, Format::Integer)?.value;
-    vm.cpu.push_result(Rounded::new(value, 0));
+    vm.cpu.push_loaded(value, 0);
     Ok(())
 }
 
@@ -47,14 +48,14 @@ pub(super) fn load_integer(vm: &mut Vm, insn: &Insn) -> Done {
 pub(super) fn load_decimal(vm: &mut Vm, insn: &Insn) -> Done {
     let at = address(vm, insn);
     let value = float::from_bcd(vm.load_bytes(at)?);
-    vm.cpu.push_result(Rounded::new(value, 0));
+    vm.cpu.push_loaded(value, 0);
     Ok(())
 }
 
 /// FLDZ, FLD1, FLDPI, …
 pub(super) fn load_constant(vm: &mut Vm, constant: Constant) -> Done {
     let value = constant.rounded(vm.cpu.context().direction);
-    vm.cpu.push_result(Rounded::new(value, 0));
+    vm.cpu.push_loaded(value, 0);
     Ok(())
 }
 
@@ -94,7 +95,7 @@ fn extended_bytes(value: Extended) -> [u8; 10] {
     bytes
 }
 
-/// Stores a result unless an exception other than PE is not masked; then reports, and pops if it was stored.
+/// Stores a result, and pops, unless an exception other than PE is not masked. The access may fault in both cases.
 fn store<T, const N: usize>(
     vm: &mut Vm,
     insn: &Insn,
@@ -103,9 +104,10 @@ fn store<T, const N: usize>(
     pops: bool,
 ) -> Done {
     let stores = !vm.cpu.traps(result.raised & (IE | DE | ZE | OE | UE));
-    if stores {
-        let at = address(vm, insn);
-        vm.store_bytes(at, bytes(result.value))?;
+    let at = address(vm, insn);
+    match stores {
+        true => vm.store_bytes(at, bytes(result.value))?,
+        false => vm.probe_write(at, N as u64)?,
     }
     vm.cpu.report(result.raised, result.up);
     if stores && pops {
@@ -151,18 +153,14 @@ pub(super) fn exchange(vm: &mut Vm, insn: &Insn) -> Done {
     Ok(())
 }
 
-/// FCMOVcc. Both registers must hold values whether the condition holds or not.
+/// FCMOVcc. Both registers must hold values whether the condition holds or not. C1 stays unless one is empty.
 pub(super) fn move_if(vm: &mut Vm, insn: &Insn, condition: Condition) -> Result<(), Exception> {
     let flags = vm.flags();
     let holds = x86::flags::holds(vm, flags, condition);
     let cpu = &mut *vm.cpu;
     match (cpu.st(0), cpu.st(register(insn, 1))) {
-        (Some(_), Some(value)) => {
-            cpu.report(0, false);
-            if holds {
-                cpu.set_st(0, value);
-            }
-        }
+        (Some(_), Some(value)) if holds => cpu.set_st(0, value),
+        (Some(_), Some(_)) => {}
         _ => {
             if cpu.report_underflow() {
                 cpu.set_st(0, Extended::INDEFINITE);

@@ -71,11 +71,11 @@ fn widen(format: Format, bits: u64) -> Operand {
     Operand { value, denormal: biased == 0 && fraction != 0 }
 }
 
-/// What FLD of a narrower format leaves in the register.
-pub(in super::super) fn quieted(operand: Operand) -> Rounded {
+/// What FLD of a narrower format leaves in the register, and the exceptions.
+pub(in super::super) fn quieted(operand: Operand) -> (Extended, u16) {
     match nan::of_one(operand.value) {
-        Some(result) => result,
-        None => Rounded::new(operand.value, if operand.denormal { raised::DE } else { 0 }),
+        Some(result) => (result.value, result.raised),
+        None => (operand.value, if operand.denormal { raised::DE } else { 0 }),
     }
 }
 
@@ -153,13 +153,13 @@ pub(in super::super) fn to_integral(context: Context, a: Extended) -> Rounded {
     .and(denormal)
 }
 
-/// A single- or double-precision number. Where overflow or underflow is not masked the value means nothing.
+/// A single- or double-precision number. Overflow or underflow that is not masked is all that is
+/// raised, and the value means nothing.
 pub(in super::super) fn to_float(context: Context, format: Format, a: Extended) -> Rounded<u64> {
     let sign = format.sign(a.is_negative());
     let special = format.special() << format.fraction();
-    let nan = |x: Extended| {
-        format.sign(x.is_negative()) | special | (x.significand & !INTEGER) >> (63 - format.fraction())
-    };
+    let nan =
+        |x: Extended| format.sign(x.is_negative()) | special | (x.significand & !INTEGER) >> (63 - format.fraction());
     if let Some(result) = nan::of_one(a) {
         return Rounded::new(nan(result.value), result.raised);
     }
@@ -177,18 +177,22 @@ pub(in super::super) fn to_float(context: Context, format: Format, a: Extended) 
 fn narrow(context: Context, format: Format, exact: Exact) -> Rounded<u64> {
     let fitted = exact.unbounded(format.precision, context.direction);
     let tiny = fitted.exponent < format.min;
+    if tiny && context.traps(raised::UE) {
+        return Rounded::new(0, raised::UE);
+    }
     let fitted = if exact.exponent < format.min { exact.denormal(format, context.direction) } else { fitted };
     if fitted.exponent > format.max {
+        if context.traps(raised::OE) {
+            return Rounded::new(0, raised::OE);
+        }
         let up = overflows_to_infinity(exact.negative, context.direction);
         let infinity = format.special() << format.fraction();
         return Rounded { value: infinity - u64::from(!up), raised: raised::OE | raised::PE, up };
     }
-    let inexact = if fitted.inexact { raised::PE } else { 0 };
-    let underflow = if tiny && (fitted.inexact || context.traps(raised::UE)) { raised::UE } else { 0 };
+    let raised = if fitted.inexact { raised::PE | if tiny { raised::UE } else { 0 } } else { 0 };
     // A denormal number has no integer bit, and so the exponent field 0.
     let biased = if fitted.significand & INTEGER != 0 { fitted.exponent + format.max } else { 0 };
     let fraction = (fitted.significand & !INTEGER) >> (63 - format.fraction());
     let value = (biased as u64) << format.fraction() | fraction;
-    Rounded { value, raised: inexact | underflow, up: fitted.up }
+    Rounded { value, raised, up: fitted.up }
 }
-

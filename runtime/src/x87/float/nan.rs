@@ -25,7 +25,13 @@ pub(super) fn of_two(a: Extended, b: Extended) -> Option<Rounded> {
         (false, false) => return None,
         (true, false) => a,
         (false, true) => b,
-        (true, true) => if rank(a) >= rank(b) { a } else { b },
+        (true, true) => {
+            if rank(a) >= rank(b) {
+                a
+            } else {
+                b
+            }
+        }
     };
     Some(Rounded::new(chosen.quiet(), flags))
 }

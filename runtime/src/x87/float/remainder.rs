@@ -10,16 +10,18 @@ pub(in super::super) enum Quotient {
     Complete(u8),
     /// The remainder must be reduced further.
     Partial,
+    /// There is none: an operand is NaN or the operation invalid.
+    None,
 }
 
 /// The remainder of `a / b`: of the quotient rounded to nearest if `nearest`, else towards 0.
 pub(in super::super) fn remainder(context: Context, a: Extended, b: Extended, nearest: bool) -> (Rounded, Quotient) {
     let complete = |result: Rounded| (result, Quotient::Complete(0));
     if let Some(result) = nan::of_two(a, b) {
-        return complete(result);
+        return (result, Quotient::None);
     }
     if a.class() == Class::Infinity || b.class() == Class::Zero {
-        return complete(Rounded::invalid());
+        return (Rounded::invalid(), Quotient::None);
     }
     let denormal = if a.class() == Class::Denormal || b.class() == Class::Denormal { raised::DE } else { 0 };
     if a.class() == Class::Zero || context.traps(denormal) {

@@ -215,10 +215,10 @@ impl Exact {
     fn wrapped(self, fitted: &Fitted, by: i32, raised: u16) -> Rounded {
         let exponent = fitted.exponent + by;
         if exponent > BIAS {
-            return Rounded::new(Extended::infinity(self.negative), raised);
+            return Rounded { value: Extended::infinity(self.negative), raised: raised | PE, up: true };
         }
         if exponent < MIN {
-            return Rounded::new(Extended::zero(self.negative), raised);
+            return Rounded::new(Extended::zero(self.negative), raised | PE);
         }
         let value = Extended::normal(self.negative, exponent, fitted.significand);
         Rounded { value, raised: raised | if fitted.inexact { PE } else { 0 }, up: fitted.up }
