@@ -10,7 +10,7 @@ use x86::Insn;
 
 impl Cpu {
     /// Writes a result to ST(`i`), or what answers an empty operand. Whether it was written.
-    fn finish(&mut self, i: u8, result: Option<Rounded>) -> bool {
+    pub(super) fn finish(&mut self, i: u8, result: Option<Rounded>) -> bool {
         let written = match result {
             Some(result) => self.report(result.raised, result.up),
             None => self.report_underflow(),

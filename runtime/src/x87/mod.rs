@@ -20,6 +20,7 @@ mod float;
 mod fxsave;
 mod operands;
 mod stack;
+mod transcendental;
 mod transfer;
 
 use crate::exception::{Exception, vector};
@@ -132,6 +133,15 @@ fn numeric(vm: &mut Vm, insn: &Insn) -> Done {
         Mn::Fucomip             => |vm, insn| compare::to_flags(vm, insn, true, true),
         Mn::Ftst                => |vm, _| compare::with_zero(vm),
         Mn::Fxam                => |vm, _| compare::examine(vm),
+        // 5.2.4 Transcendental functions
+        Mn::Fsin                => |vm, _| transcendental::of_angle(vm, float::sine),
+        Mn::Fcos                => |vm, _| transcendental::of_angle(vm, float::cosine),
+        Mn::Fsincos             => |vm, _| transcendental::sine_and_cosine(vm),
+        Mn::Fptan               => |vm, _| transcendental::tangent(vm),
+        Mn::Fpatan              => |vm, _| transcendental::of_pair(vm, float::arc_tangent),
+        Mn::F2xm1               => |vm, _| arith::unary(vm, float::exponential),
+        Mn::Fyl2x               => |vm, _| transcendental::of_pair(vm, float::logarithm),
+        Mn::Fyl2xp1             => |vm, _| transcendental::of_pair(vm, float::logarithm_of_successor),
         // 5.2.5 Constants
         Mn::Fld1                => |vm, _| transfer::load_constant(vm, Constant::ONE),
         Mn::Fldz                => |vm, _| transfer::load_constant(vm, Constant::ZERO),

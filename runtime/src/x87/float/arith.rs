@@ -97,7 +97,7 @@ fn sum(context: Context, a: Extended, b: Extended) -> Rounded {
 }
 
 /// The sum, unless it is 0. Operands have at most 64 significant bits, so that 127 hold the sum and a sticky bit.
-fn exact_sum(a: Exact, b: Exact) -> Option<Exact> {
+pub(super) fn exact_sum(a: Exact, b: Exact) -> Option<Exact> {
     let (large, small) = if (a.exponent, a.significand) >= (b.exponent, b.significand) { (a, b) } else { (b, a) };
     let first = large.significand >> 1;
     let second = shift_right_sticky(small.significand >> 1, (large.exponent - small.exponent) as u32);
@@ -105,7 +105,7 @@ fn exact_sum(a: Exact, b: Exact) -> Option<Exact> {
     (total != 0).then(|| Exact::new(large.negative, large.exponent + 1, total))
 }
 
-pub(super) fn product(a: Exact, b: Exact) -> Exact {
+fn product(a: Exact, b: Exact) -> Exact {
     let significand = (a.significand >> 64) * (b.significand >> 64);
     Exact::new(a.negative != b.negative, a.exponent + b.exponent + 1, significand)
 }

@@ -12,6 +12,9 @@ mod nan;
 mod remainder;
 mod round;
 mod scale;
+mod series;
+mod transcendental;
+mod wide;
 
 pub(super) use arith::{Binary, binary, sqrt};
 pub(super) use bcd::{from_bcd, to_bcd};
@@ -21,6 +24,7 @@ pub(super) use extended::{Class, Extended};
 pub(super) use remainder::{Quotient, remainder};
 pub(super) use round::{Context, DOUBLE, Direction, Rounded, SINGLE};
 pub(super) use scale::{extract, scale};
+pub(super) use transcendental::{arc_tangent, cosine, exponential, logarithm, logarithm_of_successor, sine, tangent};
 
 /// Exceptions, by their place in the status word. SDM volume 1, section 8.5.
 pub(super) mod raised {
