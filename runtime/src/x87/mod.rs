@@ -18,6 +18,7 @@ mod control;
 mod environment;
 mod float;
 mod fxsave;
+mod mmx;
 mod operands;
 mod stack;
 mod transcendental;
@@ -28,7 +29,9 @@ use crate::vm::Vm;
 use constants::Constant;
 use float::{Binary, Direction, Rounded};
 use x86::flags::Condition;
-use x86::{Insn, Machine, Mnemonic as Mn};
+use x86::vector::float::FloatWidth;
+use x86::vector::{VecOp, VecShift, eval};
+use x86::{Insn, Machine, Mnemonic as Mn, Width};
 
 type Done = Result<(), Exception>;
 
@@ -150,12 +153,97 @@ fn numeric(vm: &mut Vm, insn: &Insn) -> Done {
         Mn::Fldln2              => |vm, _| transfer::load_constant(vm, Constant::LN_2),
         Mn::Fldl2t              => |vm, _| transfer::load_constant(vm, Constant::LOG2_10),
         Mn::Fldlg2              => |vm, _| transfer::load_constant(vm, Constant::LOG10_2),
-        _ => return Err(vm.undefined(insn)),
+        _ => return packed(vm, insn),
     };
     ready(vm)?;
     body(vm, insn)?;
     environment::keep_pointers(vm, insn);
     Ok(())
+}
+
+/// Carries out an MMX instruction. XMM forms of the same mnemonics have bodies of their own and do not come here.
+#[rustfmt::skip]
+fn packed(vm: &mut Vm, insn: &Insn) -> Done {
+    use VecOp::*;
+    use VecShift::*;
+    use Width::*;
+    use mmx::Op::*;
+    match insn.mnemonic {
+        // 5.4.1, 5.8.3 Moves
+        Mn::Movd | Mn::Movq | Mn::Movntq=> mmx::transfer(vm, insn),
+        Mn::Movq2dq | Mn::Movdq2q=> mmx::across(vm, insn),
+        Mn::Maskmovq            => mmx::masked_store(vm, insn),
+        Mn::Pmovmskb            => mmx::to_general(vm, insn, |a, _| eval::bitmask(W8, a)),
+        Mn::Pextrw              => mmx::to_general(vm, insn, |a, index| eval::lane(W16, a, index)),
+        Mn::Pinsrw              => mmx::insert(vm, insn),
+        // 5.4.2, 5.4.3 Conversion
+        Mn::Packsswb            => mmx::binary(vm, insn, Pack(I8x16NarrowI16x8S)),
+        Mn::Packuswb            => mmx::binary(vm, insn, Pack(I8x16NarrowI16x8U)),
+        Mn::Packssdw            => mmx::binary(vm, insn, Pack(I16x8NarrowI32x4S)),
+        Mn::Punpcklbw           => mmx::binary(vm, insn, UnpackLow(W8)),
+        Mn::Punpcklwd           => mmx::binary(vm, insn, UnpackLow(W16)),
+        Mn::Punpckldq           => mmx::binary(vm, insn, UnpackLow(W32)),
+        Mn::Punpckhbw           => mmx::binary(vm, insn, UnpackHigh(W8)),
+        Mn::Punpckhwd           => mmx::binary(vm, insn, UnpackHigh(W16)),
+        Mn::Punpckhdq           => mmx::binary(vm, insn, UnpackHigh(W32)),
+        Mn::Pshufw              => mmx::binary(vm, insn, Shuffle),
+        // 5.4.3, 5.5.2 Arithmetic and comparison
+        Mn::Paddb               => mmx::binary(vm, insn, Lanes(I8x16Add)),
+        Mn::Paddw               => mmx::binary(vm, insn, Lanes(I16x8Add)),
+        Mn::Paddd               => mmx::binary(vm, insn, Lanes(I32x4Add)),
+        Mn::Paddq               => mmx::binary(vm, insn, Lanes(I64x2Add)),
+        Mn::Paddsb              => mmx::binary(vm, insn, Lanes(I8x16AddSatS)),
+        Mn::Paddsw              => mmx::binary(vm, insn, Lanes(I16x8AddSatS)),
+        Mn::Paddusb             => mmx::binary(vm, insn, Lanes(I8x16AddSatU)),
+        Mn::Paddusw             => mmx::binary(vm, insn, Lanes(I16x8AddSatU)),
+        Mn::Psubb               => mmx::binary(vm, insn, Lanes(I8x16Sub)),
+        Mn::Psubw               => mmx::binary(vm, insn, Lanes(I16x8Sub)),
+        Mn::Psubd               => mmx::binary(vm, insn, Lanes(I32x4Sub)),
+        Mn::Psubq               => mmx::binary(vm, insn, Lanes(I64x2Sub)),
+        Mn::Psubsb              => mmx::binary(vm, insn, Lanes(I8x16SubSatS)),
+        Mn::Psubsw              => mmx::binary(vm, insn, Lanes(I16x8SubSatS)),
+        Mn::Psubusb             => mmx::binary(vm, insn, Lanes(I8x16SubSatU)),
+        Mn::Psubusw             => mmx::binary(vm, insn, Lanes(I16x8SubSatU)),
+        Mn::Pmullw              => mmx::binary(vm, insn, Lanes(I16x8Mul)),
+        Mn::Pmulhw              => mmx::binary(vm, insn, Lanes(I16x8MulHighS)),
+        Mn::Pmulhuw             => mmx::binary(vm, insn, Lanes(I16x8MulHighU)),
+        Mn::Pmuludq             => mmx::binary(vm, insn, Lanes(I64x2MulEvenI32x4U)),
+        Mn::Pmaddwd             => mmx::binary(vm, insn, Lanes(I32x4DotI16x8S)),
+        Mn::Psadbw              => mmx::binary(vm, insn, Lanes(I64x2SadI8x16U)),
+        Mn::Pavgb               => mmx::binary(vm, insn, Lanes(I8x16AvgrU)),
+        Mn::Pavgw               => mmx::binary(vm, insn, Lanes(I16x8AvgrU)),
+        Mn::Pminsw              => mmx::binary(vm, insn, Lanes(I16x8MinS)),
+        Mn::Pminub              => mmx::binary(vm, insn, Lanes(I8x16MinU)),
+        Mn::Pmaxsw              => mmx::binary(vm, insn, Lanes(I16x8MaxS)),
+        Mn::Pmaxub              => mmx::binary(vm, insn, Lanes(I8x16MaxU)),
+        Mn::Pcmpeqb             => mmx::binary(vm, insn, Lanes(I8x16Eq)),
+        Mn::Pcmpeqw             => mmx::binary(vm, insn, Lanes(I16x8Eq)),
+        Mn::Pcmpeqd             => mmx::binary(vm, insn, Lanes(I32x4Eq)),
+        Mn::Pcmpgtb             => mmx::binary(vm, insn, Lanes(I8x16GtS)),
+        Mn::Pcmpgtw             => mmx::binary(vm, insn, Lanes(I16x8GtS)),
+        Mn::Pcmpgtd             => mmx::binary(vm, insn, Lanes(I32x4GtS)),
+        Mn::Pand                => mmx::binary(vm, insn, Lanes(V128And)),
+        Mn::Por                 => mmx::binary(vm, insn, Lanes(V128Or)),
+        Mn::Pxor                => mmx::binary(vm, insn, Lanes(V128Xor)),
+        Mn::Pandn               => mmx::binary(vm, insn, AndNot),
+        // 5.4.6 Shifts
+        Mn::Psllw               => mmx::binary(vm, insn, Shift(I16x8Shl)),
+        Mn::Pslld               => mmx::binary(vm, insn, Shift(I32x4Shl)),
+        Mn::Psllq               => mmx::binary(vm, insn, Shift(I64x2Shl)),
+        Mn::Psrlw               => mmx::binary(vm, insn, Shift(I16x8ShrU)),
+        Mn::Psrld               => mmx::binary(vm, insn, Shift(I32x4ShrU)),
+        Mn::Psrlq               => mmx::binary(vm, insn, Shift(I64x2ShrU)),
+        Mn::Psraw               => mmx::binary(vm, insn, Shift(I16x8ShrS)),
+        Mn::Psrad               => mmx::binary(vm, insn, Shift(I32x4ShrS)),
+        // 5.5.1.6, 5.6.1.6 Conversion of floating-point numbers
+        Mn::Cvtpi2ps            => mmx::from_integers(vm, insn, FloatWidth::F32),
+        Mn::Cvtpi2pd            => mmx::from_integers(vm, insn, FloatWidth::F64),
+        Mn::Cvtps2pi            => mmx::to_integers(vm, insn, FloatWidth::F32, false),
+        Mn::Cvttps2pi           => mmx::to_integers(vm, insn, FloatWidth::F32, true),
+        Mn::Cvtpd2pi            => mmx::to_integers(vm, insn, FloatWidth::F64, false),
+        Mn::Cvttpd2pi           => mmx::to_integers(vm, insn, FloatWidth::F64, true),
+        _ => Err(vm.undefined(insn)),
+    }
 }
 
 /// #NM while the unit is emulated or another task's state is in it.
