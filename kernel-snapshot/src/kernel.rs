@@ -80,7 +80,7 @@ impl Kernel {
     }
 }
 
-/// Finds the kernel in the cache or builds it: 4 minutes on 2 cores, 1.5 GB of disk while it lasts.
+/// Finds the kernel in the cache or builds it: 7 minutes of processor time, 1.5 GB of disk while it lasts.
 ///
 /// Missing packages are installed (see [`packages::ensure`]). `progress` hears a line of text at every step.
 ///

@@ -1,3 +1,13 @@
 //! The prelift command and the library behind it: image, discover, lift, lower, link.
 
+pub mod cli;
+pub mod convert;
+pub mod discover;
+pub mod engine;
 pub mod image;
+pub mod ir;
+pub mod lift;
+pub mod link;
+pub mod lower;
+pub mod passes;
+pub mod setup;

@@ -1,3 +1,7 @@
 //! The `prelift` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    translator::cli::main()
+}

@@ -4,6 +4,7 @@
 //! Blocks are held by reference count: the running one stays whole when its page is dropped.
 
 use crate::memory::Place;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use x86::Insn;
@@ -17,6 +18,8 @@ pub struct Block {
     pub start: Place,
     /// Bytes of all.
     pub length: u32,
+    /// The generation in which no region could be bound here: no use to try again.
+    pub tried: Cell<u64>,
 }
 
 /// Most instructions of a block.
@@ -153,7 +156,7 @@ mod tests {
 
     fn block(start: u32) -> Rc<Block> {
         let insn = decode(&[0x90]).unwrap();
-        Rc::new(Block { insns: Box::new([insn]), start: Place(start), length: 1 })
+        Rc::new(Block { insns: Box::new([insn]), start: Place(start), length: 1, tried: Cell::new(u64::MAX) })
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::exception::Exception;
 use crate::memory::{PAGE, Place};
 use crate::mmu::Access;
 use crate::vm::Vm;
+use std::cell::Cell;
 use std::rc::Rc;
 use x86::decode::Undecodable;
 use x86::{Insn, Mnemonic, decode};
@@ -82,7 +83,7 @@ impl Vm {
                 Err(Undecodable::Invalid) => return Err(self.log_undecodable(&bytes[..rest.min(15)].to_vec())),
             }
         }
-        Ok(Some(Rc::new(Block { insns: insns.into(), start: place, length: at as u32 })))
+        Ok(Some(Rc::new(Block { insns: insns.into(), start: place, length: at as u32, tried: Cell::new(u64::MAX) })))
     }
 
     /// The one instruction at `rip` that goes on in the next page.
@@ -92,7 +93,12 @@ impl Vm {
         let next = self.fetch_place(rip.wrapping_add(first as u64))?;
         bytes.extend_from_slice(self.memory.bytes(next, 15));
         match decode(&bytes) {
-            Ok(insn) => Ok(Rc::new(Block { insns: Box::new([insn]), start: place, length: insn.length.into() })),
+            Ok(insn) => Ok(Rc::new(Block {
+                insns: Box::new([insn]),
+                start: place,
+                length: insn.length.into(),
+                tried: Cell::new(u64::MAX),
+            })),
             Err(Undecodable::TooLong) => Err(Exception::GP0),
             Err(_) => Err(self.log_undecodable(&bytes)),
         }

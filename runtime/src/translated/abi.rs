@@ -131,6 +131,28 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// The fields in order, as they lie in memory.
+    pub fn words(&self) -> [u32; 16] {
+        [
+            self.magic,
+            self.first_function,
+            self.regions,
+            self.kernel_stamps,
+            self.user_stamps,
+            self.bindings,
+            self.bindings_size,
+            self.snapshot,
+            self.snapshot_size,
+            self.config,
+            self.config_size,
+            self.image,
+            self.image_size,
+            self.ram,
+            self.ram_size,
+            self.reserved,
+        ]
+    }
+
     /// "prel", little-endian.
     pub const MAGIC: u32 = u32::from_le_bytes(*b"prel");
 }

@@ -1,30 +1,127 @@
 //! Translated code: how it is called, bound to guest memory, and left.
+//!
+//! ```text
+//! RIP ── jump cache ──► call region ──► exit ──► interpreter takes over, or the next region
+//!   └ miss: the block's candidates ──► same bytes at every range? ──► stamp, jump cache, call
+//! ```
+//!
+//! A region is *bound* when its stamp in the current address-space slot holds: its bytes were compared through the current
+//! translations. Binding marks the pages as code, so that every write to them comes by here and unbinds it.
 
 pub mod abi;
+pub mod binding;
+mod table;
 
+use crate::interp::Block;
+use crate::memory::{PAGE, Place};
+use crate::profile::Mode;
 use crate::vm::Vm;
-
-/// The translated regions of this module; none in a native build.
-#[derive(Default)]
-pub(crate) struct Translated {}
-
-impl Translated {
-    /// Address of the stamps of an address-space slot.
-    pub(crate) fn user_stamps(&self, _slot: usize) -> u32 {
-        0
-    }
-
-    /// Unbinds everything.
-    pub(crate) fn forget(&mut self) {}
-}
+use abi::ExitReason;
+use binding::{EntryPoint, key};
+pub(crate) use table::Translated;
 
 impl Vm {
     /// Unbinds regions whose code was written to.
-    pub(crate) fn unbind(&mut self, _regions: &[u32]) {}
+    pub(crate) fn unbind(&mut self, regions: &[u32]) {
+        for &region in regions {
+            self.translated.unbind(region);
+        }
+    }
 
-    /// Runs translated code at RIP; whether there was some.
+    /// Runs translated code at RIP; whether there was some. What stopped it is then up to the interpreter.
     #[inline(always)]
     pub(crate) fn run_translated(&mut self) -> bool {
+        if !self.translated.enabled() {
+            return false;
+        }
+        let generation = self.generation();
+        if !self.translated.known(self.cpu.rip, generation) && !self.find_region(generation) {
+            return false;
+        }
+        self.translated.call(self.cpu.rip);
+        self.after_region();
+        true
+    }
+
+    fn after_region(&mut self) {
+        let reason = self.cpu.exit_reason as usize % ExitReason::ALL.len();
+        self.counts.exits[reason] += 1;
+        match ExitReason::ALL[reason] {
+            ExitReason::Next => {}
+            ExitReason::Stale => self.translated.forget_jump(self.cpu.rip),
+            ExitReason::Miss | ExitReason::Unlifted | ExitReason::Rare | ExitReason::Budget => {
+                if self.cpu.budget > 0 {
+                    self.interpret(usize::MAX);
+                }
+            }
+        }
+    }
+
+    /// Looks for a region to bind at RIP, and enters it in the jump cache.
+    fn find_region(&mut self, generation: u64) -> bool {
+        // The fault of a fetch is the interpreter's to deliver.
+        let Ok(block) = self.fetch() else { return false };
+        if block.tried.get() == generation {
+            return false;
+        }
+        let mode = if self.cpu.cpl == 0 { Mode::Kernel } else { Mode::User };
+        let key = self.block_key(&block, mode);
+        for candidate in self.translated.candidates(key) {
+            let base = self.cpu.rip.wrapping_sub(candidate.offset.into());
+            if self.bind(candidate, mode, base) {
+                self.translated.enter_jump(self.cpu.rip, generation, base, candidate);
+                return true;
+            }
+        }
+        block.tried.set(generation);
         false
+    }
+
+    fn block_key(&self, block: &Block, mode: Mode) -> u64 {
+        let offset = block.start.0 & 0xfff;
+        let rest = (PAGE as u32 - offset).min(8) as usize;
+        key(mode, offset, self.memory.bytes(block.start, rest))
+    }
+
+    /// Binds a region at `base` in the current address space, if its code is there.
+    fn bind(&mut self, candidate: EntryPoint, mode: Mode, base: u64) -> bool {
+        let generation = if mode == Mode::Kernel { self.cpu.kernel_generation } else { self.cpu.user_generation };
+        let region = candidate.region;
+        if base % PAGE as u64 != 0 || self.translated.mode(region) != mode as u32 {
+            return false;
+        }
+        let stamp = base.wrapping_add(generation);
+        if self.translated.stamp(region, mode, self.cpu.stamps) == stamp {
+            return true;
+        }
+        let Some(pieces) = self.matching_places(region, base) else { return false };
+        for (address, place, length) in pieces {
+            if self.code.bind(place, length, region) {
+                self.protect_code(place.page());
+            }
+            self.note_code_page(address);
+        }
+        self.translated.set_stamp(region, mode, self.cpu.stamps, stamp);
+        self.counts.bound += 1;
+        true
+    }
+
+    /// Where the region's code lies, page by page, if its bytes are those that were translated.
+    fn matching_places(&mut self, region: u32, base: u64) -> Option<Vec<(u64, Place, u32)>> {
+        let mut pieces = Vec::new();
+        for (offset, expected) in self.translated.ranges(region) {
+            let mut done = 0;
+            while done < expected.len() {
+                let address = base.wrapping_add(u64::from(offset) + done as u64);
+                let length = (PAGE - address as usize % PAGE).min(expected.len() - done);
+                let place = self.fetch_place(address).ok()?;
+                if self.memory.bytes(place, length) != &expected[done..done + length] {
+                    return None;
+                }
+                pieces.push((address, place, length as u32));
+                done += length;
+            }
+        }
+        (!pieces.is_empty()).then_some(pieces)
     }
 }

@@ -9,8 +9,12 @@
 //! A *body* is a generic function over [`Machine`]. The interpreter instantiates it with plain integers and runs it; the
 //! lifter instantiates it with IR values and records it. So nothing about an instruction is written twice.
 //!
+//! What the operations mean on plain integers is said once, too: [`plain`] for general-purpose registers, [`vector::eval`]
+//! for XMM registers, [`vector::float`] for floating point under MXCSR. The interpreter calls these.
+//!
 //! Rules that every body keeps:
-//! - everything that can fault happens before anything is written: a body that returns `Err` has changed no state;
+//! - everything that can fault happens before anything is written: a body that returns `Err` has changed no state (but
+//!   MXCSR's flags, with #XM);
 //! - integers are held zero-extended to 64 bits; an operation of [`Width`] `w` reads and gives values below 2^w;
 //! - no Rust `if` on a guest value: that is [`Arith::select`], [`Machine::branch`], or [`Machine::rare`];
 //! - operations that are large or rare are [`Machine::helper`]s: one function of the runtime that the interpreter calls

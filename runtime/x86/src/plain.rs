@@ -1,6 +1,7 @@
-//! [`Arith`] on plain integers: what the operations mean.
+//! [`Arith`] and [`Vector`] on plain integers: what the operations mean.
 
 use crate::machine::{Arith, BinOp, Compare, UnOp};
+use crate::vector::{VecOp, VecShift, VecUnOp, Vector, eval};
 use crate::width::Width;
 
 /// `a op b` at width `w`; operands and result are zero-extended. A quotient that the contract of [`BinOp`] excludes is 0.
@@ -108,5 +109,50 @@ impl Arith for Plain {
     #[inline(always)]
     fn either(&mut self, a: bool, b: bool) -> bool {
         a | b
+    }
+}
+
+impl Vector for Plain {
+    type Vec = u128;
+
+    #[inline(always)]
+    fn vec_const(&mut self, value: u128) -> u128 {
+        value
+    }
+    #[inline(always)]
+    fn vec_from(&mut self, low: u64, high: u64) -> u128 {
+        u128::from(high) << 64 | u128::from(low)
+    }
+    #[inline(always)]
+    fn vec_half(&mut self, value: u128, half: u8) -> u64 {
+        eval::lane(Width::W64, value, half)
+    }
+    #[inline(always)]
+    fn vec_lane(&mut self, w: Width, value: u128, index: u8) -> u64 {
+        eval::lane(w, value, index)
+    }
+    #[inline(always)]
+    fn vec_with_lane(&mut self, w: Width, value: u128, index: u8, lane: u64) -> u128 {
+        eval::with_lane(w, value, index, lane)
+    }
+    #[inline(always)]
+    fn vec_bin(&mut self, op: VecOp, a: u128, b: u128) -> u128 {
+        eval::bin(op, a, b)
+    }
+    #[inline(always)]
+    fn vec_un(&mut self, op: VecUnOp, a: u128) -> u128 {
+        eval::un(op, a)
+    }
+    #[inline(always)]
+    fn vec_shift(&mut self, op: VecShift, a: u128, count: u64) -> u128 {
+        eval::shift(op, a, count as u32)
+    }
+    #[inline(always)]
+    fn vec_shuffle(&mut self, a: u128, b: u128, pattern: [u8; 16]) -> u128 {
+        eval::shuffle(a, b, pattern)
+    }
+    #[inline(always)]
+    fn vec_bitmask(&mut self, w: Width, a: u128) -> u64 {
+        eval::bitmask(w, a)
     }
 }

@@ -26,7 +26,7 @@ pub fn bin(op: VecOp, a: u128, b: u128) -> u128 {
         I8x16MinU           => zip8(a, b, u8::min),
         I8x16MaxS           => zip8(a, b, |x, y| (x as i8).max(y as i8) as u8),
         I8x16MaxU           => zip8(a, b, u8::max),
-        I8x16Eq             => zip8(a, b, |x, y| if x == y { u8::MAX } else { 0 }),
+        I8x16Eq             => equal(8, a, b),
         I8x16GtS            => zip8(a, b, |x, y| if x as i8 > y as i8 { u8::MAX } else { 0 }),
         I8x16NarrowI16x8S   => narrow16(a, b, |x| x.clamp(-0x80, 0x7f) as u8),
         I8x16NarrowI16x8U   => narrow16(a, b, |x| x.clamp(0, 0xff) as u8),
@@ -49,7 +49,7 @@ pub fn bin(op: VecOp, a: u128, b: u128) -> u128 {
         I16x8MinU           => zip16(a, b, u16::min),
         I16x8MaxS           => zip16(a, b, |x, y| (x as i16).max(y as i16) as u16),
         I16x8MaxU           => zip16(a, b, u16::max),
-        I16x8Eq             => zip16(a, b, |x, y| if x == y { u16::MAX } else { 0 }),
+        I16x8Eq             => equal(16, a, b),
         I16x8GtS            => zip16(a, b, |x, y| if x as i16 > y as i16 { u16::MAX } else { 0 }),
         I16x8NarrowI32x4S   => narrow32(a, b, |x| x.clamp(-0x8000, 0x7fff) as u16),
         I16x8NarrowI32x4U   => narrow32(a, b, |x| x.clamp(0, 0xffff) as u16),
@@ -80,6 +80,18 @@ pub fn bin(op: VecOp, a: u128, b: u128) -> u128 {
             x.to_le_bytes().iter().zip(y.to_le_bytes()).map(|(&x, y)| u64::from(x.abs_diff(y))).sum()
         }),
     }
+}
+
+/// All ones in the lanes of `bits` bits that are equal, in all lanes at once: no carry leaves its lane.
+#[inline(always)]
+fn equal(bits: u32, a: u128, b: u128) -> u128 {
+    let ones = u128::MAX / ((1 << bits) - 1);
+    let low = u128::MAX - (ones << (bits - 1));
+    let difference = a ^ b;
+    // The sign bit of a lane is set where its low bits are not 0; then where any bit is not.
+    let unequal = ((difference & low) + low) | difference | low;
+    let equal = !unequal;
+    (equal << 1).wrapping_sub(equal >> (bits - 1))
 }
 
 #[inline(always)]
@@ -158,7 +170,7 @@ pub fn shuffle(a: u128, b: u128, pattern: [u8; 16]) -> u128 {
     let mut bytes = [0; 32];
     bytes[..16].copy_from_slice(&a.to_le_bytes());
     bytes[16..].copy_from_slice(&b.to_le_bytes());
-    u128::from_le_bytes(pattern.map(|index| bytes[usize::from(index & 31)]))
+    join8(std::array::from_fn(|i| bytes[usize::from(pattern[i] & 31)]))
 }
 
 /// Lane `index` of width `w`, zero-extended; the index counts modulo the number of lanes.
@@ -176,7 +188,7 @@ pub fn with_lane(w: Width, value: u128, index: u8, lane: u64) -> u128 {
 
 #[inline(always)]
 fn lane_place(w: Width, index: u8) -> u32 {
-    u32::from(index) * w.bits() & 127
+    (u32::from(index) * w.bits()) % 128
 }
 
 /// The sign bits of the lanes of width `w`, lane 0's in bit 0.

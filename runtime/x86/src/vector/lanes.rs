@@ -13,8 +13,15 @@ macro_rules! lanes {
         /// The value that the lanes make.
         #[inline(always)]
         pub(super) fn $join(lanes: [$lane; $count]) -> u128 {
-            const SIZE: usize = size_of::<$lane>();
-            u128::from_le_bytes(std::array::from_fn(|i| lanes[i / SIZE].to_le_bytes()[i % SIZE]))
+            // Halves, built in registers: bytes stored one by one and loaded together would stall.
+            let half = |lanes: &[$lane]| {
+                lanes
+                    .iter()
+                    .rev()
+                    .fold(0u64, |half, &lane| half.checked_shl(<$lane>::BITS).unwrap_or(0) | u64::from(lane))
+            };
+            let (low, high) = lanes.split_at($count / 2);
+            u128::from(half(high)) << 64 | u128::from(half(low))
         }
 
         /// `f` of each pair of lanes.

@@ -55,7 +55,8 @@ fn with_immediates(stem: &[u8]) -> Vec<Bytes> {
     }
 }
 
-fn is_tested(bytes: &[u8]) -> bool {
+/// Whether the bytes are just one instruction with an XMM operand, and not the same as without REX.W.
+pub(crate) fn is_tested(bytes: &[u8]) -> bool {
     use x86::Mnemonic::{Ldmxcsr, Movnti, Stmxcsr};
     let Ok(insn) = decode(bytes) else { return false };
     let whole = usize::from(insn.length) == bytes.len();

@@ -118,7 +118,8 @@ pub fn dpps<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 /// DPPD: as [`dpps`], with two lanes.
 pub fn dppd<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     let (dst, a, b) = pair(m, insn)?;
-    let lanes32 = |bits: u8| (bits & 1) * 3 | (bits >> 1 & 1) * 12;
+    // Two 32-bit lanes for each of 64 bits.
+    let lanes32 = |bits: u8| [0, 3, 12, 15][usize::from(bits & 3)];
     let imm = insn.imm as u8;
     let used = lanes32(imm >> 4);
     let (a, b) = (keep_lanes32(m, a, used), keep_lanes32(m, b, used));

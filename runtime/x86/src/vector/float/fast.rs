@@ -133,7 +133,7 @@ pub fn un_is_ordinary<A: Arith>(m: &mut A, op: FloatUnOp, a: A::Int, result: A::
     }
 }
 
-fn truth<A: Arith>(m: &mut A, value: bool) -> A::Bool {
+pub(super) fn truth<A: Arith>(m: &mut A, value: bool) -> A::Bool {
     let value = m.imm(value.into());
     m.is_nonzero(value)
 }
@@ -151,7 +151,7 @@ macro_rules! native {
     ($bin:ident, $un:ident, $number:ty, $bits:ty) => {
         /// `a op b` as the host has it.
         #[inline(always)]
-        fn $bin(op: FloatOp, a: $bits, b: $bits) -> $bits {
+        pub(super) fn $bin(op: FloatOp, a: $bits, b: $bits) -> $bits {
             let (x, y) = (<$number>::from_bits(a), <$number>::from_bits(b));
             match op {
                 FloatOp::Add => (x + y).to_bits(),

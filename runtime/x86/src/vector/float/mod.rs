@@ -13,6 +13,7 @@ mod compare;
 mod convert;
 mod exact;
 pub mod fast;
+pub mod fast_packed;
 pub mod mxcsr;
 mod number;
 mod op;

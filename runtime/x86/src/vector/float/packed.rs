@@ -1,13 +1,18 @@
 //! Packed forms: the operation in every lane, the flags of all lanes together.
 
-use super::mxcsr::Outcome;
+use super::mxcsr::{self, Outcome};
 use super::op::{FloatOp, FloatUnOp, FloatWidth};
-use super::{bin, un};
+use super::{bin, fast_packed, un};
 use crate::vector::eval::{lane, with_lane};
 
 /// `a op b` in every lane.
 #[inline]
 pub fn bin_packed(op: FloatOp, w: FloatWidth, mxcsr: u32, a: u128, b: u128) -> Outcome<u128> {
+    if mxcsr::is_quick(mxcsr)
+        && let Some(value) = fast_packed::bin(op, w, a, b)
+    {
+        return Outcome::plain(value);
+    }
     let width = w.bits();
     let lanes = (16 / width.bytes()) as u8;
     let mut all = Outcome::plain(0);

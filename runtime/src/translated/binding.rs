@@ -1,0 +1,217 @@
+//! The regions' descriptions: which bytes a region was translated from, and which code leads to which entry.
+//!
+//! Written by the linker ([`encode`]), read in place by the runtime ([`Bindings`]). Little-endian `u32` unless said:
+//!
+//! ```text
+//! magic, version, regions, ranges, entries, bytes
+//! regions × { mode, first range, number of ranges }
+//! ranges  × { offset from the region's base, length, first byte in `bytes` }
+//! entries × { key (u64), region, entry number, offset from the base, 0 }      ascending by key, region, entry
+//! bytes
+//! ```
+//!
+//! An entry's key is made of the mode, its offset in its page and the first bytes of its code ([`key`]), so that a block
+//! of code knows in one binary search whether some region might begin there.
+
+use crate::profile::Mode;
+
+const MAGIC: u32 = u32::from_le_bytes(*b"bind");
+const VERSION: u32 = 1;
+const HEADER: usize = 24;
+const REGION: usize = 12;
+const RANGE: usize = 12;
+const ENTRY: usize = 24;
+
+/// What one region was translated from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegionCode {
+    /// Whose code it is.
+    pub mode: Mode,
+    /// Offsets of the entries from the base, by entry number.
+    pub entries: Vec<u32>,
+    /// Offsets from the base and bytes: ascending, disjoint. The base is page-aligned.
+    pub ranges: Vec<(u32, Vec<u8>)>,
+}
+
+impl RegionCode {
+    fn bytes_at(&self, offset: u32) -> &[u8] {
+        let holder = self.ranges.iter().find(|(start, bytes)| (*start..*start + bytes.len() as u32).contains(&offset));
+        holder.map_or(&[], |(start, bytes)| &bytes[(offset - start) as usize..])
+    }
+}
+
+/// The key of code that begins at `offset` in its page with `bytes`: up to eight of them, cut at the page's end.
+pub fn key(mode: Mode, offset: u32, bytes: &[u8]) -> u64 {
+    let within = offset & 0xfff;
+    let take = bytes.len().min(8).min((0x1000 - within) as usize);
+    let mut word = [0; 8];
+    word[..take].copy_from_slice(&bytes[..take]);
+    let mixed = (u64::from_le_bytes(word) ^ (u64::from(within) << 1 | mode as u64)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ mixed >> 29
+}
+
+/// Writes the descriptions of all regions, by number.
+pub fn encode(regions: &[RegionCode]) -> Vec<u8> {
+    let mut tables = [Vec::new(), Vec::new(), Vec::new()];
+    let mut bytes = Vec::new();
+    let mut entries = Vec::new();
+    let mut ranges = 0u32;
+    let put = |table: &mut Vec<u8>, word: u32| table.extend(word.to_le_bytes());
+    for (number, region) in regions.iter().enumerate() {
+        for word in [region.mode as u32, ranges, region.ranges.len() as u32] {
+            put(&mut tables[0], word);
+        }
+        ranges += region.ranges.len() as u32;
+        for (offset, code) in &region.ranges {
+            for word in [*offset, code.len() as u32, bytes.len() as u32] {
+                put(&mut tables[1], word);
+            }
+            bytes.extend_from_slice(code);
+        }
+        for (entry, &offset) in region.entries.iter().enumerate() {
+            let key = key(region.mode, offset, region.bytes_at(offset));
+            entries.push((key, number as u32, entry as u32, offset));
+        }
+    }
+    entries.sort_unstable();
+    for (key, region, entry, offset) in &entries {
+        tables[2].extend(key.to_le_bytes());
+        for word in [*region, *entry, *offset, 0] {
+            put(&mut tables[2], word);
+        }
+    }
+    let header = [MAGIC, VERSION, regions.len() as u32, ranges, entries.len() as u32, bytes.len() as u32];
+    let header = header.into_iter().flat_map(u32::to_le_bytes).collect();
+    let [regions, ranges, entries] = tables;
+    [header, regions, ranges, entries, bytes].concat()
+}
+
+/// An entry of a region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryPoint {
+    /// The region.
+    pub region: u32,
+    /// The entry's number.
+    pub entry: u32,
+    /// Its offset from the region's base.
+    pub offset: u32,
+}
+
+/// The descriptions, read in place.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Bindings<'a> {
+    regions: &'a [u8],
+    ranges: &'a [u8],
+    entries: &'a [u8],
+    bytes: &'a [u8],
+}
+
+fn word(table: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([table[at], table[at + 1], table[at + 2], table[at + 3]])
+}
+
+impl<'a> Bindings<'a> {
+    /// Reads what [`encode`] wrote; `None` if it is not that.
+    pub fn parse(data: &'a [u8]) -> Option<Bindings<'a>> {
+        if data.len() < HEADER || word(data, 0) != MAGIC || word(data, 4) != VERSION {
+            return None;
+        }
+        let size = |index: usize, unit: usize| (word(data, 4 * index) as usize).checked_mul(unit);
+        let (regions, rest) = data[HEADER..].split_at_checked(size(2, REGION)?)?;
+        let (ranges, rest) = rest.split_at_checked(size(3, RANGE)?)?;
+        let (entries, rest) = rest.split_at_checked(size(4, ENTRY)?)?;
+        let bytes = rest.get(..size(5, 1)?)?;
+        Some(Bindings { regions, ranges, entries, bytes })
+    }
+
+    /// Number of regions.
+    pub fn len(&self) -> usize {
+        self.regions.len() / REGION
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.regions.is_empty()
+    }
+
+    fn entry_key(&self, index: usize) -> u64 {
+        let at = index * ENTRY;
+        u64::from(word(self.entries, at)) | u64::from(word(self.entries, at + 4)) << 32
+    }
+
+    /// Entries whose code may begin with what the key was made of.
+    pub fn candidates(&self, key: u64) -> impl Iterator<Item = EntryPoint> + use<'a> {
+        let this = *self;
+        let count = self.entries.len() / ENTRY;
+        let (mut low, mut high) = (0, count);
+        while low < high {
+            let middle = (low + high) / 2;
+            if self.entry_key(middle) < key { low = middle + 1 } else { high = middle }
+        }
+        (low..count).take_while(move |&index| this.entry_key(index) == key).map(move |index| {
+            let at = index * ENTRY;
+            EntryPoint {
+                region: word(this.entries, at + 8),
+                entry: word(this.entries, at + 12),
+                offset: word(this.entries, at + 16),
+            }
+        })
+    }
+
+    /// Whose code the region is: 0 for the kernel's.
+    pub fn mode(&self, region: u32) -> u32 {
+        word(self.regions, region as usize * REGION)
+    }
+
+    /// The region's ranges: offset from the base, and bytes. Ranges that the data does not hold are empty.
+    pub fn ranges(&self, region: u32) -> impl Iterator<Item = (u32, &'a [u8])> + use<'a> {
+        let this = *self;
+        let at = region as usize * REGION;
+        let (first, count) = (word(self.regions, at + 4) as usize, word(self.regions, at + 8) as usize);
+        (first..first + count).map_while(move |index| {
+            let range = this.ranges.get(index * RANGE..(index + 1) * RANGE)?;
+            let (from, length) = (word(range, 8) as usize, word(range, 4) as usize);
+            Some((word(range, 0), this.bytes.get(from..from.checked_add(length)?)?))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn regions() -> Vec<RegionCode> {
+        vec![
+            RegionCode { mode: Mode::Kernel, entries: vec![0x10], ranges: vec![(0x10, vec![0x90; 20])] },
+            RegionCode {
+                mode: Mode::User,
+                entries: vec![0xffc, 0x10],
+                ranges: vec![(0x10, vec![0x90, 0xc3]), (0xffc, vec![1, 2, 3, 4, 5, 6, 7, 8])],
+            },
+        ]
+    }
+
+    #[test]
+    fn entries_are_found_by_their_code() {
+        let data = encode(&regions());
+        let bindings = Bindings::parse(&data).unwrap();
+        assert_eq!(bindings.len(), 2);
+        let found: Vec<_> = bindings.candidates(key(Mode::Kernel, 0x10, &[0x90; 20])).collect();
+        assert_eq!(found, [EntryPoint { region: 0, entry: 0, offset: 0x10 }]);
+        // At the end of a page only the bytes before it count.
+        let found: Vec<_> = bindings.candidates(key(Mode::User, 0x2ffc, &[1, 2, 3, 4])).collect();
+        assert_eq!(found, [EntryPoint { region: 1, entry: 0, offset: 0xffc }]);
+        assert_eq!(bindings.candidates(key(Mode::User, 0x10, &[0x90; 8])).count(), 0);
+        let ranges: Vec<_> = bindings.ranges(1).collect();
+        assert_eq!(ranges, [(0x10, &[0x90, 0xc3][..]), (0xffc, &[1, 2, 3, 4, 5, 6, 7, 8][..])]);
+    }
+
+    #[test]
+    fn damaged_descriptions_are_refused() {
+        let data = encode(&regions());
+        for cut in 0..data.len() {
+            assert!(Bindings::parse(&data[..cut]).is_none(), "cut at {cut}");
+        }
+        assert!(Bindings::parse(&[0xff; 64]).is_none());
+    }
+}

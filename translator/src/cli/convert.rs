@@ -1,0 +1,85 @@
+//! `prelift convert`: an image in, a module out.
+
+use super::options::{CodeOptions, KernelOptions, MachineOptions, TrainOptions};
+use super::{Common, write_file};
+use crate::convert::{Converted, Request, convert};
+use anyhow::Result;
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Convert a container image to one WebAssembly module
+///
+/// The image is an OCI layout directory, an archive of `docker save` or an oci-archive (plain, gzip or zstd), or a
+/// root directory. The guest is booted to the point where it waits for its program, a training run shows which code is
+/// hot, that code is translated, and all is written as one module.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ConvertArgs {
+    /// Kernel.
+    #[command(flatten)]
+    pub kernel: KernelOptions,
+    /// Machine.
+    #[command(flatten)]
+    pub machine: MachineOptions,
+    /// Training.
+    #[command(flatten)]
+    pub train: TrainOptions,
+    /// Code.
+    #[command(flatten)]
+    pub code: CodeOptions,
+    /// The image
+    #[arg(value_name = "IMAGE")]
+    pub image: PathBuf,
+    /// Where to write the module
+    #[arg(value_name = "OUTPUT")]
+    pub output: PathBuf,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  prelift convert image.tar out.wasm
+  prelift convert --train 'python3 bench.py' --ram 256M python.tar.zst python.wasm
+  prelift convert --no-tail-calls rootfs/ out.wasm";
+
+impl ConvertArgs {
+    pub(super) fn execute(self, common: &Common) -> Result<ExitCode> {
+        self.code.use_threads()?;
+        let progress = common.progress();
+        let request = Request {
+            image: &self.image,
+            guest: self.kernel.guest(&self.machine),
+            training: self.train.training()?,
+            lift: self.code.lift()?,
+        };
+        let converted = convert(&request, &common.cache()?, &|text| progress.step(text))?;
+        write_file(&self.output, &converted.module)?;
+        drop(progress);
+        if !common.quiet {
+            eprint!("{}", report(&converted));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What a conversion came to, in a few lines.
+pub(super) fn report(converted: &Converted) -> String {
+    let (summary, code) = (&converted.summary, &converted.summary.code);
+    let mut text = format!(
+        "module {:.1} MiB: image {:.1} MiB, snapshot {:.1} MiB, {} regions of {} guest instructions in {:.1} MiB of Wasm\n",
+        mib(converted.module.len() as u64),
+        mib(summary.image_size),
+        mib(summary.snapshot_pages * 4096),
+        code.regions,
+        code.instructions,
+        mib(code.wasm_bytes),
+    );
+    for refused in &code.refused {
+        text.push_str(&format!("left to the interpreter: {refused}\n"));
+    }
+    text
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / (1 << 20) as f64
+}

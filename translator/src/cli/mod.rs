@@ -1,0 +1,122 @@
+//! The command line: one file a verb.
+//!
+//! A verb is an argument structure (clap's derive; its doc comments are the `--help` text) with a method `execute`,
+//! which calls the library and returns the exit code. Exit codes: the guest's own for `run`, else 0 for success,
+//! 1 for an error (written to standard error as `prelift: error: …`, with its causes), 2 for wrong usage.
+//!
+//! The arguments of `convert`, `compare`, `demo` and of the single stages are defined here; a verb is registered in
+//! [`Verb`] when the library can do its work.
+
+pub mod compare;
+pub mod convert;
+pub mod demo;
+mod inspect;
+mod kernel;
+pub mod link;
+mod module_options;
+pub mod options;
+mod output;
+pub mod profile;
+mod progress;
+mod run;
+pub mod snapshot;
+pub mod translate;
+
+pub use module_options::{EXACT_EXIT, ModuleOptions};
+pub use output::write_file;
+pub use progress::Progress;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use kernel_snapshot::cache::Cache;
+use std::process::ExitCode;
+
+/// Turns x86-64 container images into WebAssembly modules of translated code.
+///
+/// The output is one module that runs under any WASI preview 1 runtime with tail calls and SIMD.
+#[derive(Debug, Parser)]
+#[command(name = "prelift", version, after_help = EXAMPLES, arg_required_else_help = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  prelift demo                              convert the built-in image and run it
+  prelift convert image.tar out.wasm        an image in, a module out
+  prelift run out.wasm                      run a module; compiled code is kept for the next time
+  prelift inspect out.wasm                  what is inside
+  prelift kernel vmlinux                    build the guest kernel
+
+`prelift VERB --help` says more about each.";
+
+/// Options of every verb.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// Neither read nor write the cache of built and compiled things
+    #[arg(long, global = true)]
+    no_cache: bool,
+    /// Say nothing about progress
+    #[arg(short, long, global = true)]
+    quiet: bool,
+}
+
+impl Common {
+    /// The user's cache, or its refusal.
+    ///
+    /// # Errors
+    /// If the environment names no place for it.
+    pub fn cache(&self) -> Result<Cache> {
+        if self.no_cache { Ok(Cache::Refused) } else { Cache::of_user() }
+    }
+
+    /// Where progress is shown.
+    pub fn progress(&self) -> Progress {
+        Progress::new(self.quiet)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Demo(demo::DemoArgs),
+    Convert(convert::ConvertArgs),
+    Run(run::RunArgs),
+    Inspect(inspect::InspectArgs),
+    Kernel(kernel::KernelArgs),
+}
+
+impl Verb {
+    fn execute(self, common: &Common) -> Result<ExitCode> {
+        match self {
+            Verb::Demo(verb) => verb.execute(common),
+            Verb::Convert(verb) => verb.execute(common),
+            Verb::Run(verb) => verb.execute(common),
+            Verb::Inspect(verb) => verb.execute(),
+            Verb::Kernel(verb) => verb.execute(common),
+        }
+    }
+}
+
+/// Runs the command with the arguments of this process.
+pub fn main() -> ExitCode {
+    let Cli { common, verb } = Cli::parse();
+    verb.execute(&common).unwrap_or_else(|error| {
+        eprint!("{}", report(&error));
+        ExitCode::FAILURE
+    })
+}
+
+/// An error and its causes, as the user sees them.
+fn report(error: &anyhow::Error) -> String {
+    let mut text = format!("prelift: error: {error}\n");
+    for cause in error.chain().skip(1) {
+        text.push_str(&format!("  because: {}\n", cause.to_string().replace('\n', "\n           ")));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! Groups of options that several verbs share.
+
+use crate::convert::{GuestRequest, KernelChoice, Training};
+use crate::lift;
+use anyhow::{Context, Result, bail, ensure};
+use clap::{Args, ValueEnum};
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+
+/// Which kernel the guest runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct KernelOptions {
+    /// Use this kernel (an ELF vmlinux) and build none
+    #[arg(long, value_name = "FILE", conflicts_with = "source")]
+    pub vmlinux: Option<PathBuf>,
+    /// Build the kernel from this source tree, or tar archive of one, instead of Debian's
+    #[arg(long, value_name = "PATH")]
+    pub source: Option<PathBuf>,
+}
+
+/// What the guest's machine has.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct MachineOptions {
+    /// Size of the guest's RAM, such as 128M or 1G; a multiple of 2M
+    #[arg(long, value_name = "SIZE", default_value = "128M", value_parser = parse_ram)]
+    pub ram: u64,
+}
+
+/// How the profile is gathered.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct TrainOptions {
+    /// Command to train with, split as a shell splits words; default: the image's own
+    #[arg(long, value_name = "COMMAND")]
+    pub train: Option<String>,
+    /// The training's standard input; default: at its end
+    #[arg(long, value_name = "FILE")]
+    pub train_stdin: Option<PathBuf>,
+    /// End the training after this many instructions
+    #[arg(long, value_name = "INSTRUCTIONS")]
+    pub train_limit: Option<NonZeroU64>,
+}
+
+/// What code is made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct CodeOptions {
+    /// Use no tail calls, for engines that lack them; slower
+    #[arg(long)]
+    pub no_tail_calls: bool,
+    /// Use these WebAssembly features, which not every engine has
+    #[arg(long, value_name = "FEATURE", value_delimiter = ',')]
+    pub features: Vec<WasmFeature>,
+    /// Threads to work with; default: as many as there are processors. The output does not depend on it
+    #[arg(short = 'j', long, value_name = "NUMBER")]
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// A WebAssembly feature that is a choice at conversion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WasmFeature {
+    /// 128-bit addition and multiplication (wasmtime 49 and later; not V8)
+    WideArithmetic,
+}
+
+/// Where in the guest's life a snapshot is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum SnapshotPoint {
+    /// When init runs; nothing of the image has been read
+    Boot,
+    /// When the image is mounted and init waits for a program
+    #[default]
+    Ready,
+    /// When the program's first instruction is about to run
+    Entrypoint,
+}
+
+/// A size of RAM in bytes: a number with M or G.
+fn parse_ram(text: &str) -> Result<u64> {
+    let expected = || format!("{text}: expected a size such as 128M or 1G");
+    let (number, unit) = text.split_at(text.len() - text.chars().last().map_or(0, char::len_utf8));
+    let shift = match unit {
+        "M" | "m" => 20,
+        "G" | "g" => 30,
+        _ => anyhow::bail!(expected()),
+    };
+    let number: u64 = number.parse().with_context(expected)?;
+    let bytes = number.checked_mul(1 << shift).filter(|bytes| *bytes < 4 << 30).with_context(expected)?;
+    ensure!(bytes > 0 && bytes % (2 << 20) == 0, "{text}: expected a multiple of 2M");
+    Ok(bytes)
+}
+
+impl KernelOptions {
+    /// The guest that these options and those of the machine ask for.
+    pub fn guest(&self, machine: &MachineOptions) -> GuestRequest {
+        let kernel = match (&self.vmlinux, &self.source) {
+            (Some(vmlinux), _) => KernelChoice::Vmlinux(vmlinux.clone()),
+            (None, Some(source)) => KernelChoice::Source(source.clone()),
+            (None, None) => KernelChoice::Debian,
+        };
+        GuestRequest { kernel, ram_size: machine.ram }
+    }
+}
+
+impl TrainOptions {
+    /// The training run that these options ask for.
+    ///
+    /// # Errors
+    /// If the command has an open quote, or the file cannot be read.
+    pub fn training(&self) -> Result<Training> {
+        let split = |text: &String| shell_words::split(text).with_context(|| format!("--train {text}"));
+        let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("--train-stdin {}", path.display()));
+        let command = self.train.as_ref().map(split).transpose()?;
+        ensure!(command.as_ref().is_none_or(|words| !words.is_empty()), "--train: expected a command");
+        Ok(Training {
+            command,
+            stdin: self.train_stdin.as_ref().map(read).transpose()?.unwrap_or_default(),
+            limit: self.train_limit.map(NonZeroU64::get),
+        })
+    }
+}
+
+impl CodeOptions {
+    /// Makes the pool of threads that these options ask for.
+    ///
+    /// # Errors
+    /// If the system has no threads to give.
+    pub fn use_threads(&self) -> Result<()> {
+        let Some(threads) = self.threads else { return Ok(()) };
+        rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global().context("start threads")
+    }
+
+    /// The translator's choices.
+    ///
+    /// # Errors
+    /// For a feature that code is not generated with yet.
+    pub fn lift(&self) -> Result<lift::Options> {
+        if let Some(WasmFeature::WideArithmetic) = self.features.first() {
+            bail!("--features wide-arithmetic: not generated yet");
+        }
+        let tail_calls = if self.no_tail_calls { lift::TailCalls::No } else { lift::TailCalls::Yes };
+        Ok(lift::Options { tail_calls, ..lift::Options::default() })
+    }
+}

@@ -1,0 +1,136 @@
+//! `prelift run`: a module in the embedded engine.
+
+use super::{Common, EXACT_EXIT, ModuleOptions};
+use crate::engine::{Directory, Engine, RunOptions, Streams};
+use crate::link::Summary;
+use anyhow::{Context, Result, bail, ensure};
+use clap::{Args, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Run a module
+///
+/// Compiles the module, keeps the machine code in the cache, and runs it. The exit code is the guest's. Arguments
+/// after the module are the container's, with the meaning of `docker run IMAGE ARGS`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, override_usage = "prelift run [OPTIONS] MODULE [ARGS]...")]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    options: ModuleOptions,
+    /// Environment variable for the program; without =VALUE, as it is here
+    #[arg(short, long, value_name = "NAME[=VALUE]", value_parser = parse_env)]
+    env: Vec<(String, String)>,
+    /// Directory of the host, and where the program finds it (default: the same path)
+    #[arg(long, value_name = "HOST[::GUEST]", value_parser = parse_dir)]
+    dir: Vec<Directory>,
+    #[command(subcommand)]
+    command: ModuleAndArgs,
+}
+
+/// The first word that is no option, and all that follows it, as they stand (`--` included).
+#[derive(Debug, Subcommand)]
+enum ModuleAndArgs {
+    #[command(external_subcommand)]
+    Words(Vec<String>),
+}
+
+impl ModuleAndArgs {
+    fn split(self) -> (PathBuf, Vec<String>) {
+        let ModuleAndArgs::Words(words) = self;
+        let mut words = words.into_iter();
+        (words.next().unwrap_or_default().into(), words.collect())
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  prelift run out.wasm
+  prelift run out.wasm python3 -c 'print(6 * 7)'
+  prelift run --env FOO=bar --dir data::/data out.wasm sh -c 'echo $FOO; ls /data'
+  prelift run --stats --interpret out.wasm";
+
+impl RunArgs {
+    pub(super) fn execute(self, common: &Common) -> Result<ExitCode> {
+        let RunArgs { options, env, dir, command } = self;
+        let (path, args) = command.split();
+        let module = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let converted = Summary::read(&module).with_context(|| path.display().to_string())?.description.is_some();
+        ensure!(
+            converted || options == ModuleOptions::default(),
+            "{} was not made by prelift: --entrypoint, --interpret, --deterministic and --stats mean nothing to it",
+            path.display()
+        );
+        let engine = Engine::new()?;
+        let progress = common.progress();
+        let program = engine.load(&module, &common.cache()?, &|text| progress.step(text));
+        let program = program.with_context(|| path.display().to_string())?;
+        drop((progress, module));
+        let args = words(&path, converted.then_some(&options), args);
+        let outcome = program.run(&engine, &RunOptions { args, env, dirs: dir, streams: Streams::Inherited })?;
+        // A code that does not fit the system's eight bits must not become success.
+        Ok(ExitCode::from(u8::try_from(outcome.code).unwrap_or(u8::MAX)))
+    }
+}
+
+/// The module's arguments: its name, its own options if it was made by prelift, and the container's arguments.
+fn words(module: &Path, options: Option<&ModuleOptions>, args: Vec<String>) -> Vec<String> {
+    let mut words = vec![module.file_name().unwrap_or_default().to_string_lossy().into_owned()];
+    if let Some(options) = options {
+        words.push(EXACT_EXIT.to_owned());
+        words.extend(options.words());
+    }
+    words.extend(args);
+    words
+}
+
+fn parse_env(text: &str) -> Result<(String, String)> {
+    match text.split_once('=') {
+        Some(("", _)) => bail!("expected a name before ="),
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => {
+            let value = std::env::var(text).with_context(|| format!("{text} has no value here"))?;
+            Ok((text.to_owned(), value))
+        }
+    }
+}
+
+fn parse_dir(text: &str) -> Result<Directory> {
+    let (host, guest) = text.split_once("::").unwrap_or((text, text));
+    ensure!(!host.is_empty() && !guest.is_empty(), "expected HOST or HOST::GUEST");
+    Ok(Directory { host: host.into(), guest: guest.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Cli, Verb};
+    use super::*;
+    use clap::Parser;
+
+    fn parse(words: &[&str]) -> RunArgs {
+        match Cli::try_parse_from(["prelift", "run"].iter().chain(words)).unwrap().verb {
+            Verb::Run(verb) => verb,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_follows_the_module_is_the_containers() {
+        let verb = parse(&["--stats", "-e", "A=b=c", "--dir", "x::/y", "d/out.wasm", "--stats", "--", "-e", "run"]);
+        assert_eq!(verb.env, [("A".to_owned(), "b=c".to_owned())]);
+        assert_eq!(verb.dir, [Directory { host: "x".into(), guest: "/y".into() }]);
+        let (module, args) = verb.command.split();
+        let all = words(&module, Some(&verb.options), args);
+        assert_eq!(all, ["out.wasm", EXACT_EXIT, "--stats", "--stats", "--", "-e", "run"]);
+        let (module, args) = parse(&["m", "--", "--stats"]).command.split();
+        assert_eq!(words(&module, None, args), ["m", "--", "--stats"]);
+    }
+
+    #[test]
+    fn wrong_values_are_usage_errors() {
+        let unset = "PRELIFT_IS_NOT_SET";
+        for words in [&["-e", "=x", "m"][..], &["-e", unset, "m"], &["--dir", "::x", "m"], &["--what", "m"], &[]] {
+            let error = Cli::try_parse_from(["prelift", "run"].iter().chain(words)).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{words:?}");
+        }
+    }
+}

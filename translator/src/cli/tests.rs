@@ -1,0 +1,79 @@
+//! The command line's grammar.
+
+use super::*;
+use clap::CommandFactory;
+
+/// The verbs whose stages the library does not offer yet.
+#[derive(Debug, Parser)]
+#[command(name = "prelift")]
+enum Later {
+    Convert(convert::ConvertArgs),
+    Compare(compare::CompareArgs),
+    Snapshot(snapshot::SnapshotArgs),
+    Profile(profile::ProfileArgs),
+    Translate(translate::TranslateArgs),
+    Link(link::LinkArgs),
+    Demo(demo::DemoArgs),
+}
+
+/// Every example in a verb's help.
+fn examples(verb: &mut clap::Command) -> Vec<String> {
+    let help = verb.render_long_help().to_string();
+    let (_, examples) = help.split_once("Examples:\n").unwrap_or_else(|| panic!("no examples in {help}"));
+    examples.lines().map(|line| line.trim().to_owned()).collect()
+}
+
+/// Splits as a shell does, single quotes included.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for (index, part) in line.split('\'').enumerate() {
+        let mut pieces = if index % 2 == 0 { part.split(' ').collect() } else { vec![part] }.into_iter();
+        words.last_mut().unwrap().push_str(pieces.next().unwrap_or_default());
+        words.extend(pieces.map(str::to_owned));
+    }
+    words
+}
+
+#[test]
+fn grammar_is_sound_and_takes_its_own_examples() {
+    for mut command in [Cli::command(), Later::command()] {
+        command.clone().debug_assert();
+        let parser = command.clone();
+        for verb in command.get_subcommands_mut() {
+            for example in examples(verb) {
+                let parsed = parser.clone().try_get_matches_from(words(&example));
+                assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
+            }
+        }
+    }
+}
+
+#[test]
+fn ram_is_a_multiple_of_two_mebibytes_below_four_gibibytes() {
+    let parse = |ram: &str| match Later::try_parse_from(["prelift", "convert", "--ram", ram, "i", "o"]) {
+        Ok(Later::Convert(verb)) => Some(verb.machine.ram),
+        _ => None,
+    };
+    assert_eq!(parse("128M"), Some(128 << 20));
+    assert_eq!(parse("1G"), Some(1 << 30));
+    for wrong in ["", "M", "128", "3M", "4G", "0M", "99999999999999999999G", "1µ"] {
+        assert_eq!(parse(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn errors_name_their_causes() {
+    let error = anyhow::anyhow!("line one\nline two").context("cannot build");
+    assert_eq!(report(&error), "prelift: error: cannot build\n  because: line one\n           line two\n");
+}
+
+#[test]
+fn output_replaces_and_leaves_nothing_beside() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out");
+    write_file(&path, b"old").unwrap();
+    write_file(&path, b"new").unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), b"new");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert!(write_file(&folder.path().join("no/out"), b"x").is_err());
+}

@@ -1,0 +1,177 @@
+//! From a profile to the functions of all regions.
+
+use super::guest::Guest;
+use super::module::Plan;
+use crate::discover::{self, Directory, Discovery, Exits, ImageCode, Inputs, Region};
+use crate::lift::{Addresses, Chain, Options, Privilege, RegionSource, SourceBlock, TailCalls, Targets};
+use crate::link::{FuncIndex, Function, Runtime};
+use crate::lower;
+use anyhow::{Context, Result};
+use core::mem::offset_of;
+use rayon::prelude::*;
+use runtime::cpu::Cpu;
+use runtime::profile::{Mode, Profile};
+use runtime::translated::abi::ExitReason;
+use runtime::translated::binding::RegionCode;
+use serde::Serialize;
+use wasm_encoder::{FuncType, InstructionSink, MemArg, ValType};
+
+/// Translated code, ready to be linked.
+#[derive(Debug)]
+pub struct Code {
+    /// The regions' functions by number, then the jump functions.
+    pub functions: Vec<Function>,
+    /// What the runtime binds the regions by.
+    pub bindings: Vec<RegionCode>,
+    /// Counts.
+    pub summary: CodeSummary,
+    pub(super) plan: Plan,
+}
+
+/// Counts of the translated code.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct CodeSummary {
+    /// Regions.
+    pub regions: usize,
+    /// Their entry points.
+    pub entries: usize,
+    /// Guest instructions translated.
+    pub instructions: u64,
+    /// Bytes of x86 code.
+    pub guest_bytes: u64,
+    /// Bytes of Wasm code.
+    pub wasm_bytes: u64,
+    /// Regions left to the interpreter since they could not be translated: name and why.
+    pub refused: Vec<String>,
+    /// Mnemonics that translated code leaves to the interpreter, and at how many places.
+    pub unlifted: Vec<(String, u64)>,
+}
+
+/// The exits of one region, as function indices.
+struct Chains<'a> {
+    exits: Exits<'a>,
+    first: FuncIndex,
+}
+
+impl Targets for Chains<'_> {
+    fn resolve(&self, offset: i64) -> Option<Chain> {
+        let target = self.exits.resolve(offset)?;
+        let function_index = self.first.plus(target.region.0).0;
+        Some(Chain { function_index, base_delta: target.base_delta, entry: target.entry })
+    }
+}
+
+/// One region's function, the code it is bound by, and its counts.
+struct Done {
+    function: Function,
+    binding: RegionCode,
+    instructions: u32,
+    unlifted: Vec<x86::Mnemonic>,
+    refused: Option<String>,
+}
+
+impl Code {
+    /// Translates what a profile shows to be hot.
+    ///
+    /// # Errors
+    /// If the kernel or the image cannot be read, or the runtime lacks what translated code uses.
+    pub fn translate(profile: &Profile, guest: &Guest, runtime: &Runtime, options: &Options) -> Result<Code> {
+        let image = ImageCode { layout: &guest.rootfs, bytes: &guest.rootfs_file };
+        let inputs = Inputs { profile, vmlinux: Some(&guest.vmlinux), image: Some(image) };
+        let leaves = |insn: &x86::Insn| crate::lift::leaves(insn);
+        let found = discover::discover(&inputs, &discover::Options::default(), &leaves).context("discovery")?;
+        let plan = Plan::new(runtime, guest, found.regions.len())?;
+        Ok(Self::lower(&found, plan, options))
+    }
+
+    fn lower(found: &Discovery, plan: Plan, options: &Options) -> Code {
+        let directory = Directory::new(&found.regions);
+        let done: Vec<Done> = found
+            .regions
+            .par_iter()
+            .map(|region| {
+                let targets = Chains { exits: directory.seen_from(region), first: plan.first_function };
+                one(region, &targets, &plan, options)
+            })
+            .collect();
+        Code::collect(done, plan, options)
+    }
+
+    fn collect(done: Vec<Done>, plan: Plan, options: &Options) -> Code {
+        let mut summary = CodeSummary { regions: done.len(), ..CodeSummary::default() };
+        let mut unlifted = std::collections::BTreeMap::<String, u64>::new();
+        let (mut functions, mut bindings) = (Vec::new(), Vec::new());
+        for region in done {
+            summary.entries += region.binding.entries.len();
+            summary.instructions += u64::from(region.instructions);
+            summary.guest_bytes += region.binding.ranges.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
+            summary.wasm_bytes += region.function.code.byte_len() as u64;
+            summary.refused.extend(region.refused);
+            for mnemonic in region.unlifted {
+                *unlifted.entry(format!("{mnemonic:?}")).or_default() += 1;
+            }
+            functions.push(region.function);
+            bindings.push(region.binding);
+        }
+        summary.unlifted = unlifted.into_iter().collect();
+        summary.unlifted.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), name.clone()));
+        if options.tail_calls == TailCalls::Yes {
+            for (name, privilege) in [("jump:kernel", Privilege::Kernel), ("jump:user", Privilege::User)] {
+                let code = lower::jump::jump_function(privilege, &plan.addresses);
+                functions.push(Function { name: name.into(), ty: plan.jump_type, code });
+            }
+        }
+        Code { functions, bindings, summary, plan }
+    }
+}
+
+fn one(region: &Region, targets: &dyn Targets, plan: &Plan, options: &Options) -> Done {
+    let source = source(region);
+    let mut binding = region.code();
+    match lower::translate(&source, targets, &plan.addresses, options) {
+        Ok(translated) => {
+            binding.entries = translated.entries.iter().map(|&offset| offset as u32).collect();
+            Done {
+                function: Function { name: region.name.clone(), ty: plan.region_type, code: translated.function },
+                binding,
+                instructions: translated.lifted,
+                unlifted: translated.unlifted.into_iter().map(|(_, mnemonic)| mnemonic).collect(),
+                refused: None,
+            }
+        }
+        Err(error) => {
+            binding.entries.clear();
+            let function = Function { name: region.name.clone(), ty: plan.region_type, code: unbound(&plan.addresses) };
+            Done { function, binding, instructions: 0, unlifted: Vec::new(), refused: Some(format!("{error:#}")) }
+        }
+    }
+}
+
+fn source(region: &Region) -> RegionSource {
+    let privilege = if region.mode == Mode::Kernel { Privilege::Kernel } else { Privilege::User };
+    let blocks = region.blocks.iter();
+    RegionSource {
+        privilege,
+        index: region.id.0,
+        name: region.name.clone(),
+        blocks: blocks.map(|block| SourceBlock { offset: block.offset.into(), bytes: block.bytes.clone() }).collect(),
+        entries: region.entries.iter().map(|&offset| offset.into()).collect(),
+    }
+}
+
+/// The function of a region that could not be translated: it is never bound, and leaves to the dispatcher where another
+/// region's fixed exit leads to it.
+fn unbound(addresses: &Addresses) -> wasm_encoder::Function {
+    let mut code = Vec::new();
+    let offset = u64::from(addresses.cpu) + offset_of!(Cpu, exit_reason) as u64;
+    let at = MemArg { offset, align: 2, memory_index: 0 };
+    InstructionSink::new(&mut code).i32_const(0).i32_const(ExitReason::Stale as i32).i32_store(at).end();
+    let mut function = wasm_encoder::Function::new([]);
+    function.raw(code);
+    function
+}
+
+/// The types of regions and of jump functions, as [`Plan`] numbers them.
+pub(super) fn types() -> Vec<FuncType> {
+    vec![FuncType::new([ValType::I64, ValType::I32], []), FuncType::new([ValType::I64], [])]
+}

@@ -1,0 +1,94 @@
+//! The pipeline: an image in, a module out.
+//!
+//! ```text
+//! image ─► root file system ─┐
+//! kernel, init ──────────────┴─► boot to `ready` ─► snapshot ─► train ─► profile ─► discover ─► translate ─► link ─► module
+//! ```
+//!
+//! Each stage is a function of its inputs alone, so that the same inputs give the same bytes, whatever the number of
+//! threads.
+
+mod code;
+mod guest;
+mod module;
+mod train;
+
+pub use code::{Code, CodeSummary};
+pub use guest::{Guest, GuestRequest, KernelChoice, prepare};
+pub use module::module;
+pub use train::{Training, start_message, train};
+
+use crate::lift::Options as LiftOptions;
+use crate::link::Runtime;
+use crate::setup;
+use anyhow::{Context, Result};
+use kernel_snapshot::cache::Cache;
+use serde::Serialize;
+use std::path::Path;
+
+/// What to convert, and how.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// The image.
+    pub image: &'a Path,
+    /// Kernel and machine.
+    pub guest: GuestRequest,
+    /// The training run.
+    pub training: Training,
+    /// Choices of the translator.
+    pub lift: LiftOptions,
+}
+
+/// A converted image.
+#[derive(Debug)]
+pub struct Converted {
+    /// The module.
+    pub module: Vec<u8>,
+    /// What became of it.
+    pub summary: Summary,
+}
+
+/// Sizes and counts of a conversion: the module's `prelift` section.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// prelift's version.
+    pub version: &'static str,
+    /// Digest of the image's content.
+    pub image: String,
+    /// Bytes of the root file system.
+    pub image_size: u64,
+    /// Bytes of guest RAM.
+    pub ram_size: u64,
+    /// Pages of RAM that the snapshot holds.
+    pub snapshot_pages: u64,
+    /// Instructions of the training run.
+    pub trained: u64,
+    /// The translated code.
+    pub code: CodeSummary,
+}
+
+/// Converts an image.
+///
+/// # Errors
+/// Of any stage, with its name.
+pub fn convert(request: &Request<'_>, cache: &Cache, say: &dyn Fn(&str)) -> Result<Converted> {
+    let runtime = setup::runtime_module(cache, say).context("build the runtime")?;
+    let runtime = Runtime::parse(&runtime).context("runtime module")?;
+    let guest = prepare(request.image, &request.guest, cache, say)?;
+    say("training: running the program to see which code is hot");
+    let profile = train(&guest, &request.training).context("training run")?;
+    say(&format!("translating: {} instructions were recorded", profile.retired));
+    let code = Code::translate(&profile, &guest, &runtime, &request.lift)?;
+    let summary = Summary {
+        version: env!("CARGO_PKG_VERSION"),
+        image: guest.image.digest.clone(),
+        image_size: guest.rootfs.size,
+        ram_size: guest.snapshot.header.ram_size,
+        snapshot_pages: guest.snapshot.ram.count() as u64,
+        trained: profile.retired,
+        code: code.summary.clone(),
+    };
+    say("linking");
+    let module = module(&runtime, &guest, code, &summary)?;
+    Ok(Converted { module, summary })
+}

@@ -1,0 +1,95 @@
+//! Training: the program runs once, natively and deterministically, and what runs is recorded.
+
+use super::guest::Guest;
+use crate::image::ImageConfig;
+use anyhow::{Context, Result, bail};
+use channel::{Start, ToGuest, ToHost};
+use runtime::devices::Stream;
+use runtime::profile::Profile;
+use runtime::session::{Event, Output, Session};
+
+/// How to train.
+#[derive(Debug, Clone, Default)]
+pub struct Training {
+    /// Replaces the image's entrypoint and command.
+    pub command: Option<Vec<String>>,
+    /// Standard input.
+    pub stdin: Vec<u8>,
+    /// Instructions after which it ends; [`DEFAULT_LIMIT`] where absent.
+    pub limit: Option<u64>,
+}
+
+/// Instructions that a training run may take.
+pub const DEFAULT_LIMIT: u64 = 4_000_000_000;
+/// Wall-clock time of training runs: fixed, so that they repeat.
+const EPOCH_NS: u64 = 1_700_000_000_000_000_000;
+
+/// Runs the program and records a profile. It ends when the program does, when the guest waits for input that does not
+/// come, or at the limit.
+///
+/// # Errors
+/// If the guest fails.
+pub fn train(guest: &Guest, training: &Training) -> Result<Profile> {
+    let mut session = guest.session()?;
+    let start = start_message(&guest.image.config, training.command.as_deref());
+    let limit = session.vm.retired() + training.limit.unwrap_or(DEFAULT_LIMIT);
+    session.vm.start_profile();
+    run(&mut session, start, &training.stdin, limit, &mut Ignore)?;
+    session.vm.take_profile().context("the profile that was started")
+}
+
+/// What the guest is told to run: `command`, else what the image's configuration says.
+pub fn start_message(config: &ImageConfig, command: Option<&[String]>) -> Start {
+    let own = || config.entrypoint.iter().chain(&config.cmd).cloned().collect();
+    Start {
+        args: command.map_or_else(own, <[String]>::to_vec),
+        env: config.env.clone(),
+        cwd: if config.working_dir.is_empty() { "/".into() } else { config.working_dir.clone() },
+        user: config.user.clone(),
+        hostname: if config.hostname.is_empty() { "prelift".into() } else { config.hostname.clone() },
+        terminal: None,
+        wall_clock_ns: EPOCH_NS,
+        seed: vec![0x5a; 32],
+    }
+}
+
+struct Ignore;
+
+impl Output for Ignore {
+    fn write(&mut self, _: Stream, _: &[u8]) {}
+}
+
+/// Runs a program deterministically to its end, to idleness or to the limit; its exit code if it ended.
+///
+/// # Errors
+/// If the guest fails.
+pub fn run(
+    session: &mut Session,
+    start: Start,
+    stdin: &[u8],
+    limit: u64,
+    output: &mut dyn Output,
+) -> Result<Option<u8>> {
+    session.send(&ToGuest::Start(Box::new(start)));
+    let mut rest = stdin;
+    let mut closed = false;
+    loop {
+        if !closed {
+            let taken = session.push(Stream::Stdin, rest);
+            rest = &rest[taken..];
+            if rest.is_empty() {
+                session.close(Stream::Stdin);
+                closed = true;
+            }
+        }
+        match session.step(limit, output)? {
+            Event::Message(ToHost::Exit(code)) => return Ok(Some(code)),
+            Event::Message(ToHost::Failed(reason)) => bail!("the guest's init: {reason}"),
+            Event::Message(other) => bail!("the guest's init said {other:?}: expected the program's end"),
+            Event::Idle(Some(deadline)) => session.vm.advance_tsc(deadline),
+            Event::Idle(None) if !closed => {}
+            Event::Idle(None) | Event::Limit => return Ok(None),
+            Event::Slice => {}
+        }
+    }
+}

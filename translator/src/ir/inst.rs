@@ -1,0 +1,183 @@
+//! Instructions of the IR: what they give, what they use, and what order they keep.
+
+use super::{ExitId, Reg, Value};
+use x86::vector::{VecOp, VecShift, VecUnOp};
+use x86::{BinOp, Compare, UnOp, Width};
+
+/// Type of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Type {
+    /// i64: an integer, zero-extended from its width.
+    Int,
+    /// i32: 0 or 1.
+    Bool,
+    /// i32: an entry of the TLB, or a place in the machine's memory.
+    Place,
+    /// v128.
+    Vec,
+    /// Nothing.
+    Unit,
+}
+
+/// What a memory access does, which selects the TLB's table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Reads.
+    Read,
+    /// Writes, or reads and then writes.
+    Write,
+}
+
+/// An instruction. `Value` operands are of the same block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Inst {
+    /// An integer constant.
+    Const(u64),
+    /// A truth constant.
+    ConstBool(bool),
+    /// The region's base address.
+    Base,
+    /// The flags at the block's start as a word: stands in while a block's own effect on the flags is found out, and
+    /// must be unused by the end.
+    EntryFlags,
+    /// A variable.
+    Get(Reg),
+    /// Sets a variable.
+    Set(Reg, Value),
+    /// See [`BinOp`].
+    Bin(BinOp, Width, Value, Value),
+    /// See [`UnOp`].
+    Un(UnOp, Width, Value),
+    /// See [`Compare`].
+    Compare(Compare, Width, Value, Value),
+    /// 1 for true, 0 for false.
+    Int(Value),
+    /// The second where the first, a truth value, holds, else the third.
+    Select(Value, Value, Value),
+    /// Negation.
+    Not(Value),
+    /// Conjunction.
+    Both(Value, Value),
+    /// Disjunction.
+    Either(Value, Value),
+    /// Looks `span` bytes from an address up in the TLB and leaves unless they may be accessed: gives the entry.
+    Check {
+        /// The table.
+        access: Access,
+        /// The linear address.
+        address: Value,
+        /// Bytes from it on, at most 4096.
+        span: u16,
+        /// Where to go on a miss.
+        exit: ExitId,
+    },
+    /// Where the address is in the machine's memory, by the entry that its check gave.
+    Pointer {
+        /// The table.
+        access: Access,
+        /// What the check gave.
+        entry: Value,
+        /// The address.
+        address: Value,
+    },
+    /// Loads from a pointer.
+    Load(Width, Value, u32),
+    /// Stores to a pointer, at a constant offset.
+    Store(Width, Value, u32, Value),
+    /// Loads 16 bytes.
+    LoadVec(Value, u32),
+    /// Stores 16 bytes.
+    StoreVec(Value, u32, Value),
+    /// A vector of a low and a high half.
+    VecFrom(Value, Value),
+    /// A vector constant.
+    VecConst(u128),
+    /// A lane of a vector, zero-extended.
+    VecLane(Width, Value, u8),
+    /// A vector with one lane replaced.
+    VecWithLane(Width, Value, u8, Value),
+    /// See [`VecOp`].
+    VecBin(VecOp, Value, Value),
+    /// See [`VecUnOp`].
+    VecUn(VecUnOp, Value),
+    /// Shifts every lane by one count, which is below the lane's width.
+    VecShift(VecShift, Value, Value),
+    /// Bytes chosen from two vectors, 0 to 15 from the first, 16 to 31 from the second.
+    VecShuffle(Value, Value, [u8; 16]),
+    /// The sign bits of the lanes of a width.
+    VecBitmask(Width, Value),
+    /// Leaves where the condition holds.
+    ExitIf {
+        /// The condition.
+        condition: Value,
+        /// Where to.
+        exit: ExitId,
+    },
+}
+
+impl Inst {
+    /// Type of what it gives.
+    pub fn ty(&self) -> Type {
+        match self {
+            Inst::Const(_) | Inst::Base | Inst::EntryFlags | Inst::Bin(..) | Inst::Un(..) | Inst::Int(_) => Type::Int,
+            Inst::Select(..) | Inst::Load(..) | Inst::VecLane(..) | Inst::VecBitmask(..) => Type::Int,
+            Inst::Get(reg) => reg.ty(),
+            Inst::ConstBool(_) | Inst::Compare(..) | Inst::Not(_) | Inst::Both(..) | Inst::Either(..) => Type::Bool,
+            Inst::Check { .. } | Inst::Pointer { .. } => Type::Place,
+            Inst::LoadVec(..) | Inst::VecFrom(..) | Inst::VecConst(_) | Inst::VecWithLane(..) | Inst::VecBin(..) => {
+                Type::Vec
+            }
+            Inst::VecUn(..) | Inst::VecShift(..) | Inst::VecShuffle(..) => Type::Vec,
+            Inst::Set(..) | Inst::Store(..) | Inst::StoreVec(..) | Inst::ExitIf { .. } => Type::Unit,
+        }
+    }
+
+    /// Whether it must stay, and stay in order, even if nobody uses what it gives.
+    pub fn is_effect(&self) -> bool {
+        self.ty() == Type::Unit || matches!(self, Inst::Check { .. })
+    }
+
+    /// Whether it writes guest memory.
+    pub fn writes_memory(&self) -> bool {
+        matches!(self, Inst::Store(..) | Inst::StoreVec(..))
+    }
+
+    /// Whether it reads guest memory.
+    pub fn reads_memory(&self) -> bool {
+        matches!(self, Inst::Load(..) | Inst::LoadVec(..))
+    }
+
+    /// Whether two of them with the same operands are one.
+    pub fn is_pure(&self) -> bool {
+        !self.is_effect() && !self.reads_memory() && !matches!(self, Inst::Get(_))
+    }
+
+    /// The way out that it may take.
+    pub fn exit(&self) -> Option<ExitId> {
+        match self {
+            Inst::Check { exit, .. } | Inst::ExitIf { exit, .. } => Some(*exit),
+            _ => None,
+        }
+    }
+
+    /// The values that it uses, in order.
+    pub fn operands(&self) -> impl Iterator<Item = Value> + use<> {
+        let (a, b, c) = match *self {
+            Inst::Const(_) | Inst::ConstBool(_) | Inst::VecConst(_) | Inst::Base | Inst::EntryFlags | Inst::Get(_) => {
+                (None, None, None)
+            }
+            Inst::Set(_, a) | Inst::Un(_, _, a) | Inst::Int(a) | Inst::Not(a) => (Some(a), None, None),
+            Inst::Load(_, a, _) | Inst::LoadVec(a, _) | Inst::VecLane(_, a, _) => (Some(a), None, None),
+            Inst::VecUn(_, a) | Inst::VecBitmask(_, a) => (Some(a), None, None),
+            Inst::VecWithLane(_, a, _, b) | Inst::VecBin(_, a, b) | Inst::VecShift(_, a, b) => (Some(a), Some(b), None),
+            Inst::VecShuffle(a, b, _) => (Some(a), Some(b), None),
+            Inst::Check { address: a, .. } | Inst::ExitIf { condition: a, .. } => (Some(a), None, None),
+            Inst::Bin(_, _, a, b) | Inst::Compare(_, _, a, b) | Inst::Both(a, b) => (Some(a), Some(b), None),
+            Inst::Either(a, b) | Inst::VecFrom(a, b) => (Some(a), Some(b), None),
+            Inst::Pointer { entry: a, address: b, .. } => (Some(a), Some(b), None),
+            Inst::Store(_, a, _, b) | Inst::StoreVec(a, _, b) => (Some(a), Some(b), None),
+            Inst::Select(a, b, c) => (Some(a), Some(b), Some(c)),
+        };
+        [a, b, c].into_iter().flatten()
+    }
+}

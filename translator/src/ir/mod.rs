@@ -1,0 +1,285 @@
+//! The translator's intermediate representation of one region.
+//!
+//! Inside a block values are SSA: every [`Inst`] is a [`Value`], used only in its own block. Guest state that lives
+//! across blocks is in region-wide variables, [`Reg`], which become Wasm locals: `Get` and `Set` are instructions.
+//! Guest memory is reached through a check of the TLB, which either leaves the region or gives a place in the machine's
+//! memory. Leaving is an [`Exit`]: a side exit within a block (the interpreter takes the instruction), or a block's end.
+//!
+//! Integers are i64 and hold their width zero-extended; truth values and places in memory are i32, vectors v128.
+
+mod build;
+mod inst;
+mod print;
+mod reg;
+mod verify;
+
+pub use build::Builder;
+pub use inst::{Access, Inst, Type};
+pub use reg::{Reg, RegSet};
+pub use verify::verify;
+
+use runtime::translated::abi::ExitReason;
+use x86::{FlagOp, Width};
+
+/// An instruction of the region, and what it gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Value(pub u32);
+
+/// A block of the region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlockId(pub u32);
+
+/// A way out of the region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExitId(pub u32);
+
+impl Value {
+    /// Index into [`Region::insts`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl BlockId {
+    /// Index into [`Region::blocks`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl ExitId {
+    /// Index into [`Region::exits`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What is known of the lazy flags at a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FlagsAt {
+    /// The operation is this one; its operands are in the flag registers.
+    Known(FlagOp, Width),
+    /// The operation is in [`Reg::FLAG_OP`].
+    Dynamic,
+}
+
+impl FlagsAt {
+    /// A word of flags in [`Reg::FLAG_DST`].
+    pub const EXPLICIT: FlagsAt = FlagsAt::Known(FlagOp::Explicit, Width::W64);
+
+    /// The registers that say what the flags are.
+    pub fn registers(self) -> RegSet {
+        match self {
+            FlagsAt::Known(op, _) => RegSet::flag_operands(op),
+            FlagsAt::Dynamic => RegSet::FLAGS,
+        }
+    }
+}
+
+/// How a region is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitKind {
+    /// To the dispatcher, which interprets the instruction at the exit's offset. Never hot.
+    Side(ExitReason),
+    /// To the block at the exit's offset.
+    Static,
+    /// To an address that the terminator computes.
+    Indirect,
+}
+
+/// A way out: where guest execution stands then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exit {
+    /// How.
+    pub kind: ExitKind,
+    /// Offset of the next guest instruction from the region's base; 0 for [`ExitKind::Indirect`].
+    pub offset: i64,
+    /// Guest instructions retired and not yet taken off the budget.
+    pub retired: u32,
+    /// The lazy flags.
+    pub flags: FlagsAt,
+}
+
+/// How a block ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Terminator {
+    /// To one block.
+    Jump(BlockId),
+    /// To one of two.
+    Branch {
+        /// The condition.
+        condition: Value,
+        /// Where it holds.
+        then: BlockId,
+        /// Where not.
+        other: BlockId,
+    },
+    /// To the block that the selector (the function's `entry` parameter, which dispatch blocks use again) numbers.
+    Switch(Vec<BlockId>),
+    /// Out of the region.
+    Leave {
+        /// How.
+        exit: ExitId,
+        /// The target of an indirect jump.
+        target: Option<Value>,
+    },
+}
+
+impl Terminator {
+    /// The blocks that may follow, with repetitions.
+    pub fn successors(&self) -> Vec<BlockId> {
+        match self {
+            Terminator::Jump(to) => vec![*to],
+            Terminator::Branch { then, other, .. } => vec![*then, *other],
+            Terminator::Switch(targets) => targets.clone(),
+            Terminator::Leave { .. } => Vec::new(),
+        }
+    }
+
+    /// Replaces successors.
+    pub fn redirect(&mut self, mut to: impl FnMut(BlockId) -> BlockId) {
+        match self {
+            Terminator::Jump(a) => *a = to(*a),
+            Terminator::Branch { then, other, .. } => {
+                *then = to(*then);
+                *other = to(*other);
+            }
+            Terminator::Switch(targets) => targets.iter_mut().for_each(|target| *target = to(*target)),
+            Terminator::Leave { .. } => {}
+        }
+    }
+
+    /// The value that it uses.
+    pub fn operand(&self) -> Option<Value> {
+        match self {
+            Terminator::Branch { condition, .. } => Some(*condition),
+            Terminator::Leave { target, .. } => *target,
+            _ => None,
+        }
+    }
+}
+
+/// A test that the budget lasts, at the start of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BudgetCheck {
+    /// Instructions that may retire until the next test.
+    pub need: u32,
+    /// Where to go if they might not.
+    pub exit: ExitId,
+}
+
+/// A block.
+#[derive(Debug, Clone)]
+pub struct Block {
+    /// Offset of its first guest instruction; of the target's for blocks that hold none.
+    pub offset: i64,
+    /// The lazy flags at its start.
+    pub flags: FlagsAt,
+    /// The budget test before anything else.
+    pub check: Option<BudgetCheck>,
+    /// Sets the selector of the switch that follows.
+    pub select: Option<u32>,
+    /// What it computes, in order.
+    pub insts: Vec<Value>,
+    /// Guest instructions that it retires.
+    pub retired: u32,
+    /// What it takes off the budget before it ends.
+    pub flush: u32,
+    /// Its end.
+    pub terminator: Terminator,
+}
+
+impl Block {
+    /// A block without instructions.
+    pub fn empty(offset: i64, flags: FlagsAt, terminator: Terminator) -> Block {
+        Block { offset, flags, check: None, select: None, insts: Vec::new(), retired: 0, flush: 0, terminator }
+    }
+}
+
+/// A region.
+#[derive(Debug, Clone)]
+pub struct Region {
+    /// What the blocks' values are.
+    pub insts: Vec<Inst>,
+    /// For each value that is an integer, the bits that may be set.
+    pub possible: Vec<u64>,
+    /// The blocks.
+    pub blocks: Vec<Block>,
+    /// The ways out.
+    pub exits: Vec<Exit>,
+    /// The block that the function starts with.
+    pub root: BlockId,
+    /// Whether it uses XMM registers or MXCSR, for which the control registers must allow SSE.
+    pub uses_sse: bool,
+}
+
+impl Region {
+    /// A region without blocks.
+    pub fn new() -> Region {
+        Region {
+            insts: Vec::new(),
+            possible: Vec::new(),
+            blocks: Vec::new(),
+            exits: Vec::new(),
+            root: BlockId(0),
+            uses_sse: false,
+        }
+    }
+
+    /// The instruction that gives a value.
+    pub fn inst(&self, value: Value) -> &Inst {
+        &self.insts[value.index()]
+    }
+
+    /// A block.
+    pub fn block(&self, id: BlockId) -> &Block {
+        &self.blocks[id.index()]
+    }
+
+    /// The bits of an integer that may be set.
+    pub fn possible(&self, value: Value) -> u64 {
+        self.possible[value.index()]
+    }
+
+    /// The constant that a value is, if it is one.
+    pub fn constant(&self, value: Value) -> Option<u64> {
+        match self.inst(value) {
+            Inst::Const(constant) => Some(*constant),
+            _ => None,
+        }
+    }
+
+    /// Adds a block.
+    pub fn add_block(&mut self, block: Block) -> BlockId {
+        self.blocks.push(block);
+        BlockId(self.blocks.len() as u32 - 1)
+    }
+
+    /// Adds a way out.
+    pub fn add_exit(&mut self, exit: Exit) -> ExitId {
+        self.exits.push(exit);
+        ExitId(self.exits.len() as u32 - 1)
+    }
+
+    /// All blocks' numbers.
+    pub fn block_ids(&self) -> impl DoubleEndedIterator<Item = BlockId> + use<> {
+        (0..self.blocks.len() as u32).map(BlockId)
+    }
+
+    /// For each block the blocks that lead to it, each once for each edge.
+    pub fn predecessors(&self) -> Vec<Vec<BlockId>> {
+        let mut all = vec![Vec::new(); self.blocks.len()];
+        for id in self.block_ids() {
+            for to in self.block(id).terminator.successors() {
+                all[to.index()].push(id);
+            }
+        }
+        all
+    }
+}
+
+impl Default for Region {
+    fn default() -> Self {
+        Region::new()
+    }
+}

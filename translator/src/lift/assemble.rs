@@ -1,0 +1,179 @@
+//! Pieces to a region: blocks recorded with the flags known, edges resolved, stubs and exits added.
+
+use super::Lifted;
+use super::dataflow::{self, Plan, Summary};
+use super::flags::FlagState;
+use super::machine::{Lifter, Outcome};
+use super::piece::{Next, Piece};
+use crate::ir::{Block, BlockId, Builder, Exit, ExitKind, FlagsAt, Inst, Reg, Region, Terminator, Value};
+use anyhow::{Result, ensure};
+use runtime::translated::abi::ExitReason;
+use std::collections::BTreeMap;
+use x86::{Compare, Width};
+
+struct Assembly {
+    region: Region,
+    pieces: Vec<Piece>,
+    plan: Plan,
+    numbers: BTreeMap<i64, BlockId>,
+}
+
+/// Makes a region of the pieces, which the entry points reach.
+///
+/// # Errors
+/// Flags that are read where they cannot be known, which would be a defect of the plan.
+pub(super) fn assemble(pieces: Vec<Piece>, entries: Vec<i64>) -> Result<Lifted> {
+    let numbers: BTreeMap<i64, BlockId> = (0..).map(BlockId).zip(&pieces).map(|(id, p)| (p.offset, id)).collect();
+    let plan = dataflow::solve(&summaries(&pieces, &numbers, &entries));
+    let mut assembly = Assembly { region: Region::new(), pieces, plan, numbers };
+    assembly.reserve();
+    for number in 0..assembly.pieces.len() {
+        assembly.block(number)?;
+    }
+    assembly.root(&entries);
+    let (mut lifted, mut unlifted) = (0, Vec::new());
+    for piece in &assembly.pieces {
+        lifted += piece.insns.len() as u32;
+        if let (Next::Unlifted, Some((offset, insn))) = (piece.next, piece.insns.last()) {
+            lifted -= 1;
+            unlifted.push((*offset, insn.mnemonic));
+        }
+    }
+    Ok(Lifted { region: assembly.region, entries, lifted, unlifted })
+}
+
+fn summaries(pieces: &[Piece], numbers: &BTreeMap<i64, BlockId>, entries: &[i64]) -> Vec<Summary> {
+    let known = |offset: &i64| numbers.get(offset).map(|id| id.index());
+    pieces
+        .iter()
+        .map(|piece| Summary {
+            reads: piece.reads_flags,
+            leaves: piece.leaves,
+            entry: entries.contains(&piece.offset),
+            successors: piece.successors().iter().filter_map(known).collect(),
+        })
+        .collect()
+}
+
+impl Assembly {
+    /// Blocks of the pieces come first, under the pieces' numbers.
+    fn reserve(&mut self) {
+        for (piece, &flags) in self.pieces.iter().zip(&self.plan.starts) {
+            // The terminator is replaced when the block is recorded.
+            self.region.add_block(Block::empty(piece.offset, flags, Terminator::Switch(Vec::new())));
+        }
+    }
+
+    fn block(&mut self, number: usize) -> Result<()> {
+        let piece = &self.pieces[number];
+        let explicit = self.plan.explicit[number];
+        let successors: Vec<_> = piece.successors().iter().filter_map(|offset| self.numbers.get(offset)).collect();
+        let dynamic = successors.iter().any(|id| self.plan.starts[id.index()] == FlagsAt::Dynamic);
+        let mut lifter = Lifter::new(Builder::new(&mut self.region), FlagState::At(self.plan.starts[number]));
+        for (offset, insn) in &piece.insns {
+            lifter.lift(*offset, insn);
+        }
+        if piece.next != Next::Unlifted {
+            lifter.settle_flags(explicit, dynamic);
+        }
+        let (flags, retired, outcome) = (lifter.flags.at(), lifter.retired, lifter.outcome);
+        for id in successors {
+            let expected = self.plan.starts[id.index()];
+            let fits = expected == FlagsAt::Dynamic || expected == flags;
+            ensure!(fits, "block {:#x} leaves {flags:?} where {expected:?} is expected", piece.offset);
+        }
+        let insts = lifter.builder.finish();
+        let end = piece.insns.last().map_or(piece.offset, |(at, insn)| at.wrapping_add(i64::from(insn.length)));
+        let terminator = self.terminator(number, outcome, end, retired, flags);
+        let block = &mut self.region.blocks[number];
+        (block.insts, block.retired, block.terminator) = (insts, retired, terminator);
+        Ok(())
+    }
+
+    fn terminator(
+        &mut self,
+        number: usize,
+        outcome: Option<Outcome>,
+        end: i64,
+        retired: u32,
+        flags: FlagsAt,
+    ) -> Terminator {
+        let mut leave = |kind, offset, target| {
+            let exit = self.region.add_exit(Exit { kind, offset, retired, flags });
+            Terminator::Leave { exit, target }
+        };
+        match outcome {
+            Some(Outcome::Unlifted) => {
+                let offset = self.pieces[number].insns.last().map_or(self.pieces[number].offset, |(at, _)| *at);
+                leave(ExitKind::Side(ExitReason::Unlifted), offset, None)
+            }
+            // What follows is no instruction: the interpreter finds out which fault that is.
+            None if self.pieces[number].next == Next::Unlifted => {
+                leave(ExitKind::Side(ExitReason::Unlifted), end, None)
+            }
+            Some(Outcome::Indirect(target)) => leave(ExitKind::Indirect, 0, Some(target)),
+            Some(Outcome::Jump(to)) => self.jump(to, retired, flags),
+            None => self.jump(end, retired, flags),
+            Some(Outcome::Branch(condition, to)) => {
+                let (then, other) = (self.destination(to, flags), self.destination(end, flags));
+                Terminator::Branch { condition, then, other }
+            }
+        }
+    }
+
+    fn jump(&mut self, to: i64, retired: u32, flags: FlagsAt) -> Terminator {
+        match self.numbers.get(&to) {
+            Some(&block) => Terminator::Jump(block),
+            None => {
+                let exit = self.region.add_exit(Exit { kind: ExitKind::Static, offset: to, retired, flags });
+                Terminator::Leave { exit, target: None }
+            }
+        }
+    }
+
+    /// The block at an offset; where the region has none, one that leaves for it.
+    fn destination(&mut self, to: i64, flags: FlagsAt) -> BlockId {
+        match self.numbers.get(&to) {
+            Some(&block) => block,
+            None => {
+                let terminator = self.jump(to, 0, flags);
+                self.region.add_block(Block::empty(to, flags, terminator))
+            }
+        }
+    }
+
+    fn root(&mut self, entries: &[i64]) {
+        let targets: Vec<BlockId> = entries.iter().map(|entry| self.stub(self.numbers[entry])).collect();
+        let terminator = match targets[..] {
+            [only] => Terminator::Jump(only),
+            _ => Terminator::Switch(targets),
+        };
+        self.region.root = self.region.add_block(Block::empty(entries[0], FlagsAt::Dynamic, terminator));
+    }
+
+    /// What an entry point goes through before its block: flags of another kind than it expects are left to the
+    /// interpreter.
+    fn stub(&mut self, block: BlockId) -> BlockId {
+        let offset = self.region.block(block).offset;
+        let mut insts = Vec::new();
+        if let FlagsAt::Known(op, w) = self.plan.starts[block.index()]
+            && self.plan.reads[block.index()]
+        {
+            insts = self.flags_guard(offset, op.pack(w));
+        }
+        let mut stub = Block::empty(offset, FlagsAt::Dynamic, Terminator::Jump(block));
+        stub.insts = insts;
+        self.region.add_block(stub)
+    }
+
+    fn flags_guard(&mut self, offset: i64, packed: u32) -> Vec<Value> {
+        let kind = ExitKind::Side(ExitReason::Rare);
+        let exit = self.region.add_exit(Exit { kind, offset, retired: 0, flags: FlagsAt::Dynamic });
+        let mut builder = Builder::new(&mut self.region);
+        let op = builder.get(Reg::FLAG_OP);
+        let expected = builder.constant(packed.into());
+        let condition = builder.compare(Compare::Ne, Width::W64, op, expected);
+        builder.push(Inst::ExitIf { condition, exit });
+        builder.finish()
+    }
+}

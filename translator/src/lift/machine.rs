@@ -1,0 +1,249 @@
+//! The lifter: the abstract machine whose values are IR values. Running an instruction's body on it records the body.
+
+use super::flags::FlagState;
+use crate::ir::{Builder, Exit, ExitId, ExitKind, Inst, Reg, Value};
+use runtime::translated::abi::ExitReason;
+use x86::vector::float::{FloatOp, FloatUnOp, FloatWidth};
+use x86::{Arith, BinOp, Compare, FlagOp, Flags, Gpr, Insn, Machine, Segment, UnOp, Width};
+
+/// The instruction has no translation: the interpreter takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unlifted;
+
+/// Where control goes after an instruction that transfers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// To an offset from the base.
+    Jump(i64),
+    /// To an offset where the condition holds, else on.
+    Branch(Value, i64),
+    /// To a computed address.
+    Indirect(Value),
+    /// To the interpreter, for the instruction itself.
+    Unlifted,
+}
+
+/// A place that `load_for_store` checked, for the store that follows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Checked {
+    pub(super) address: Value,
+    pub(super) width: Width,
+    pub(super) pointer: Value,
+}
+
+/// Records one block.
+pub(super) struct Lifter<'r> {
+    pub(super) builder: Builder<'r>,
+    pub(super) flags: FlagState,
+    /// The state before the instruction, once it has asked for the flags.
+    pub(super) before: Option<super::flags::Before>,
+    /// Offset of the instruction from the region's base.
+    pub(super) offset: i64,
+    /// Instructions of the block before it.
+    pub(super) retired: u32,
+    pub(super) outcome: Option<Outcome>,
+    pub(super) checked: Option<Checked>,
+    /// Whether the instruction has changed state.
+    pub(super) written: bool,
+    /// Whether an instruction could leave after it had changed state, which no body may.
+    pub(super) imprecise: bool,
+}
+
+impl<'r> Lifter<'r> {
+    pub(super) fn new(builder: Builder<'r>, flags: FlagState) -> Self {
+        Lifter {
+            builder,
+            flags,
+            before: None,
+            offset: 0,
+            retired: 0,
+            outcome: None,
+            checked: None,
+            written: false,
+            imprecise: false,
+        }
+    }
+
+    /// Records one instruction.
+    pub(super) fn lift(&mut self, offset: i64, insn: &Insn) {
+        self.offset = offset;
+        (self.before, self.checked, self.written) = (None, None, false);
+        match x86::exec(self, insn) {
+            Ok(()) => self.retired += 1,
+            Err(Unlifted) => {
+                self.imprecise |= self.written;
+                self.outcome = Some(Outcome::Unlifted);
+            }
+        }
+    }
+
+    /// A way out of the block at this instruction, before it.
+    pub(super) fn side_exit(&mut self, reason: ExitReason) -> ExitId {
+        self.imprecise |= self.written;
+        let exit =
+            Exit { kind: ExitKind::Side(reason), offset: self.offset, retired: self.retired, flags: self.flags.at() };
+        self.builder.region.add_exit(exit)
+    }
+
+    pub(super) fn write(&mut self, reg: Reg, value: Value) {
+        self.written = true;
+        self.builder.set(reg, value);
+    }
+}
+
+impl Arith for Lifter<'_> {
+    type Int = Value;
+    type Bool = Value;
+
+    fn imm(&mut self, value: u64) -> Value {
+        self.builder.constant(value)
+    }
+    fn bin(&mut self, op: BinOp, w: Width, a: Value, b: Value) -> Value {
+        self.builder.bin(op, w, a, b)
+    }
+    fn un(&mut self, op: UnOp, w: Width, a: Value) -> Value {
+        self.builder.un(op, w, a)
+    }
+    fn compare(&mut self, op: Compare, w: Width, a: Value, b: Value) -> Value {
+        self.builder.compare(op, w, a, b)
+    }
+    fn int(&mut self, b: Value) -> Value {
+        self.builder.int(b)
+    }
+    fn select(&mut self, condition: Value, then: Value, other: Value) -> Value {
+        self.builder.select(condition, then, other)
+    }
+    fn not(&mut self, b: Value) -> Value {
+        self.builder.not(b)
+    }
+    fn both(&mut self, a: Value, b: Value) -> Value {
+        self.builder.both(a, b)
+    }
+    fn either(&mut self, a: Value, b: Value) -> Value {
+        self.builder.either(a, b)
+    }
+}
+
+impl Machine for Lifter<'_> {
+    type Stop = Unlifted;
+
+    fn gpr(&mut self, r: Gpr) -> Value {
+        self.builder.get(Reg::gpr(r))
+    }
+    fn set_gpr(&mut self, r: Gpr, value: Value) {
+        self.write(Reg::gpr(r), value);
+    }
+    fn segment_base(&mut self, segment: Segment) -> Value {
+        match segment {
+            Segment::Fs => self.builder.get(Reg::FS_BASE),
+            Segment::Gs => self.builder.get(Reg::GS_BASE),
+            _ => self.builder.constant(0),
+        }
+    }
+    fn rip(&mut self) -> Value {
+        let base = self.builder.push(Inst::Base);
+        let offset = self.builder.constant(self.offset as u64);
+        self.builder.bin(BinOp::Add, Width::W64, base, offset)
+    }
+
+    fn load(&mut self, w: Width, address: Value) -> Result<Value, Unlifted> {
+        Ok(self.load_checked(w, address))
+    }
+    fn store(&mut self, w: Width, address: Value, value: Value) -> Result<(), Unlifted> {
+        self.store_checked(w, address, value);
+        Ok(())
+    }
+    fn load_for_store(&mut self, w: Width, address: Value) -> Result<Value, Unlifted> {
+        Ok(self.load_to_modify(w, address))
+    }
+
+    fn set_flags(&mut self, op: FlagOp, w: Width, dst: Value, src: Value, carry: Value) {
+        self.set_lazy_flags(op, w, dst, src, carry);
+    }
+    fn flags(&mut self) -> Flags<Value> {
+        self.lazy_flags()
+    }
+    fn keep_flags_unless(&mut self, condition: Value, _before: Flags<Value>) {
+        self.keep_lazy_flags_unless(condition);
+    }
+
+    fn jump(&mut self, target: Value) {
+        self.outcome = Some(Outcome::Indirect(target));
+    }
+    fn branch(&mut self, condition: Value, distance: i64) {
+        self.outcome = Some(Outcome::Branch(condition, self.offset.wrapping_add(distance)));
+    }
+    fn jump_near(&mut self, distance: i64) {
+        self.outcome = Some(Outcome::Jump(self.offset.wrapping_add(distance)));
+    }
+    fn rare(&mut self, condition: Value) -> bool {
+        if !matches!(self.builder.region.inst(condition), Inst::ConstBool(false)) {
+            let exit = self.side_exit(ExitReason::Rare);
+            self.builder.push(Inst::ExitIf { condition, exit });
+        }
+        false
+    }
+
+    fn helper(&mut self, _insn: &Insn) -> Result<(), Unlifted> {
+        Err(Unlifted)
+    }
+    fn undefined(&mut self, _insn: &Insn) -> Unlifted {
+        Unlifted
+    }
+    fn divide_error(&mut self) -> Unlifted {
+        Unlifted
+    }
+    fn general_protection(&mut self) -> Unlifted {
+        Unlifted
+    }
+
+    fn xmm(&mut self, number: u8) -> Value {
+        self.builder.get(Reg::xmm(number))
+    }
+    fn set_xmm(&mut self, number: u8, value: Value) {
+        self.write(Reg::xmm(number), value);
+    }
+    fn load_vec(&mut self, address: Value) -> Result<Value, Unlifted> {
+        Ok(self.load_vec_checked(address))
+    }
+    fn store_vec(&mut self, address: Value, value: Value) -> Result<(), Unlifted> {
+        self.store_vec_checked(address, value);
+        Ok(())
+    }
+
+    fn sse_available(&mut self) -> Result<(), Unlifted> {
+        self.builder.region.uses_sse = true;
+        Ok(())
+    }
+    fn mxcsr(&mut self) -> Value {
+        self.builder.get(Reg::MXCSR)
+    }
+    fn set_mxcsr(&mut self, value: Value) {
+        self.write(Reg::MXCSR, value);
+    }
+    fn float_bin(&mut self, _op: FloatOp, _w: FloatWidth, _a: Value, _b: Value) -> Result<Value, Unlifted> {
+        Err(Unlifted)
+    }
+    fn float_un(&mut self, _op: FloatUnOp, _a: Value) -> Result<Value, Unlifted> {
+        Err(Unlifted)
+    }
+    fn float_bin_packed(&mut self, _op: FloatOp, _w: FloatWidth, _a: Value, _b: Value) -> Result<Value, Unlifted> {
+        Err(Unlifted)
+    }
+    fn float_un_packed(&mut self, _op: FloatUnOp, _a: Value) -> Result<Value, Unlifted> {
+        Err(Unlifted)
+    }
+    fn float_compare(&mut self, _w: FloatWidth, _signalling: bool, _a: Value, _b: Value) -> Result<Value, Unlifted> {
+        Err(Unlifted)
+    }
+}
+
+impl Outcome {
+    /// The value that it uses.
+    pub(super) fn operand(self) -> Option<Value> {
+        match self {
+            Outcome::Branch(value, _) | Outcome::Indirect(value) => Some(value),
+            Outcome::Jump(_) | Outcome::Unlifted => None,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Lifting: guest code to IR.
+//!
+//! ```text
+//! bytes ─ piece ─► straight lines ─ dataflow ─► lazy flags at their starts ─ assemble ─► ir::Region
+//! ```
+//!
+//! Each piece becomes a block. Beside them there are *stubs* (one for an entry point that must test something before its
+//! block), blocks that only leave (one for each static exit), and the root, which goes to the entry point that was asked
+//! for.
+
+mod assemble;
+mod dataflow;
+mod flags;
+mod machine;
+mod memory;
+mod piece;
+mod source;
+mod vector;
+
+pub use source::{Addresses, Chain, NoTargets, Options, Privilege, RegionSource, SourceBlock, TailCalls, Targets};
+
+use crate::ir::Region;
+use anyhow::{Context, Result, ensure};
+use piece::Piece;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A lifted region.
+#[derive(Debug, Clone)]
+pub struct Lifted {
+    /// The code.
+    pub region: Region,
+    /// Offsets of all entry points: those given, and after them those where a callee or the interpreter comes back to.
+    pub entries: Vec<i64>,
+    /// Guest instructions that have a translation.
+    pub lifted: u32,
+    /// Guest instructions left to the interpreter: offset and mnemonic.
+    pub unlifted: Vec<(i64, x86::Mnemonic)>,
+}
+
+/// Lifts a region.
+///
+/// # Errors
+/// An entry point at which no block starts, or an instruction body that breaks its rules.
+pub fn lift(source: &RegionSource) -> Result<Lifted> {
+    let in_region = || format!("region {} ({})", source.index, source.name);
+    let pieces = piece::cut(&source.blocks).with_context(in_region)?;
+    for entry in &source.entries {
+        ensure!(pieces.contains_key(entry), "{}: no block starts at entry point {entry:#x}", in_region());
+    }
+    ensure!(!source.entries.is_empty(), "{}: no entry point", in_region());
+    let (pieces, entries) = reachable(pieces, &source.entries);
+    assemble::assemble(pieces, entries).with_context(in_region)
+}
+
+/// What the entry points lead to, and the entry points with those that are found on the way.
+fn reachable(mut pieces: BTreeMap<i64, Piece>, given: &[i64]) -> (Vec<Piece>, Vec<i64>) {
+    let mut entries = given.to_vec();
+    let mut found = BTreeSet::new();
+    let mut work: Vec<i64> = given.to_vec();
+    while let Some(offset) = work.pop() {
+        let Some(piece) = pieces.get(&offset) else { continue };
+        if !found.insert(offset) {
+            continue;
+        }
+        work.extend(piece.successors());
+        work.extend(piece.resumes_at);
+    }
+    let resumed: BTreeSet<i64> = found.iter().filter_map(|offset| pieces[offset].resumes_at).collect();
+    entries.extend(resumed.into_iter().filter(|offset| found.contains(offset) && !given.contains(offset)));
+    pieces.retain(|offset, _| found.contains(offset));
+    (pieces.into_values().collect(), entries)
+}
+
+/// Whether an instruction is left to the interpreter, which goes on with the next.
+pub fn leaves(insn: &x86::Insn) -> bool {
+    piece::is_unlifted(insn)
+}

@@ -1,0 +1,104 @@
+//! What the translator is given: guest code to translate, and what is around it.
+
+/// Privilege of the code, which selects its TLB and its stamps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Privilege {
+    /// CPL 0.
+    Kernel,
+    /// CPL 3.
+    User,
+}
+
+/// Guest code to translate into one function.
+#[derive(Debug, Clone)]
+pub struct RegionSource {
+    /// Where it runs.
+    pub privilege: Privilege,
+    /// Number of the region: its slot in the tables of stamps.
+    pub index: u32,
+    /// What profilers show.
+    pub name: String,
+    /// Its code. Where blocks overlap in part, control that falls into the middle of one leaves the region.
+    pub blocks: Vec<SourceBlock>,
+    /// Offsets of its entry points; the number of one is its place here. Offsets that no block starts at are refused.
+    pub entries: Vec<i64>,
+}
+
+/// Guest instructions in a row. Control transfers within are allowed: they end a block of the translation.
+#[derive(Debug, Clone)]
+pub struct SourceBlock {
+    /// Offset of the first byte from the region's base.
+    pub offset: i64,
+    /// Whole instructions.
+    pub bytes: Vec<u8>,
+}
+
+/// Another region that a static exit goes straight to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chain {
+    /// The module's index of its function.
+    pub function_index: u32,
+    /// Its base less the base of the region that leaves.
+    pub base_delta: i64,
+    /// The entry point.
+    pub entry: u32,
+}
+
+/// Knows which regions hold which code.
+pub trait Targets: Sync {
+    /// The region entered at an offset from the base of the region that leaves. It must be of the same privilege.
+    fn resolve(&self, offset: i64) -> Option<Chain>;
+}
+
+/// No other region.
+#[derive(Debug, Clone, Copy)]
+pub struct NoTargets;
+
+impl Targets for NoTargets {
+    fn resolve(&self, _offset: i64) -> Option<Chain> {
+        None
+    }
+}
+
+/// Where the runtime's state is, and what the module numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// Linear-memory address of `Cpu`.
+    pub cpu: u32,
+    /// Of the jump cache.
+    pub jump_cache: u32,
+    /// Of the kernel regions' stamps.
+    pub kernel_stamps: u32,
+    /// The function table.
+    pub table: u32,
+    /// Type index of a region, `(i64, i32) -> ()`.
+    pub region_type: u32,
+    /// Function index of the jump function for kernel mode, of type `(i64) -> ()`: see [`crate::lower::jump`].
+    pub jump_kernel: u32,
+    /// Function index of the jump function for user mode.
+    pub jump_user: u32,
+}
+
+/// Whether the engine has tail calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TailCalls {
+    /// Exits call their target.
+    Yes,
+    /// Exits return to the dispatcher.
+    No,
+}
+
+/// Choices at conversion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// How regions follow one another.
+    pub tail_calls: TailCalls,
+    /// Whether several accesses off one base share a check of the TLB.
+    pub hoist_checks: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { tail_calls: TailCalls::Yes, hoist_checks: true }
+    }
+}

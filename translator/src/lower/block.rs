@@ -1,0 +1,90 @@
+//! A block's instructions, in order; what is part of an expression is emitted where it is used.
+
+use super::emit::{BUDGET, Emitter, Label, SELECTOR, unaligned};
+use super::tree::{self, Trees};
+use crate::ir::{Block, BlockId, Inst, Type, Value};
+use anyhow::Result;
+use x86::Width;
+
+impl Emitter<'_> {
+    /// Emits all but the terminator; gives what the terminator needs.
+    pub(super) fn body(&mut self, id: BlockId) -> Result<Trees> {
+        let block: &Block = self.region.block(id);
+        let trees = tree::plan(self.region, block);
+        self.start(block)?;
+        for (position, &value) in block.insts.iter().enumerate() {
+            if self.region.inst(value).is_effect() {
+                self.effect(value)?;
+            } else if trees.locals.contains_key(&value) {
+                self.compute(value)?;
+            }
+            self.release(&trees, &block.insts, position);
+        }
+        if block.flush > 0 {
+            self.op().local_get(BUDGET).i64_const(block.flush.into()).i64_sub().local_set(BUDGET);
+        }
+        Ok(trees)
+    }
+
+    fn start(&mut self, block: &Block) -> Result<()> {
+        if let Some(check) = block.check {
+            self.set_exit(check.exit)?;
+            let depth = self.depth(Label::SideExit);
+            self.op().local_get(BUDGET).i64_const(check.need.into()).i64_lt_s().br_if(depth);
+        }
+        if let Some(selector) = block.select {
+            self.op().i32_const(selector as i32).local_set(SELECTOR);
+        }
+        Ok(())
+    }
+
+    fn compute(&mut self, value: Value) -> Result<()> {
+        match self.region.inst(value).ty() {
+            Type::Int => self.wide(value)?,
+            Type::Bool => self.truth(value)?,
+            Type::Place => self.place(value)?,
+            Type::Vec => self.vector(value)?,
+            Type::Unit => {}
+        }
+        let local = self.hold(value);
+        self.op().local_set(local);
+        Ok(())
+    }
+
+    fn effect(&mut self, value: Value) -> Result<()> {
+        match *self.region.inst(value) {
+            Inst::Set(reg, a) => {
+                if reg.ty() == Type::Vec {
+                    self.vector(a)?
+                } else {
+                    self.wide(a)?
+                }
+                let local = self.register(reg);
+                self.op().local_set(local);
+            }
+            Inst::Check { access, address, span, exit } => self.check(value, access, address, span, exit)?,
+            Inst::ExitIf { condition, exit } => self.exit_if(condition, exit)?,
+            Inst::Store(w, pointer, offset, a) => {
+                self.place(pointer)?;
+                if w == Width::W64 {
+                    self.wide(a)?
+                } else {
+                    self.narrow(a)?
+                }
+                match w {
+                    Width::W8 => self.op().i32_store8(unaligned(offset)),
+                    Width::W16 => self.op().i32_store16(unaligned(offset)),
+                    Width::W32 => self.op().i32_store(unaligned(offset)),
+                    Width::W64 => self.op().i64_store(unaligned(offset)),
+                };
+            }
+            Inst::StoreVec(pointer, offset, a) => {
+                self.place(pointer)?;
+                self.vector(a)?;
+                self.op().v128_store(unaligned(offset));
+            }
+            ref other => anyhow::bail!("{other:?} is no effect"),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+//! The function under construction: its bytes, locals and labels.
+
+use super::tree::Trees;
+use crate::ir::{BlockId, Reg, Region, Type, Value};
+use crate::lift::{Addresses, Options, Privilege, Targets};
+use crate::passes::liveness::Liveness;
+use std::collections::HashMap;
+use wasm_encoder::{InstructionSink, MemArg, MemArgTarget, ValType};
+
+/// The parameter that holds the region's base.
+pub(super) const BASE: u32 = 0;
+/// The parameter that holds the entry point; dispatch blocks use it again.
+pub(super) const SELECTOR: u32 = 1;
+/// The budget.
+pub(super) const BUDGET: u32 = 2;
+/// What the side exit that is taken has to know: see `exits`.
+pub(super) const EXIT: u32 = 3;
+const FIRST_FREE: u32 = 4;
+
+/// What a `br` can go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Label {
+    /// The code that writes back and leaves.
+    SideExit,
+    /// The block, which follows the label's end.
+    Before(BlockId),
+    /// The block, which is the loop's head.
+    Loop(BlockId),
+    /// An `if`, which nothing goes to.
+    If,
+}
+
+/// The function under construction.
+pub(super) struct Emitter<'a> {
+    pub(super) region: &'a Region,
+    pub(super) liveness: &'a Liveness,
+    pub(super) privilege: Privilege,
+    pub(super) index: u32,
+    pub(super) targets: &'a dyn Targets,
+    pub(super) addresses: &'a Addresses,
+    pub(super) options: &'a Options,
+    pub(super) code: Vec<u8>,
+    pub(super) labels: Vec<Label>,
+    locals: Vec<ValType>,
+    registers: [Option<u32>; Reg::COUNT],
+    free: HashMap<ValType, Vec<u32>>,
+    /// Locals of the current block's values.
+    held: HashMap<Value, u32>,
+}
+
+/// A place of natural alignment at a constant address, or a constant distance from one on the stack.
+pub(super) fn at(offset: u32, bytes: u64) -> MemArg {
+    MemArg { offset: offset.into(), align: bytes.trailing_zeros(), target: MemArgTarget::Memory(0), ordering: None }
+}
+
+/// A place of any alignment.
+pub(super) fn unaligned(offset: u32) -> MemArg {
+    at(offset, 1)
+}
+
+impl<'a> Emitter<'a> {
+    pub(super) fn new(
+        region: &'a Region,
+        liveness: &'a Liveness,
+        (privilege, index): (Privilege, u32),
+        targets: &'a dyn Targets,
+        addresses: &'a Addresses,
+        options: &'a Options,
+    ) -> Self {
+        Emitter {
+            region,
+            liveness,
+            privilege,
+            index,
+            targets,
+            addresses,
+            options,
+            code: Vec::new(),
+            labels: Vec::new(),
+            locals: vec![ValType::I64, ValType::I64],
+            registers: [None; Reg::COUNT],
+            free: HashMap::new(),
+            held: HashMap::new(),
+        }
+    }
+
+    /// The instruction encoder.
+    pub(super) fn op(&mut self) -> InstructionSink<'_> {
+        InstructionSink::new(&mut self.code)
+    }
+
+    /// The function.
+    pub(super) fn finish(self) -> wasm_encoder::Function {
+        let mut function = wasm_encoder::Function::new_with_locals_types(self.locals);
+        function.raw(self.code);
+        function
+    }
+
+    fn new_local(&mut self, ty: ValType) -> u32 {
+        self.locals.push(ty);
+        // The two parameters come before the locals.
+        self.locals.len() as u32 + 1
+    }
+
+    /// The local of a variable.
+    pub(super) fn register(&mut self, reg: Reg) -> u32 {
+        debug_assert!(self.locals.len() as u32 >= FIRST_FREE - 2);
+        match self.registers[reg.index()] {
+            Some(local) => local,
+            None => {
+                let local = self.new_local(val_type(reg.ty()));
+                self.registers[reg.index()] = Some(local);
+                local
+            }
+        }
+    }
+
+    /// A local for a value of the current block.
+    pub(super) fn hold(&mut self, value: Value) -> u32 {
+        let ty = val_type(self.region.inst(value).ty());
+        let local = match self.free.get_mut(&ty).and_then(Vec::pop) {
+            Some(local) => local,
+            None => self.new_local(ty),
+        };
+        self.held.insert(value, local);
+        local
+    }
+
+    /// The local of a value, if it has one.
+    pub(super) fn held(&self, value: Value) -> Option<u32> {
+        self.held.get(&value).copied()
+    }
+
+    /// Gives locals back whose last use was at `position`.
+    pub(super) fn release(&mut self, trees: &Trees, insts: &[Value], position: usize) {
+        let done = |value: &&Value| trees.locals.get(value).is_some_and(|last| *last == position);
+        for value in insts.iter().filter(done) {
+            if let Some(local) = self.held.remove(value) {
+                let ty = val_type(self.region.inst(*value).ty());
+                self.free.entry(ty).or_default().push(local);
+            }
+        }
+    }
+
+    /// Distance of a label from here.
+    pub(super) fn depth(&self, label: Label) -> u32 {
+        let place = self.labels.iter().rposition(|l| *l == label);
+        self.labels.len() as u32 - 1 - place.unwrap_or_default() as u32
+    }
+}
+
+fn val_type(ty: Type) -> ValType {
+    match ty {
+        Type::Int => ValType::I64,
+        Type::Vec => ValType::V128,
+        Type::Bool | Type::Place | Type::Unit => ValType::I32,
+    }
+}

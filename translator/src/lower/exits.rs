@@ -1,0 +1,168 @@
+//! Leaving a region: write back, say where, and go on.
+//!
+//! All side exits share one piece of code at the function's end. What differs between them is one constant, which the
+//! site puts into a local before it tests: the reason, the instructions to take off the budget, the operation of the lazy
+//! flags (or that it is in a variable) and the offset of the instruction.
+
+use super::emit::{BASE, BUDGET, EXIT, Emitter, at};
+use crate::ir::{BlockId, Exit, ExitId, ExitKind, FlagsAt, Reg, RegSet, Value};
+use crate::lift::{Privilege, TailCalls};
+use anyhow::{Result, bail, ensure};
+use core::mem::{offset_of, size_of};
+use runtime::cpu::Cpu;
+use runtime::cpu::state::SegmentRegister;
+use runtime::translated::abi::ExitReason;
+use x86::Segment;
+
+const REASON_BITS: u32 = 3;
+const RETIRED_BITS: u32 = 14;
+const FLAGS_BITS: u32 = 7;
+/// Stands for an operation that is in a variable; `FlagOp::pack` stays below.
+const DYNAMIC: i64 = (1 << FLAGS_BITS) - 1;
+
+/// The constant of a side exit.
+///
+/// # Errors
+/// A number that has no room, or an exit of another kind.
+pub(super) fn pack(exit: &Exit) -> Result<i64> {
+    let ExitKind::Side(reason) = exit.kind else { bail!("{exit} is no side exit") };
+    let flags = match exit.flags {
+        FlagsAt::Known(op, w) => i64::from(op.pack(w)),
+        FlagsAt::Dynamic => DYNAMIC,
+    };
+    ensure!(exit.retired < 1 << RETIRED_BITS, "the region retires {} instructions without a test", exit.retired);
+    let room = 64 - REASON_BITS - RETIRED_BITS - FLAGS_BITS;
+    ensure!(exit.offset << (64 - room) >> (64 - room) == exit.offset, "offset {:#x} is too large", exit.offset);
+    Ok(((exit.offset << FLAGS_BITS | flags) << RETIRED_BITS | i64::from(exit.retired)) << REASON_BITS | reason as i64)
+}
+
+/// Where a variable is in the processor's state, and its size in bytes.
+pub(super) fn home(reg: Reg) -> (usize, u64) {
+    let base = |segment: Segment| {
+        offset_of!(Cpu, segments) + segment as usize * size_of::<SegmentRegister>() + offset_of!(SegmentRegister, base)
+    };
+    if let Some(gpr) = reg.as_gpr() {
+        return (offset_of!(Cpu, gpr) + 8 * usize::from(gpr.0), 8);
+    }
+    if let Some(number) = reg.as_xmm() {
+        return (offset_of!(Cpu, xmm) + 16 * usize::from(number), 16);
+    }
+    match reg {
+        Reg::FLAG_DST => (offset_of!(Cpu, flags_dst), 8),
+        Reg::FLAG_SRC => (offset_of!(Cpu, flags_src), 8),
+        Reg::FLAG_CARRY => (offset_of!(Cpu, flags_carry), 8),
+        Reg::FLAG_OP => (offset_of!(Cpu, flags_op), 4),
+        Reg::MXCSR => (offset_of!(Cpu, mxcsr), 4),
+        Reg::FS_BASE => (base(Segment::Fs), 8),
+        _ => (base(Segment::Gs), 8),
+    }
+}
+
+impl Emitter<'_> {
+    pub(super) fn cpu(&self, offset: usize) -> u32 {
+        self.addresses.cpu + offset as u32
+    }
+
+    fn store_register(&mut self, reg: Reg) {
+        let (offset, size) = home(reg);
+        let (local, place) = (self.register(reg), at(self.cpu(offset), size));
+        self.op().i32_const(0).local_get(local);
+        match size {
+            16 => self.op().v128_store(place),
+            4 => self.op().i64_store32(place),
+            _ => self.op().i64_store(place),
+        };
+    }
+
+    /// A block's end that leaves.
+    pub(super) fn leave(&mut self, block: BlockId, id: ExitId, target: Option<Value>) -> Result<()> {
+        let exit = self.region.exits[id.index()];
+        if let ExitKind::Side(_) = exit.kind {
+            self.set_exit(id)?;
+            let depth = self.depth(super::emit::Label::SideExit);
+            self.op().br(depth);
+            return Ok(());
+        }
+        self.write_back(block, &exit);
+        let rip = at(self.cpu(offset_of!(Cpu, rip)), 8);
+        self.op().i32_const(0);
+        match target {
+            Some(target) => self.wide(target)?,
+            None => drop(self.op().local_get(BASE).i64_const(exit.offset).i64_add()),
+        }
+        self.op().i64_store(rip);
+        self.go_on(&exit, target)
+    }
+
+    fn write_back(&mut self, block: BlockId, exit: &Exit) {
+        let registers = self.liveness.written_back(block, exit);
+        registers.iter().for_each(|reg| self.store_register(reg));
+        if let FlagsAt::Known(op, w) = exit.flags {
+            let place = at(self.cpu(offset_of!(Cpu, flags_op)), 4);
+            self.op().i32_const(0).i32_const(op.pack(w) as i32).i32_store(place);
+        }
+        let place = at(self.cpu(offset_of!(Cpu, budget)), 8);
+        self.op().i32_const(0).local_get(BUDGET);
+        if exit.retired > 0 {
+            self.op().i64_const(exit.retired.into()).i64_sub();
+        }
+        self.op().i64_store(place);
+    }
+
+    fn go_on(&mut self, exit: &Exit, target: Option<Value>) -> Result<()> {
+        let tail_calls = self.options.tail_calls == TailCalls::Yes;
+        let jump = match self.privilege {
+            Privilege::Kernel => self.addresses.jump_kernel,
+            Privilege::User => self.addresses.jump_user,
+        };
+        match (target, self.targets.resolve(exit.offset)) {
+            (Some(target), _) if tail_calls => {
+                self.wide(target)?;
+                self.op().return_call(jump);
+            }
+            (None, Some(chain)) if tail_calls => {
+                self.op().local_get(BASE);
+                if chain.base_delta != 0 {
+                    self.op().i64_const(chain.base_delta).i64_add();
+                }
+                self.op().i32_const(chain.entry as i32).return_call(chain.function_index);
+            }
+            _ => self.return_with(ExitReason::Next),
+        }
+        Ok(())
+    }
+
+    pub(super) fn return_with(&mut self, reason: ExitReason) {
+        let place = at(self.cpu(offset_of!(Cpu, exit_reason)), 4);
+        self.op().i32_const(0).i32_const(reason as i32).i32_store(place).return_();
+    }
+
+    /// The code that all side exits share.
+    pub(super) fn side_exits(&mut self) {
+        let mut registers = self.liveness.dirty;
+        let flags = !registers.intersection(RegSet::FLAGS).is_empty();
+        registers = registers.without(Reg::FLAG_OP);
+        registers.iter().for_each(|reg| self.store_register(reg));
+        let field = |emitter: &mut Self, shift: u32, bits: u32| {
+            emitter.op().local_get(EXIT).i64_const(shift.into()).i64_shr_u().i64_const((1 << bits) - 1).i64_and();
+        };
+        if flags {
+            let (local, place) = (self.register(Reg::FLAG_OP), at(self.cpu(offset_of!(Cpu, flags_op)), 4));
+            self.op().i32_const(0).local_get(local);
+            field(self, REASON_BITS + RETIRED_BITS, FLAGS_BITS);
+            field(self, REASON_BITS + RETIRED_BITS, FLAGS_BITS);
+            self.op().i64_const(DYNAMIC).i64_eq().select().i64_store32(place);
+        }
+        let place = at(self.cpu(offset_of!(Cpu, budget)), 8);
+        self.op().i32_const(0).local_get(BUDGET);
+        field(self, REASON_BITS, RETIRED_BITS);
+        self.op().i64_sub().i64_store(place);
+        let place = at(self.cpu(offset_of!(Cpu, rip)), 8);
+        self.op().i32_const(0).local_get(BASE).local_get(EXIT);
+        self.op().i64_const((REASON_BITS + RETIRED_BITS + FLAGS_BITS).into()).i64_shr_s().i64_add().i64_store(place);
+        let place = at(self.cpu(offset_of!(Cpu, exit_reason)), 4);
+        self.op().i32_const(0);
+        field(self, 0, REASON_BITS);
+        self.op().i64_store32(place);
+    }
+}

@@ -1,0 +1,57 @@
+//! The *jump* function, which indirect exits call: looks the target up in the jump cache and goes there.
+//!
+//! One for each privilege, of type `(rip: i64) -> ()`; `Cpu::rip` holds the target too. An entry is taken if its address
+//! and generation match, else the dispatcher is. A generation of 0 in kernel mode would match empty entries: the runtime
+//! starts counting at 1.
+
+use super::emit::at;
+use crate::lift::{Addresses, Privilege};
+use core::mem::{offset_of, size_of};
+use runtime::cpu::Cpu;
+use runtime::translated::abi::{ExitReason, JUMP_CACHE_ENTRIES, JumpCacheEntry};
+use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
+
+const RIP: u32 = 0;
+const ENTRY: u32 = 1;
+/// Added to the generation in user mode.
+const USER: i64 = 3;
+
+/// The function for one privilege.
+pub fn jump_function(privilege: Privilege, addresses: &Addresses) -> Function {
+    let mut code = Vec::new();
+    let mut sink = InstructionSink::new(&mut code);
+    index(&mut sink);
+    sink.block(BlockType::Empty);
+    sink.local_get(ENTRY).i64_load(field(addresses, offset_of!(JumpCacheEntry, rip), 8));
+    sink.local_get(RIP).i64_ne().br_if(0);
+    sink.local_get(ENTRY).i64_load(field(addresses, offset_of!(JumpCacheEntry, generation), 8));
+    let (generation, extra) = match privilege {
+        Privilege::Kernel => (offset_of!(Cpu, kernel_generation), 0),
+        Privilege::User => (offset_of!(Cpu, user_generation), USER),
+    };
+    sink.i32_const(0).i64_load(at(addresses.cpu + generation as u32, 8));
+    if extra != 0 {
+        sink.i64_const(extra).i64_add();
+    }
+    sink.i64_ne().br_if(0);
+    sink.local_get(ENTRY).i64_load(field(addresses, offset_of!(JumpCacheEntry, base), 8));
+    sink.local_get(ENTRY).i32_load(field(addresses, offset_of!(JumpCacheEntry, entry), 4));
+    sink.local_get(ENTRY).i32_load(field(addresses, offset_of!(JumpCacheEntry, function), 4));
+    sink.return_call_indirect(addresses.table, addresses.region_type).end();
+    let reason = at(addresses.cpu + offset_of!(Cpu, exit_reason) as u32, 4);
+    sink.i32_const(0).i32_const(ExitReason::Next as i32).i32_store(reason).end();
+    let mut function = Function::new([(1, ValType::I32)]);
+    function.raw(code);
+    function
+}
+
+/// Byte offset of the entry in the cache: `jump_cache_index` times the size of an entry.
+fn index(sink: &mut InstructionSink<'_>) {
+    sink.local_get(RIP).local_get(RIP).i64_const(12).i64_shr_u().i64_xor().i32_wrap_i64();
+    sink.i32_const(JUMP_CACHE_ENTRIES as i32 - 1).i32_and();
+    sink.i32_const(size_of::<JumpCacheEntry>() as i32).i32_mul().local_set(ENTRY);
+}
+
+fn field(addresses: &Addresses, offset: usize, bytes: u64) -> wasm_encoder::MemArg {
+    at(addresses.jump_cache + offset as u32, bytes)
+}

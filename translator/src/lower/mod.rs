@@ -1,0 +1,87 @@
+//! Lowering: IR to a Wasm function.
+//!
+//! ```text
+//! (func (param $base i64) (param $selector i32) …
+//!   stamp, or return           prologue
+//!   load variables             prologue
+//!   block                      label of the side exits
+//!     blocks                   structure, block, tree, integer, truth, vector, memory
+//!   end
+//!   write back, return)        exits
+//! ```
+
+mod block;
+mod emit;
+mod exits;
+mod integer;
+pub mod jump;
+mod memory;
+mod prologue;
+mod structure;
+mod tree;
+mod truth;
+mod vector;
+
+use crate::ir::Region;
+use crate::lift::{self, Addresses, Options, RegionSource, Targets};
+use crate::passes::{self, liveness::Liveness};
+use anyhow::{Context, Result};
+use emit::{Emitter, Label};
+use wasm_encoder::{BlockType, Function};
+
+/// A translated region.
+#[derive(Debug, Clone)]
+pub struct Translated {
+    /// Its function, of type `(base: i64, entry: i32) -> ()`.
+    pub function: Function,
+    /// Offsets of its entry points, by number: those of the source, and after them those where a callee or the
+    /// interpreter comes back to.
+    pub entries: Vec<i64>,
+    /// Guest instructions translated.
+    pub lifted: u32,
+    /// Guest instructions left to the interpreter: offset and mnemonic.
+    pub unlifted: Vec<(i64, x86::Mnemonic)>,
+}
+
+/// Translates a region.
+///
+/// # Errors
+/// An entry point at which no block starts; a region too large; a defect of the translator, which names the region.
+pub fn translate(
+    source: &RegionSource,
+    targets: &dyn Targets,
+    addresses: &Addresses,
+    options: &Options,
+) -> Result<Translated> {
+    let lifted = lift::lift(source)?;
+    let mut region = lifted.region;
+    let in_region = || format!("region {} ({})", source.index, source.name);
+    let liveness = passes::run(&mut region).with_context(in_region)?;
+    let function = lower(&region, &liveness, source, targets, addresses, options).with_context(in_region)?;
+    Ok(Translated { function, entries: lifted.entries, lifted: lifted.lifted, unlifted: lifted.unlifted })
+}
+
+fn lower(
+    region: &Region,
+    liveness: &Liveness,
+    source: &RegionSource,
+    targets: &dyn Targets,
+    addresses: &Addresses,
+    options: &Options,
+) -> Result<Function> {
+    let whose = (source.privilege, source.index);
+    let mut emitter = Emitter::new(region, liveness, whose, targets, addresses, options);
+    emitter.test_stamp();
+    if region.uses_sse {
+        emitter.test_sse();
+    }
+    emitter.load_registers();
+    emitter.op().block(BlockType::Empty);
+    emitter.labels.push(Label::SideExit);
+    emitter.control_flow()?;
+    emitter.op().unreachable().end();
+    emitter.labels.pop();
+    emitter.side_exits();
+    emitter.op().end();
+    Ok(emitter.finish())
+}

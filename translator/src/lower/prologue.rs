@@ -1,0 +1,65 @@
+//! A region's start: the stamp, then the variables that it uses.
+
+use super::emit::{BASE, BUDGET, Emitter, at};
+use super::exits::home;
+use crate::lift::Privilege;
+use core::mem::offset_of;
+use runtime::cpu::Cpu;
+use runtime::translated::abi::ExitReason;
+use wasm_encoder::BlockType;
+
+const CR0_EM: i64 = 1 << 2;
+const CR0_TS: i64 = 1 << 3;
+const CR4_OSFXSR: i64 = 1 << 9;
+
+impl Emitter<'_> {
+    /// Leaves unless the region is bound here: see `translated::abi` on stamps.
+    pub(super) fn test_stamp(&mut self) {
+        let slot = 8 * self.index;
+        let generation = match self.privilege {
+            Privilege::Kernel => {
+                let stamp = at(self.addresses.kernel_stamps + slot, 8);
+                self.op().i32_const(0).i64_load(stamp);
+                offset_of!(Cpu, kernel_generation)
+            }
+            Privilege::User => {
+                let stamps = at(self.cpu(offset_of!(Cpu, stamps)), 4);
+                self.op().i32_const(0).i32_load(stamps).i64_load(at(slot, 8));
+                offset_of!(Cpu, user_generation)
+            }
+        };
+        let generation = at(self.cpu(generation), 8);
+        self.op().local_get(BASE).i32_const(0).i64_load(generation).i64_add().i64_ne().if_(BlockType::Empty);
+        self.return_with(ExitReason::Stale);
+        self.op().end();
+    }
+
+    /// Leaves unless SSE instructions may run: CR0.EM and CR0.TS clear, CR4.OSFXSR set (SDM 3A, 13.1). Only privileged
+    /// instructions change these, and a region has none.
+    pub(super) fn test_sse(&mut self) {
+        let (cr0, cr4) = (at(self.cpu(offset_of!(Cpu, cr0)), 8), at(self.cpu(offset_of!(Cpu, cr4)), 8));
+        self.op().i32_const(0).i64_load(cr0).i64_const(CR0_EM | CR0_TS).i64_and();
+        self.op().i32_const(0).i64_load(cr4).i64_const(CR4_OSFXSR).i64_and().i64_const(CR4_OSFXSR).i64_xor();
+        self.op().i64_or().i64_eqz().i32_eqz().if_(BlockType::Empty);
+        self.return_with(ExitReason::Rare);
+        self.op().end();
+    }
+
+    /// Loads the variables that are read before they are set.
+    pub(super) fn load_registers(&mut self) {
+        let place = at(self.cpu(offset_of!(Cpu, budget)), 8);
+        self.op().i32_const(0).i64_load(place).local_set(BUDGET);
+        let region = self.region;
+        for reg in self.liveness.live_in[region.root.index()].iter() {
+            let (offset, size) = home(reg);
+            let (local, place) = (self.register(reg), at(self.cpu(offset), size));
+            self.op().i32_const(0);
+            match size {
+                16 => self.op().v128_load(place),
+                4 => self.op().i64_load32_u(place),
+                _ => self.op().i64_load(place),
+            };
+            self.op().local_set(local);
+        }
+    }
+}

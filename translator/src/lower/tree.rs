@@ -1,0 +1,102 @@
+//! Which values of a block become part of the expression that uses them, and which get a local.
+//!
+//! Wasm is a stack machine: a value used once is best computed where it is used. That place may be later than the
+//! instruction's, so a `Get` must not pass a `Set` of its variable, nor a load a store. Blocks are walked backwards: when a
+//! value is met, the place where its users are emitted is known already. (The idea of waffle's *treeify*.)
+
+use crate::ir::{Block, Inst, Reg, Region, Value};
+use std::collections::HashMap;
+
+/// Longest chain of expressions, which bounds the emitter's recursion.
+const DEEPEST: u32 = 48;
+
+/// The plan for one block. Positions are those of `Block::insts`; the terminator's is their number.
+#[derive(Debug, Default)]
+pub(super) struct Trees {
+    /// Values in locals, with the position of their last use.
+    pub(super) locals: HashMap<Value, usize>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Uses {
+    count: u32,
+    last: usize,
+}
+
+struct Planner<'r> {
+    region: &'r Region,
+    uses: HashMap<Value, Uses>,
+    next_set: [usize; Reg::COUNT],
+    next_store: usize,
+    trees: Trees,
+}
+
+/// Plans a block.
+pub(super) fn plan(region: &Region, block: &Block) -> Trees {
+    let end = block.insts.len();
+    let deep = deep(region, block);
+    let mut planner = Planner {
+        region,
+        uses: HashMap::new(),
+        next_set: [usize::MAX; Reg::COUNT],
+        next_store: usize::MAX,
+        trees: Trees::default(),
+    };
+    if let Some(operand) = block.terminator.operand() {
+        // An indirect target is stored and passed on.
+        let times = if region.inst(operand).ty() == crate::ir::Type::Int { 2 } else { 1 };
+        planner.used(operand, end, times);
+    }
+    for (position, &value) in block.insts.iter().enumerate().rev() {
+        planner.visit(position, value, deep.get(&value).copied().unwrap_or_default());
+    }
+    planner.trees
+}
+
+/// Values that a chain must be cut at.
+fn deep(region: &Region, block: &Block) -> HashMap<Value, bool> {
+    let mut heights: HashMap<Value, u32> = HashMap::new();
+    let mut deep = HashMap::new();
+    for &value in &block.insts {
+        let height = region.inst(value).operands().filter_map(|o| heights.get(&o)).max().map_or(0, |h| h + 1);
+        let cut = height >= DEEPEST;
+        heights.insert(value, if cut { 0 } else { height });
+        deep.insert(value, cut);
+    }
+    deep
+}
+
+impl Planner<'_> {
+    fn used(&mut self, value: Value, position: usize, times: u32) {
+        let uses = self.uses.entry(value).or_default();
+        uses.count += times;
+        uses.last = uses.last.max(position);
+    }
+
+    fn visit(&mut self, position: usize, value: Value, deep: bool) {
+        let inst = *self.region.inst(value);
+        let uses = self.uses.get(&value).copied().unwrap_or_default();
+        let stays = inst.is_effect() || deep || !self.may_move(&inst, uses);
+        if stays && uses.count > 0 {
+            self.trees.locals.insert(value, uses.last);
+        }
+        let emitted_at = if stays { position } else { uses.last };
+        // The address of a check is read several times.
+        let times = if matches!(inst, Inst::Check { .. }) { 3 } else { 1 };
+        inst.operands().for_each(|operand| self.used(operand, emitted_at, times));
+        match inst {
+            Inst::Set(reg, _) => self.next_set[reg.index()] = position,
+            _ if inst.writes_memory() => self.next_store = position,
+            _ => {}
+        }
+    }
+
+    fn may_move(&self, inst: &Inst, uses: Uses) -> bool {
+        match inst {
+            Inst::Const(_) | Inst::ConstBool(_) | Inst::Base => true,
+            Inst::Get(reg) => self.next_set[reg.index()] >= uses.last,
+            Inst::Load(..) | Inst::LoadVec(..) => uses.count == 1 && self.next_store >= uses.last,
+            _ => uses.count == 1,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The instruction budget: what has retired is taken off where paths meet, and tested where the region begins and at loop
+//! heads.
+//!
+//! A block with one predecessor carries on that one's count; before a block with several the count is taken off. An exit
+//! says how much is still to be taken off there. A test asks for the longest way to the next test, so that between tests
+//! nothing needs to look.
+
+use crate::ir::{BlockId, BudgetCheck, Exit, ExitKind, Region, Terminator};
+use runtime::translated::abi::ExitReason;
+
+/// Places the tests. Before the control flow is made reducible: `stubs` are the root's successors.
+pub fn place_checks(region: &mut Region) {
+    let order = depth_first(region);
+    let heads = loop_heads(region, &order);
+    let mut longest = vec![0u32; region.blocks.len()];
+    for &id in order.postorder.iter() {
+        let block = region.block(id);
+        let next = block.terminator.successors().into_iter().filter(|to| !heads[to.index()]);
+        longest[id.index()] = block.retired + next.map(|to| longest[to.index()]).max().unwrap_or(0);
+    }
+    let mut tested: Vec<BlockId> = region.block(region.root).terminator.successors();
+    tested.extend(region.block_ids().filter(|id| heads[id.index()]));
+    for id in tested {
+        if longest[id.index()] > 0 && region.block(id).check.is_none() {
+            let need = longest[id.index()];
+            let block = region.block(id);
+            let (offset, flags) = (block.offset, block.flags);
+            let exit = region.add_exit(Exit { kind: ExitKind::Side(ExitReason::Budget), offset, retired: 0, flags });
+            region.blocks[id.index()].check = Some(BudgetCheck { need, exit });
+        }
+    }
+}
+
+struct Order {
+    postorder: Vec<BlockId>,
+    /// Number in postorder; `None` for what the root does not reach.
+    number: Vec<Option<usize>>,
+}
+
+/// Depth first from the root.
+fn depth_first(region: &Region) -> Order {
+    let mut order = Order { postorder: Vec::new(), number: vec![None; region.blocks.len()] };
+    let mut seen = vec![false; region.blocks.len()];
+    let mut stack = vec![(region.root, 0)];
+    seen[region.root.index()] = true;
+    while let Some((id, next)) = stack.pop() {
+        match region.block(id).terminator.successors().get(next) {
+            Some(&to) => {
+                stack.push((id, next + 1));
+                if !std::mem::replace(&mut seen[to.index()], true) {
+                    stack.push((to, 0));
+                }
+            }
+            None => {
+                order.number[id.index()] = Some(order.postorder.len());
+                order.postorder.push(id);
+            }
+        }
+    }
+    order
+}
+
+/// Targets of retreating edges: without them there is no cycle.
+fn loop_heads(region: &Region, order: &Order) -> Vec<bool> {
+    let mut heads = vec![false; region.blocks.len()];
+    for &id in &order.postorder {
+        for to in region.block(id).terminator.successors() {
+            heads[to.index()] |= order.number[to.index()] >= order.number[id.index()];
+        }
+    }
+    heads
+}
+
+/// Takes what retired off the budget where paths meet, and tells each exit what is left to take off.
+pub fn place_flushes(region: &mut Region) {
+    let predecessors = region.predecessors();
+    let mut pending = vec![0; region.blocks.len()];
+    let mut order = depth_first(region).postorder;
+    order.reverse();
+    for id in order {
+        let before: u32 = pending[id.index()];
+        let successors = region.block(id).terminator.successors();
+        let meets = successors.iter().any(|to| predecessors[to.index()].len() > 1);
+        let after = before + region.block(id).retired;
+        region.blocks[id.index()].flush = if meets { after } else { 0 };
+        successors.iter().for_each(|to| pending[to.index()] = if meets { 0 } else { after });
+        carry(region, id, before);
+    }
+}
+
+fn carry(region: &mut Region, id: BlockId, before: u32) {
+    let block = region.block(id);
+    let mut exits: Vec<_> = block.insts.iter().filter_map(|value| region.inst(*value).exit()).collect();
+    if let Terminator::Leave { exit, .. } = block.terminator {
+        exits.push(exit);
+    }
+    exits.into_iter().for_each(|exit| region.exits[exit.index()].retired += before);
+}

@@ -1,0 +1,35 @@
+//! Passes over the IR, one file each. Each leaves a region that verifies.
+
+pub mod budget;
+pub mod dce;
+pub mod fold;
+pub mod fold_vector;
+pub mod liveness;
+pub mod reducible;
+
+use crate::ir::Region;
+use liveness::Liveness;
+
+/// Brings a lifted region into the form that lowering takes.
+///
+/// # Errors
+/// A pass that broke the region (debug builds look after each, release builds after the last).
+pub fn run(region: &mut Region) -> anyhow::Result<Liveness> {
+    checked(region, "lifting", |_| {})?;
+    checked(region, "tests of the budget", budget::place_checks)?;
+    checked(region, "reducible control flow", reducible::run)?;
+    checked(region, "the budget", budget::place_flushes)?;
+    let mut liveness = None;
+    checked(region, "liveness", |region| liveness = Some(liveness::run(region)))?;
+    crate::ir::verify(region)?;
+    liveness.ok_or_else(|| anyhow::anyhow!("liveness did not run"))
+}
+
+fn checked(region: &mut Region, name: &str, pass: impl FnOnce(&mut Region)) -> anyhow::Result<()> {
+    use anyhow::Context;
+    pass(region);
+    if cfg!(debug_assertions) {
+        crate::ir::verify(region).with_context(|| format!("after {name}:\n{region}"))?;
+    }
+    Ok(())
+}

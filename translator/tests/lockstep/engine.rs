@@ -1,0 +1,242 @@
+//! A module of regions in wasmtime, with the processor's state, the TLB and the guest's pages in its memory.
+
+use crate::reference::{DATA, DATA_SIZE, Reference};
+use core::mem::{offset_of, size_of};
+use runtime::cpu::state::{SegmentRegister, TLB_ENTRIES};
+use runtime::cpu::{Cpu, Tlb, TlbEntry};
+use runtime::translated::abi::{ExitReason, JumpCacheEntry, jump_cache_index};
+use translator::lift::{Addresses, Options, Privilege, RegionSource, Targets};
+use translator::lower::jump::jump_function;
+use translator::lower::{Translated, translate};
+use wasm_encoder::{
+    CodeSection, ConstExpr, ElementSection, Elements, ExportKind, ExportSection, FunctionSection, MemorySection,
+    MemoryType, Module, RefType, TableSection, TableType, TypeSection, ValType,
+};
+use wasmtime::{Instance, Memory, Store, TypedFunc};
+
+pub(crate) const ADDRESSES: Addresses = Addresses {
+    cpu: 0x1_0000,
+    jump_cache: 0x4_0000,
+    kernel_stamps: 0x7_0000,
+    table: 0,
+    region_type: 0,
+    jump_kernel: 0,
+    jump_user: 1,
+};
+const USER_STAMPS: u32 = 0x8_0000;
+const PAGES: u32 = 0x10_0000;
+const GENERATION: u64 = 5 << 48;
+/// Index of the first region's function, and of its table entry.
+pub(crate) const FIRST_FUNCTION: u32 = 2;
+pub(crate) const FIRST_TABLE_ENTRY: u32 = 1;
+
+pub(crate) struct Engine {
+    store: Store<()>,
+    memory: Memory,
+    functions: Vec<TypedFunc<(i64, i32), ()>>,
+    pub(crate) regions: Vec<Translated>,
+    pub(crate) privilege: Privilege,
+}
+
+/// The module that holds the regions, in order.
+fn module(regions: &[Translated]) -> Vec<u8> {
+    let (mut types, mut functions, mut code) = (TypeSection::new(), FunctionSection::new(), CodeSection::new());
+    types.ty().function([ValType::I64, ValType::I32], []);
+    types.ty().function([ValType::I64], []);
+    let mut exports = ExportSection::new();
+    for privilege in [Privilege::Kernel, Privilege::User] {
+        functions.function(1);
+        code.function(&jump_function(privilege, &ADDRESSES));
+    }
+    for (number, region) in (0..).zip(regions) {
+        functions.function(0);
+        code.function(&region.function);
+        exports.export(&format!("region{number}"), ExportKind::Func, FIRST_FUNCTION + number);
+    }
+    exports.export("memory", ExportKind::Memory, 0);
+    let count = regions.len() as u32;
+    let mut tables = TableSection::new();
+    let size = u64::from(FIRST_TABLE_ENTRY + count);
+    tables.table(TableType {
+        element_type: RefType::FUNCREF,
+        table64: false,
+        minimum: size,
+        maximum: None,
+        shared: false,
+    });
+    let mut elements = ElementSection::new();
+    let all: Vec<u32> = (0..count).map(|number| FIRST_FUNCTION + number).collect();
+    elements.active(None, &ConstExpr::i32_const(FIRST_TABLE_ENTRY as i32), Elements::Functions((&all).into()));
+    let mut memories = MemorySection::new();
+    memories.memory(MemoryType { minimum: 64, maximum: None, memory64: false, shared: false, page_size_log2: None });
+    let mut module = Module::new();
+    module.section(&types).section(&functions).section(&tables).section(&memories);
+    module.section(&exports).section(&elements).section(&code);
+    module.finish()
+}
+
+impl Engine {
+    pub(crate) fn new(sources: &[RegionSource], targets: &dyn Targets, options: &Options) -> Engine {
+        let translate = |source| translate(source, targets, &ADDRESSES, options).expect("the region translates");
+        let regions: Vec<Translated> = sources.iter().map(translate).collect();
+        let bytes = module(&regions);
+        if let Err(error) = wasmparser::Validator::new().validate_all(&bytes) {
+            panic!("{error}\n{}", show(&sources[0]));
+        }
+        let engine = wasmtime::Engine::default();
+        let module = wasmtime::Module::new(&engine, &bytes).expect("it compiles");
+        let mut store = Store::new(&engine, ());
+        let instance = Instance::new(&mut store, &module, &[]).expect("it has no imports");
+        let memory = instance.get_memory(&mut store, "memory").expect("exported");
+        let functions = (0..regions.len())
+            .map(|number| instance.get_typed_func(&mut store, &format!("region{number}")).expect("exported"))
+            .collect();
+        let mut made = Engine { store, memory, functions, regions, privilege: sources[0].privilege };
+        made.reset();
+        made
+    }
+
+    fn reset(&mut self) {
+        for place in 0..4 * TLB_ENTRIES {
+            for table in [offset_of!(Cpu, kernel_tlb), offset_of!(Cpu, user_tlb)] {
+                if place < 3 * TLB_ENTRIES {
+                    self.set64(ADDRESSES.cpu as usize + table + place * size_of::<TlbEntry>(), TlbEntry::INVALID);
+                }
+            }
+        }
+        for place in 0..runtime::translated::abi::JUMP_CACHE_ENTRIES {
+            let entry = ADDRESSES.jump_cache as usize + place * size_of::<JumpCacheEntry>();
+            self.set64(entry, JumpCacheEntry::EMPTY.rip);
+        }
+        self.set_cpu64(offset_of!(Cpu, kernel_generation), GENERATION);
+        self.set_cpu64(offset_of!(Cpu, user_generation), GENERATION);
+        self.set_cpu64(offset_of!(Cpu, stamps), USER_STAMPS.into());
+        self.set_cpu64(offset_of!(Cpu, cr4), 1 << 9);
+        (0..DATA_SIZE as u64 / 4096).for_each(|page| self.map(page, true));
+    }
+
+    /// Maps page `page` of the guest's data.
+    pub(crate) fn map(&mut self, page: u64, writable: bool) {
+        let va = DATA + page * 4096;
+        let host = PAGES + page as u32 * 4096;
+        let tlb = match self.privilege {
+            Privilege::Kernel => offset_of!(Cpu, kernel_tlb),
+            Privilege::User => offset_of!(Cpu, user_tlb),
+        };
+        let slot = (va >> 12) as usize % TLB_ENTRIES * size_of::<TlbEntry>();
+        for (table, valid) in [(offset_of!(Tlb, read), true), (offset_of!(Tlb, write), writable)] {
+            let entry = ADDRESSES.cpu as usize + tlb + table + slot;
+            self.set64(entry, if valid { va } else { TlbEntry::INVALID });
+            self.set64(entry + offset_of!(TlbEntry, addend), host.wrapping_sub(va as u32).into());
+        }
+    }
+
+    /// Unmaps a page.
+    pub(crate) fn unmap(&mut self, page: u64) {
+        let slot = ((DATA >> 12) + page) as usize % TLB_ENTRIES * size_of::<TlbEntry>();
+        let tlb =
+            if self.privilege == Privilege::Kernel { offset_of!(Cpu, kernel_tlb) } else { offset_of!(Cpu, user_tlb) };
+        for table in [offset_of!(Tlb, read), offset_of!(Tlb, write)] {
+            self.set64(ADDRESSES.cpu as usize + tlb + table + slot, TlbEntry::INVALID);
+        }
+    }
+
+    /// Binds a region at a base.
+    pub(crate) fn bind(&mut self, region: u32, base: u64) {
+        let table = if self.privilege == Privilege::Kernel { ADDRESSES.kernel_stamps } else { USER_STAMPS };
+        self.set64((table + 8 * region) as usize, base.wrapping_add(GENERATION));
+    }
+
+    /// Puts an entry point into the jump cache.
+    pub(crate) fn cache(&mut self, rip: u64, region: u32, base: u64, entry: u32) {
+        let place = ADDRESSES.jump_cache as usize + jump_cache_index(rip) * size_of::<JumpCacheEntry>();
+        let generation = GENERATION + if self.privilege == Privilege::User { 3 } else { 0 };
+        self.set64(place, rip);
+        self.set64(place + offset_of!(JumpCacheEntry, generation), generation);
+        self.set64(place + offset_of!(JumpCacheEntry, base), base);
+        let numbers = u64::from(entry) << 32 | u64::from(FIRST_TABLE_ENTRY + region);
+        self.set64(place + offset_of!(JumpCacheEntry, function), numbers);
+    }
+
+    pub(crate) fn set64(&mut self, address: usize, value: u64) {
+        self.memory.data_mut(&mut self.store)[address..address + 8].copy_from_slice(&value.to_le_bytes());
+    }
+
+    fn get64(&self, address: usize) -> u64 {
+        u64::from_le_bytes(self.memory.data(&self.store)[address..address + 8].try_into().expect("8 bytes"))
+    }
+
+    pub(crate) fn set_cpu64(&mut self, offset: usize, value: u64) {
+        self.set64(ADDRESSES.cpu as usize + offset, value);
+    }
+
+    pub(crate) fn cpu64(&self, offset: usize) -> u64 {
+        self.get64(ADDRESSES.cpu as usize + offset)
+    }
+
+    /// Writes the machine's state, all but RIP's region.
+    pub(crate) fn load(&mut self, state: &Reference, budget: i64) {
+        for (number, value) in state.gpr.iter().enumerate() {
+            self.set_cpu64(offset_of!(Cpu, gpr) + 8 * number, *value);
+        }
+        for (number, value) in state.xmm.iter().enumerate() {
+            self.set_cpu64(offset_of!(Cpu, xmm) + 16 * number, *value as u64);
+            self.set_cpu64(offset_of!(Cpu, xmm) + 16 * number + 8, (*value >> 64) as u64);
+        }
+        let mxcsr = self.cpu64(offset_of!(Cpu, stamps)) & 0xffff_ffff | u64::from(state.mxcsr) << 32;
+        self.set_cpu64(offset_of!(Cpu, stamps), mxcsr);
+        self.set_cpu64(offset_of!(Cpu, rip), state.rip);
+        self.set_cpu64(offset_of!(Cpu, flags_dst), state.flags.dst);
+        self.set_cpu64(offset_of!(Cpu, flags_src), state.flags.src);
+        self.set_cpu64(offset_of!(Cpu, flags_carry), state.flags.carry);
+        // CPL is beside it.
+        self.set_cpu64(offset_of!(Cpu, flags_op), state.flags.op.pack(state.flags.width).into());
+        self.set_cpu64(offset_of!(Cpu, budget), budget as u64);
+        let fs = offset_of!(Cpu, segments) + 4 * size_of::<SegmentRegister>() + offset_of!(SegmentRegister, base);
+        self.set_cpu64(fs, state.fs_base);
+        let pages = PAGES as usize;
+        self.memory.data_mut(&mut self.store)[pages..pages + DATA_SIZE].copy_from_slice(&state.memory);
+    }
+
+    /// Reads the machine's state.
+    pub(crate) fn state(&self) -> Reference {
+        let mut state = Reference::new(self.cpu64(offset_of!(Cpu, rip)));
+        for number in 0..16 {
+            state.gpr[number] = self.cpu64(offset_of!(Cpu, gpr) + 8 * number);
+            let (low, high) = (offset_of!(Cpu, xmm) + 16 * number, offset_of!(Cpu, xmm) + 16 * number + 8);
+            state.xmm[number] = u128::from(self.cpu64(high)) << 64 | u128::from(self.cpu64(low));
+        }
+        state.mxcsr = (self.cpu64(offset_of!(Cpu, stamps)) >> 32) as u32;
+        let packed = self.cpu64(offset_of!(Cpu, flags_op)) as u32;
+        let (op, width) = x86::FlagOp::unpack(packed).expect("a flag operation");
+        let operand = |offset| self.cpu64(offset);
+        state.flags = x86::Flags {
+            op,
+            width,
+            dst: operand(offset_of!(Cpu, flags_dst)),
+            src: operand(offset_of!(Cpu, flags_src)),
+            carry: operand(offset_of!(Cpu, flags_carry)),
+        };
+        let pages = PAGES as usize;
+        state.memory = self.memory.data(&self.store)[pages..pages + DATA_SIZE].to_vec();
+        state
+    }
+
+    pub(crate) fn budget(&self) -> i64 {
+        self.cpu64(offset_of!(Cpu, budget)) as i64
+    }
+
+    pub(crate) fn call(&mut self, region: usize, base: u64, entry: u32) -> ExitReason {
+        let function = self.functions[region].clone();
+        function.call(&mut self.store, (base as i64, entry as i32)).expect("translated code does not trap");
+        let reason = self.cpu64(offset_of!(Cpu, exit_reason)) as u32;
+        ExitReason::ALL[reason as usize]
+    }
+}
+
+/// A region as it is lowered, for a failing test's output.
+pub(crate) fn show(source: &RegionSource) -> String {
+    let mut region = translator::lift::lift(source).expect("it lifts").region;
+    let passed = translator::passes::run(&mut region);
+    format!("{region}\n{:?}", passed.err())
+}

@@ -1,0 +1,9 @@
+//! Translated code in a real engine against the same instruction bodies on plain integers, instruction count by
+//! instruction count: registers, flags, memory, RIP and the budget must agree wherever a region is left.
+
+mod engine;
+mod generate;
+mod programs;
+mod random;
+mod reference;
+mod run;

@@ -1,0 +1,115 @@
+//! The tests.
+
+use crate::engine::Engine;
+use crate::generate;
+use crate::random::Random;
+use crate::reference::{DATA, Reference};
+use crate::run::{BASE, compare, source};
+use core::mem::offset_of;
+use runtime::cpu::Cpu;
+use runtime::translated::abi::ExitReason;
+use translator::lift::{NoTargets, Options};
+
+#[test]
+fn straight_lines_agree() {
+    let mut translated = 0;
+    for seed in 0..150 {
+        let mut random = Random::new(seed);
+        let mut code = Vec::new();
+        (0..12).for_each(|_| code.extend(generate::insn(&mut random)));
+        let source = source(&[(0, code)], &[0]);
+        let state = generate::state(&mut random, BASE);
+        translated += compare(&source, state, 1000, |_| {}).translated;
+    }
+    assert!(translated > 1000, "{translated}");
+}
+
+#[test]
+fn graphs_agree_to_the_last_instruction_of_the_budget() {
+    let (mut translated, mut budget) = (0, 0);
+    for seed in 0..120 {
+        let mut random = Random::new(1000 + seed);
+        let blocks = generate::program(&mut random, 8, 5);
+        let mut entries = vec![0];
+        for (offset, _) in &blocks[1..] {
+            if random.below(4) == 0 {
+                entries.push(*offset);
+            }
+        }
+        let state = generate::state(&mut random, BASE);
+        let tally = compare(&source(&blocks, &entries), state, 500 + random.below(100), |_| {});
+        translated += tally.translated;
+        budget += tally.exits(ExitReason::Budget);
+    }
+    assert!(translated > 5000 && budget > 10, "{translated} {budget}");
+}
+
+#[test]
+fn misses_are_precise() {
+    let mut misses = 0;
+    for seed in 0..100 {
+        let mut random = Random::new(2000 + seed);
+        let blocks = generate::program(&mut random, 6, 8);
+        let entries: Vec<i64> = blocks.iter().map(|(offset, _)| *offset).collect();
+        let state = generate::state(&mut random, BASE);
+        let tally = compare(&source(&blocks, &entries), state, 300, |engine| {
+            engine.map(1, seed % 2 == 0);
+            engine.unmap(2);
+        });
+        misses += tally.exits(ExitReason::Miss);
+    }
+    assert!(misses > 100, "{misses}");
+}
+
+#[test]
+fn a_stale_region_leaves_at_once() {
+    let source = source(&[(0, vec![0x48, 0xff, 0xc0, 0xc3])], &[0]);
+    let mut engine = Engine::new(std::slice::from_ref(&source), &NoTargets, &Options::default());
+    let state = Reference::new(BASE);
+    engine.load(&state, 100);
+    assert_eq!(engine.call(0, BASE, 0), ExitReason::Stale);
+    engine.bind(source.index, BASE + 4096);
+    assert_eq!(engine.call(0, BASE, 0), ExitReason::Stale, "bound elsewhere");
+    assert_eq!((engine.state().rip, engine.budget()), (BASE, 100));
+    engine.bind(source.index, BASE);
+    assert_eq!(engine.call(0, BASE, 0), ExitReason::Miss, "the stack is not there");
+    assert_eq!((engine.state().gpr[0], engine.budget()), (1, 99));
+}
+
+#[test]
+fn a_return_goes_through_the_jump_cache() {
+    // call +3; jmp out / inc rax; ret
+    let source = source(&[(0, vec![0xe8, 5, 0, 0, 0, 0xe9, 0xf6, 0x0f, 0, 0, 0x48, 0xff, 0xc0, 0xc3])], &[0]);
+    let mut engine = Engine::new(std::slice::from_ref(&source), &NoTargets, &Options::default());
+    engine.bind(source.index, BASE);
+    let mut state = Reference::new(BASE);
+    state.gpr[4] = DATA + 0x1000;
+    engine.load(&state, 100);
+    assert_eq!(engine.call(0, BASE, 0), ExitReason::Next);
+    assert_eq!((engine.state().rip, engine.budget()), (BASE + 5, 97));
+    let back = engine.regions[0].entries.iter().position(|entry| *entry == 5).expect("the return point is an entry");
+    engine.cache(BASE + 5, source.index.min(0), BASE, back as u32);
+    engine.load(&state, 100);
+    assert_eq!(engine.call(0, BASE, 0), ExitReason::Next);
+    assert_eq!((engine.state().rip, engine.budget(), engine.state().gpr[0]), (BASE + 0x1000, 96, 1));
+    engine.set_cpu64(offset_of!(Cpu, user_generation), 6 << 48);
+    assert_eq!(engine.call(0, BASE, 0), ExitReason::Stale);
+}
+
+#[test]
+fn vector_instructions_agree() {
+    let encodings = generate::sse_encodings();
+    assert!(encodings.len() > 300, "{}", encodings.len());
+    let mut translated = 0;
+    for (seed, chunk) in encodings.chunks(4).enumerate() {
+        let mut random = Random::new(3000 + seed as u64);
+        let code = chunk.concat();
+        let source = source(&[(0, code)], &[0]);
+        for _ in 0..10 {
+            let mut state = generate::state(&mut random, BASE);
+            state.gpr[3] &= !15;
+            translated += compare(&source, state, 10, |_| {}).translated;
+        }
+    }
+    assert!(translated > 2000, "{translated}");
+}
