@@ -1,6 +1,6 @@
 //! Control of the unit: FNINIT, FNCLEX, FLDCW, FNSTCW, FNSTSW, FINCSTP, FDECSTP, FFREE, WAIT, and EMMS. SDM volume 2.
 
-use super::stack::{BUSY, ES, EXCEPTIONS};
+use super::stack::{BUSY, C1, ES, EXCEPTIONS};
 use super::{CR0_EM, CR0_MP, CR0_TS, Done, available, ready};
 use crate::cpu::Cpu;
 use crate::exception::{Exception, vector};
@@ -14,7 +14,6 @@ pub(super) const INITIAL_CONTROL: u16 = 0x37f;
 const CONTROL_FIXED: u16 = 0x40;
 const CONTROL_DEFINED: u16 = 0x1f3f;
 const STACK_FAULT: u16 = 1 << 6;
-const C1: u16 = 1 << 9;
 
 impl Cpu {
     /// The state after FNINIT: the registers keep what they hold, tagged empty.
@@ -98,8 +97,10 @@ pub(super) fn ready_for_mmx(vm: &Vm) -> Done {
     ready(vm)
 }
 
+/// EMMS: all registers empty, and TOP 0 as after any MMX instruction (SDM 3A, table 12-1).
 pub(super) fn empty_mmx(vm: &mut Vm) -> Done {
     ready_for_mmx(vm)?;
     vm.cpu.ftw = 0;
+    vm.cpu.set_top(0);
     Ok(())
 }

@@ -7,13 +7,13 @@
 //! | data pointer; selector | 20; 24 | 10; 12 |
 //! | ST(0) to ST(7), 10 bytes each (FNSAVE, FRSTOR) | 28 | 14 |
 
-use super::stack::EXCEPTIONS;
+use super::stack::{ES, EXCEPTIONS};
 use super::{Done, available, ready};
 use crate::cpu::Cpu;
 use crate::exception::Exception;
 use crate::vm::Vm;
 use x86::Insn;
-use x86::operands::address;
+use x86::operands::{address, offset};
 
 /// Bytes of the largest image: environment and registers.
 const IMAGE: usize = 28 + 80;
@@ -87,6 +87,31 @@ fn take_environment(cpu: &mut Cpu, layout: Layout, image: &[u8]) {
     cpu.set_full_tags(field(2) as u16);
     (cpu.fip, cpu.fdp) = (field(3).into(), field(5).into());
     cpu.fop = if layout.step == 4 { (field(4) >> 16) as u16 & 0x7ff } else { 0 };
+}
+
+/// Keeps where a numeric instruction and its memory operand are, and its opcode if it left an exception pending.
+pub(super) fn keep_pointers(vm: &mut Vm, insn: &Insn) {
+    vm.cpu.fip = vm.cpu.rip;
+    if insn.has_memory() {
+        vm.cpu.fdp = offset(vm, insn);
+    }
+    if vm.cpu.fsw & ES != 0 {
+        vm.cpu.fop = opcode(vm, insn).unwrap_or(0);
+    }
+}
+
+/// The 11 bits of the opcode: three of D8 to DF, and the ModR/M byte. They are the last ones before SIB and displacement,
+/// and no prefix is in their range.
+fn opcode(vm: &mut Vm, insn: &Insn) -> Result<u16, Exception> {
+    let mut at = vm.cpu.rip;
+    for _ in 1..insn.length {
+        let [first, second] = vm.load_bytes::<2>(at)?;
+        if first & 0xf8 == 0xd8 {
+            return Ok(u16::from(first & 7) << 8 | u16::from(second));
+        }
+        at = at.wrapping_add(1);
+    }
+    Ok(0)
 }
 
 /// Loads the whole image before anything is changed.

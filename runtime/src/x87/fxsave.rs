@@ -39,7 +39,7 @@ fn get<const N: usize>(image: &Image, offset: usize) -> [u8; N] {
 /// Address of the area: #GP(0) unless it is a multiple of 16.
 fn area(vm: &mut Vm, insn: &Insn) -> Result<u64, Exception> {
     let at = address(vm, insn);
-    if at % 16 == 0 { Ok(at) } else { Err(Exception::GP0) }
+    if at.is_multiple_of(16) { Ok(at) } else { Err(Exception::GP0) }
 }
 
 fn image_of(cpu: &Cpu, wide: bool) -> Image {
