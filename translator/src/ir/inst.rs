@@ -1,6 +1,7 @@
 //! Instructions of the IR: what they give, what they use, and what order they keep.
 
 use super::{ExitId, Reg, Value};
+use x86::vector::{VecOp, VecShift, VecUnOp};
 use x86::{BinOp, Compare, UnOp, Width};
 
 /// Type of a value.
@@ -89,8 +90,22 @@ pub enum Inst {
     StoreVec(Value, u32, Value),
     /// A vector of a low and a high half.
     VecFrom(Value, Value),
-    /// The low (0) or high (1) half of a vector.
-    VecHalf(Value, u8),
+    /// A vector constant.
+    VecConst(u128),
+    /// A lane of a vector, zero-extended.
+    VecLane(Width, Value, u8),
+    /// A vector with one lane replaced.
+    VecWithLane(Width, Value, u8, Value),
+    /// See [`VecOp`].
+    VecBin(VecOp, Value, Value),
+    /// See [`VecUnOp`].
+    VecUn(VecUnOp, Value),
+    /// Shifts every lane by one count, which is below the lane's width.
+    VecShift(VecShift, Value, Value),
+    /// Bytes chosen from two vectors, 0 to 15 from the first, 16 to 31 from the second.
+    VecShuffle(Value, Value, [u8; 16]),
+    /// The sign bits of the lanes of a width.
+    VecBitmask(Width, Value),
     /// Leaves where the condition holds.
     ExitIf {
         /// The condition.
@@ -105,11 +120,14 @@ impl Inst {
     pub fn ty(&self) -> Type {
         match self {
             Inst::Const(_) | Inst::Base | Inst::EntryFlags | Inst::Bin(..) | Inst::Un(..) | Inst::Int(_) => Type::Int,
-            Inst::Select(..) | Inst::Load(..) | Inst::VecHalf(..) => Type::Int,
+            Inst::Select(..) | Inst::Load(..) | Inst::VecLane(..) | Inst::VecBitmask(..) => Type::Int,
             Inst::Get(reg) => reg.ty(),
             Inst::ConstBool(_) | Inst::Compare(..) | Inst::Not(_) | Inst::Both(..) | Inst::Either(..) => Type::Bool,
             Inst::Check { .. } | Inst::Pointer { .. } => Type::Place,
-            Inst::LoadVec(..) | Inst::VecFrom(..) => Type::Vec,
+            Inst::LoadVec(..) | Inst::VecFrom(..) | Inst::VecConst(_) | Inst::VecWithLane(..) | Inst::VecBin(..) => {
+                Type::Vec
+            }
+            Inst::VecUn(..) | Inst::VecShift(..) | Inst::VecShuffle(..) => Type::Vec,
             Inst::Set(..) | Inst::Store(..) | Inst::StoreVec(..) | Inst::ExitIf { .. } => Type::Unit,
         }
     }
@@ -145,9 +163,14 @@ impl Inst {
     /// The values that it uses, in order.
     pub fn operands(&self) -> impl Iterator<Item = Value> + use<> {
         let (a, b, c) = match *self {
-            Inst::Const(_) | Inst::ConstBool(_) | Inst::Base | Inst::EntryFlags | Inst::Get(_) => (None, None, None),
+            Inst::Const(_) | Inst::ConstBool(_) | Inst::VecConst(_) | Inst::Base | Inst::EntryFlags | Inst::Get(_) => {
+                (None, None, None)
+            }
             Inst::Set(_, a) | Inst::Un(_, _, a) | Inst::Int(a) | Inst::Not(a) => (Some(a), None, None),
-            Inst::Load(_, a, _) | Inst::LoadVec(a, _) | Inst::VecHalf(a, _) => (Some(a), None, None),
+            Inst::Load(_, a, _) | Inst::LoadVec(a, _) | Inst::VecLane(_, a, _) => (Some(a), None, None),
+            Inst::VecUn(_, a) | Inst::VecBitmask(_, a) => (Some(a), None, None),
+            Inst::VecWithLane(_, a, _, b) | Inst::VecBin(_, a, b) | Inst::VecShift(_, a, b) => (Some(a), Some(b), None),
+            Inst::VecShuffle(a, b, _) => (Some(a), Some(b), None),
             Inst::Check { address: a, .. } | Inst::ExitIf { condition: a, .. } => (Some(a), None, None),
             Inst::Bin(_, _, a, b) | Inst::Compare(_, _, a, b) | Inst::Both(a, b) => (Some(a), Some(b), None),
             Inst::Either(a, b) | Inst::VecFrom(a, b) => (Some(a), Some(b), None),

@@ -209,12 +209,21 @@ pub struct Region {
     pub exits: Vec<Exit>,
     /// The block that the function starts with.
     pub root: BlockId,
+    /// Whether it uses XMM registers or MXCSR, for which the control registers must allow SSE.
+    pub uses_sse: bool,
 }
 
 impl Region {
     /// A region without blocks.
     pub fn new() -> Region {
-        Region { insts: Vec::new(), possible: Vec::new(), blocks: Vec::new(), exits: Vec::new(), root: BlockId(0) }
+        Region {
+            insts: Vec::new(),
+            possible: Vec::new(),
+            blocks: Vec::new(),
+            exits: Vec::new(),
+            root: BlockId(0),
+            uses_sse: false,
+        }
     }
 
     /// The instruction that gives a value.

@@ -58,7 +58,14 @@ impl Region {
             Inst::Store(w, pointer, offset, a) => format!("store.{} {pointer}+{offset}, {a}", w.bits()),
             Inst::LoadVec(pointer, offset) => format!("load.128 {pointer}+{offset}"),
             Inst::StoreVec(pointer, offset, a) => format!("store.128 {pointer}+{offset}, {a}"),
-            Inst::VecHalf(a, half) => format!("half{half} {a}"),
+            Inst::VecConst(constant) => format!("vec {constant:#034x}"),
+            Inst::VecLane(w, a, index) => format!("lane{index}.{} {a}", w.bits()),
+            Inst::VecWithLane(w, a, index, b) => format!("with lane{index}.{} {a}, {b}", w.bits()),
+            Inst::VecBin(op, a, b) => format!("{op:?} {a}, {b}").to_lowercase(),
+            Inst::VecUn(op, a) => format!("{op:?} {a}").to_lowercase(),
+            Inst::VecShift(op, a, b) => format!("{op:?} {a}, {b}").to_lowercase(),
+            Inst::VecShuffle(a, b, pattern) => format!("shuffle {a}, {b}, {pattern:?}"),
+            Inst::VecBitmask(w, a) => format!("bitmask.{} {a}", w.bits()),
             Inst::ExitIf { condition, exit: id } => format!("exit if {condition}: {}", exit(id)),
             other => {
                 let operands: Vec<String> = other.operands().map(|value| value.to_string()).collect();

@@ -21,8 +21,10 @@ impl Reg {
     pub const FS_BASE: Reg = Reg(36);
     /// Base of GS; a region never sets it.
     pub const GS_BASE: Reg = Reg(37);
+    /// MXCSR.
+    pub const MXCSR: Reg = Reg(38);
     /// Number of variables.
-    pub const COUNT: usize = 38;
+    pub const COUNT: usize = 39;
 
     /// A general-purpose register.
     pub const fn gpr(gpr: Gpr) -> Reg {
@@ -66,7 +68,7 @@ impl fmt::Display for Reg {
             "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
             "r15",
         ];
-        const OTHER: [&str; 6] = ["flag_dst", "flag_src", "flag_carry", "flag_op", "fs_base", "gs_base"];
+        const OTHER: [&str; 7] = ["flag_dst", "flag_src", "flag_carry", "flag_op", "fs_base", "gs_base", "mxcsr"];
         match self.0 {
             n @ 0..16 => f.write_str(GPR[usize::from(n)]),
             n @ 16..32 => write!(f, "xmm{}", n - 16),

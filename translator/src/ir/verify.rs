@@ -44,7 +44,7 @@ fn verify_block(region: &Region, id: BlockId) -> Result<()> {
 fn expected(inst: &Inst) -> &'static [Type] {
     use Type::{Bool, Int, Place, Vec};
     match inst {
-        Inst::Const(_) | Inst::ConstBool(_) | Inst::Base | Inst::EntryFlags | Inst::Get(_) => &[],
+        Inst::Const(_) | Inst::ConstBool(_) | Inst::VecConst(_) | Inst::Base | Inst::EntryFlags | Inst::Get(_) => &[],
         Inst::Set(reg, _) if reg.ty() == Vec => &[Vec],
         Inst::Set(..) | Inst::Un(..) | Inst::Check { .. } => &[Int],
         Inst::Bin(..) | Inst::Compare(..) | Inst::VecFrom(..) => &[Int, Int],
@@ -55,7 +55,9 @@ fn expected(inst: &Inst) -> &'static [Type] {
         Inst::Load(..) | Inst::LoadVec(..) => &[Place],
         Inst::Store(..) => &[Place, Int],
         Inst::StoreVec(..) => &[Place, Vec],
-        Inst::VecHalf(..) => &[Vec],
+        Inst::VecLane(..) | Inst::VecBitmask(..) | Inst::VecUn(..) => &[Vec],
+        Inst::VecWithLane(..) | Inst::VecShift(..) => &[Vec, Int],
+        Inst::VecBin(..) | Inst::VecShuffle(..) => &[Vec, Vec],
     }
 }
 

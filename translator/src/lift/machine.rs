@@ -3,6 +3,7 @@
 use super::flags::FlagState;
 use crate::ir::{Builder, Exit, ExitId, ExitKind, Inst, Reg, Value};
 use runtime::translated::abi::ExitReason;
+use x86::vector::float::{FloatOp, FloatUnOp, FloatWidth};
 use x86::{Arith, BinOp, Compare, FlagOp, Flags, Gpr, Insn, Machine, Segment, UnOp, Width};
 
 /// The instruction has no translation: the interpreter takes it.
@@ -124,7 +125,6 @@ impl Arith for Lifter<'_> {
 }
 
 impl Machine for Lifter<'_> {
-    type Vec = Value;
     type Stop = Unlifted;
 
     fn gpr(&mut self, r: Gpr) -> Value {
@@ -210,15 +210,31 @@ impl Machine for Lifter<'_> {
         self.store_vec_checked(address, value);
         Ok(())
     }
-    fn vec_from(&mut self, low: Value, high: Value) -> Value {
-        self.builder.push(Inst::VecFrom(low, high))
+
+    fn sse_available(&mut self) -> Result<(), Unlifted> {
+        self.builder.region.uses_sse = true;
+        Ok(())
     }
-    fn vec_half(&mut self, value: Value, half: u8) -> Value {
-        match *self.builder.region.inst(value) {
-            Inst::VecFrom(low, _) if half == 0 => low,
-            Inst::VecFrom(_, high) => high,
-            _ => self.builder.push(Inst::VecHalf(value, half)),
-        }
+    fn mxcsr(&mut self) -> Value {
+        self.builder.get(Reg::MXCSR)
+    }
+    fn set_mxcsr(&mut self, value: Value) {
+        self.write(Reg::MXCSR, value);
+    }
+    fn float_bin(&mut self, _op: FloatOp, _w: FloatWidth, _a: Value, _b: Value) -> Result<Value, Unlifted> {
+        Err(Unlifted)
+    }
+    fn float_un(&mut self, _op: FloatUnOp, _a: Value) -> Result<Value, Unlifted> {
+        Err(Unlifted)
+    }
+    fn float_bin_packed(&mut self, _op: FloatOp, _w: FloatWidth, _a: Value, _b: Value) -> Result<Value, Unlifted> {
+        Err(Unlifted)
+    }
+    fn float_un_packed(&mut self, _op: FloatUnOp, _a: Value) -> Result<Value, Unlifted> {
+        Err(Unlifted)
+    }
+    fn float_compare(&mut self, _w: FloatWidth, _signalling: bool, _a: Value, _b: Value) -> Result<Value, Unlifted> {
+        Err(Unlifted)
     }
 }
 

@@ -15,6 +15,7 @@ mod machine;
 mod memory;
 mod piece;
 mod source;
+mod vector;
 
 pub use source::{Addresses, Chain, NoTargets, Options, Privilege, RegionSource, SourceBlock, TailCalls, Targets};
 

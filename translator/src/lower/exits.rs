@@ -52,6 +52,7 @@ pub(super) fn home(reg: Reg) -> (usize, u64) {
         Reg::FLAG_SRC => (offset_of!(Cpu, flags_src), 8),
         Reg::FLAG_CARRY => (offset_of!(Cpu, flags_carry), 8),
         Reg::FLAG_OP => (offset_of!(Cpu, flags_op), 4),
+        Reg::MXCSR => (offset_of!(Cpu, mxcsr), 4),
         Reg::FS_BASE => (base(Segment::Fs), 8),
         _ => (base(Segment::Gs), 8),
     }

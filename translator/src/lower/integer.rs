@@ -54,10 +54,11 @@ impl Emitter<'_> {
                     Width::W64 => self.op().i64_load(unaligned(offset)),
                 };
             }
-            Inst::VecHalf(vector, half) => {
+            Inst::VecLane(Width::W64, vector, half) => {
                 self.vector(vector)?;
                 self.op().i64x2_extract_lane(half);
             }
+            Inst::VecLane(..) | Inst::VecBitmask(..) => self.extended(value)?,
             ref other => bail!("{other:?} is no integer that can be lowered"),
         }
         Ok(())
@@ -166,6 +167,7 @@ impl Emitter<'_> {
                     Width::W32 | Width::W64 => self.op().i32_load(unaligned(offset)),
                 };
             }
+            Inst::VecLane(..) | Inst::VecBitmask(..) => self.narrow_of_vector(value)?,
             _ => self.wrapped(value)?,
         }
         Ok(())

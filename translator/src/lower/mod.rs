@@ -72,6 +72,9 @@ fn lower(
     let whose = (source.privilege, source.index);
     let mut emitter = Emitter::new(region, liveness, whose, targets, addresses, options);
     emitter.test_stamp();
+    if region.uses_sse {
+        emitter.test_sse();
+    }
     emitter.load_registers();
     emitter.op().block(BlockType::Empty);
     emitter.labels.push(Label::SideExit);

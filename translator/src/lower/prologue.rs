@@ -8,6 +8,10 @@ use runtime::cpu::Cpu;
 use runtime::translated::abi::ExitReason;
 use wasm_encoder::BlockType;
 
+const CR0_EM: i64 = 1 << 2;
+const CR0_TS: i64 = 1 << 3;
+const CR4_OSFXSR: i64 = 1 << 9;
+
 impl Emitter<'_> {
     /// Leaves unless the region is bound here: see `translated::abi` on stamps.
     pub(super) fn test_stamp(&mut self) {
@@ -27,6 +31,17 @@ impl Emitter<'_> {
         let generation = at(self.cpu(generation), 8);
         self.op().local_get(BASE).i32_const(0).i64_load(generation).i64_add().i64_ne().if_(BlockType::Empty);
         self.return_with(ExitReason::Stale);
+        self.op().end();
+    }
+
+    /// Leaves unless SSE instructions may run: CR0.EM and CR0.TS clear, CR4.OSFXSR set (SDM 3A, 13.1). Only privileged
+    /// instructions change these, and a region has none.
+    pub(super) fn test_sse(&mut self) {
+        let (cr0, cr4) = (at(self.cpu(offset_of!(Cpu, cr0)), 8), at(self.cpu(offset_of!(Cpu, cr4)), 8));
+        self.op().i32_const(0).i64_load(cr0).i64_const(CR0_EM | CR0_TS).i64_and();
+        self.op().i32_const(0).i64_load(cr4).i64_const(CR4_OSFXSR).i64_and().i64_const(CR4_OSFXSR).i64_xor();
+        self.op().i64_or().i64_eqz().i32_eqz().if_(BlockType::Empty);
+        self.return_with(ExitReason::Rare);
         self.op().end();
     }
 

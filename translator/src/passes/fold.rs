@@ -6,9 +6,8 @@
 //!
 //! [`Region::possible`]: crate::ir::Region::possible
 
-use super::evaluate;
 use crate::ir::{Builder, Inst, Value};
-use x86::{BinOp, Compare, UnOp, Width};
+use x86::{BinOp, Compare, UnOp, Width, plain};
 
 impl Builder<'_> {
     fn known(&self, value: Value) -> Option<u64> {
@@ -29,10 +28,8 @@ impl Builder<'_> {
 
     /// `a op b` at width `w`.
     pub fn bin(&mut self, op: BinOp, w: Width, a: Value, b: Value) -> Value {
-        if let (Some(x), Some(y)) = (self.known(a), self.known(b))
-            && let Some(result) = evaluate::bin(op, w, x, y)
-        {
-            return self.constant(result);
+        if let (Some(x), Some(y)) = (self.known(a), self.known(b)) {
+            return self.constant(plain::bin(op, w, x, y));
         }
         let commutes = matches!(op, BinOp::Add | BinOp::Mul | BinOp::And | BinOp::Or | BinOp::Xor);
         let (a, b) = if commutes && self.known(a).is_some() { (b, a) } else { (a, b) };
@@ -90,7 +87,7 @@ impl Builder<'_> {
     /// `op a` at width `w`.
     pub fn un(&mut self, op: UnOp, w: Width, a: Value) -> Value {
         if let Some(known) = self.known(a) {
-            return self.constant(evaluate::un(op, w, known));
+            return self.constant(plain::un(op, w, known));
         }
         match op {
             UnOp::Truncate => self.mask(a, w.mask()),
@@ -103,7 +100,7 @@ impl Builder<'_> {
     /// `a op b` at width `w`.
     pub fn compare(&mut self, op: Compare, w: Width, a: Value, b: Value) -> Value {
         if let (Some(x), Some(y)) = (self.known(a), self.known(b)) {
-            return self.truth(evaluate::compare(op, w, x, y));
+            return self.truth(plain::compare(op, w, x, y));
         }
         if a == b {
             return self.truth(matches!(op, Compare::Eq | Compare::LeUnsigned | Compare::LeSigned));

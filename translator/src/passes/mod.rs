@@ -2,8 +2,8 @@
 
 pub mod budget;
 pub mod dce;
-pub mod evaluate;
 pub mod fold;
+pub mod fold_vector;
 pub mod liveness;
 pub mod reducible;
 

@@ -111,6 +111,7 @@ impl Engine {
         self.set_cpu64(offset_of!(Cpu, kernel_generation), GENERATION);
         self.set_cpu64(offset_of!(Cpu, user_generation), GENERATION);
         self.set_cpu64(offset_of!(Cpu, stamps), USER_STAMPS.into());
+        self.set_cpu64(offset_of!(Cpu, cr4), 1 << 9);
         (0..DATA_SIZE as u64 / 4096).for_each(|page| self.map(page, true));
     }
 
@@ -133,7 +134,8 @@ impl Engine {
     /// Unmaps a page.
     pub(crate) fn unmap(&mut self, page: u64) {
         let slot = ((DATA >> 12) + page) as usize % TLB_ENTRIES * size_of::<TlbEntry>();
-        let tlb = if self.privilege == Privilege::Kernel { offset_of!(Cpu, kernel_tlb) } else { offset_of!(Cpu, user_tlb) };
+        let tlb =
+            if self.privilege == Privilege::Kernel { offset_of!(Cpu, kernel_tlb) } else { offset_of!(Cpu, user_tlb) };
         for table in [offset_of!(Tlb, read), offset_of!(Tlb, write)] {
             self.set64(ADDRESSES.cpu as usize + tlb + table + slot, TlbEntry::INVALID);
         }
@@ -181,6 +183,8 @@ impl Engine {
             self.set_cpu64(offset_of!(Cpu, xmm) + 16 * number, *value as u64);
             self.set_cpu64(offset_of!(Cpu, xmm) + 16 * number + 8, (*value >> 64) as u64);
         }
+        let mxcsr = self.cpu64(offset_of!(Cpu, stamps)) & 0xffff_ffff | u64::from(state.mxcsr) << 32;
+        self.set_cpu64(offset_of!(Cpu, stamps), mxcsr);
         self.set_cpu64(offset_of!(Cpu, rip), state.rip);
         self.set_cpu64(offset_of!(Cpu, flags_dst), state.flags.dst);
         self.set_cpu64(offset_of!(Cpu, flags_src), state.flags.src);
@@ -202,6 +206,7 @@ impl Engine {
             let (low, high) = (offset_of!(Cpu, xmm) + 16 * number, offset_of!(Cpu, xmm) + 16 * number + 8);
             state.xmm[number] = u128::from(self.cpu64(high)) << 64 | u128::from(self.cpu64(low));
         }
+        state.mxcsr = (self.cpu64(offset_of!(Cpu, stamps)) >> 32) as u32;
         let packed = self.cpu64(offset_of!(Cpu, flags_op)) as u32;
         let (op, width) = x86::FlagOp::unpack(packed).expect("a flag operation");
         let operand = |offset| self.cpu64(offset);

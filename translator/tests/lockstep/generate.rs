@@ -145,6 +145,7 @@ pub(crate) fn state(random: &mut Random, rip: u64) -> Reference {
     let mut state = Reference::new(rip);
     state.gpr.iter_mut().for_each(|r| *r = random.value());
     state.memory.iter_mut().for_each(|b| *b = random.byte());
+    state.xmm.iter_mut().for_each(|x| *x = u128::from(random.value()) << 64 | u128::from(random.value()));
     state.gpr[3] = DATA + 0x1000 + random.below(0x1000);
     state.gpr[4] = DATA + 0x2000 + random.below(0x1000);
     state.flags.dst = random.value() & x86::flags::bit::ARITHMETIC;
@@ -181,4 +182,32 @@ pub(crate) fn program(random: &mut Random, blocks: usize, length: u64) -> Vec<(i
         made.push((offsets[number], body));
     }
     made
+}
+
+/// Every SSE encoding with its XMM and general registers 1 and 2, or with memory at RBX.
+pub(crate) fn sse_encodings() -> Vec<Vec<u8>> {
+    const PREFIXES: [&[u8]; 7] = [&[], &[0x66], &[0xf3], &[0xf2], &[0x66, 0x48], &[0xf3, 0x48], &[0xf2, 0x48]];
+    const MAPS: [&[u8]; 3] = [&[0x0f], &[0x0f, 0x38], &[0x0f, 0x3a]];
+    let mut found = Vec::new();
+    for prefix in PREFIXES {
+        for map in MAPS {
+            for opcode in 0..=255u8 {
+                for modrm in [0xca, 0x0b, 0xd2, 0xe2, 0xf2, 0xfa] {
+                    found.extend(sse_encoding(&[prefix, map, &[opcode, modrm]].concat()));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn sse_encoding(stem: &[u8]) -> Option<Vec<u8>> {
+    use x86::Operand::Xmm;
+    let bytes = [stem, &[0x4e]].concat();
+    let insn = x86::decode(&bytes).ok()?;
+    // RBX, the base, is not to be written.
+    let plain = !insn.operands.iter().any(|o| matches!(o, x86::Operand::Mmx(_) | x86::Operand::Gpr(x86::Gpr::RBX)));
+    let vector = insn.operands.iter().any(|o| matches!(o, Xmm(_)));
+    let legacy = !format!("{:?}", insn.code).starts_with("VEX");
+    (plain && vector && legacy).then(|| bytes[..usize::from(insn.length)].to_vec())
 }

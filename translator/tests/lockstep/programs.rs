@@ -95,3 +95,21 @@ fn a_return_goes_through_the_jump_cache() {
     engine.set_cpu64(offset_of!(Cpu, user_generation), 6 << 48);
     assert_eq!(engine.call(0, BASE, 0), ExitReason::Stale);
 }
+
+#[test]
+fn vector_instructions_agree() {
+    let encodings = generate::sse_encodings();
+    assert!(encodings.len() > 300, "{}", encodings.len());
+    let mut translated = 0;
+    for (seed, chunk) in encodings.chunks(4).enumerate() {
+        let mut random = Random::new(3000 + seed as u64);
+        let code = chunk.concat();
+        let source = source(&[(0, code)], &[0]);
+        for _ in 0..10 {
+            let mut state = generate::state(&mut random, BASE);
+            state.gpr[3] &= !15;
+            translated += compare(&source, state, 10, |_| {}).translated;
+        }
+    }
+    assert!(translated > 2000, "{translated}");
+}

@@ -1,7 +1,8 @@
 //! The abstract machine on plain integers: registers, lazy flags, and pages of memory at fixed places.
 
-use translator::passes::evaluate;
-use x86::{Arith, BinOp, Compare, FlagOp, Flags, Gpr, Insn, Machine, Segment, UnOp, Width};
+use x86::vector::float::{self, FloatOp, FloatUnOp, FloatWidth, Outcome};
+use x86::vector::{VecOp, VecShift, VecUnOp, eval};
+use x86::{Arith, BinOp, Compare, FlagOp, Flags, Gpr, Insn, Machine, Segment, UnOp, Vector, Width, plain};
 
 /// Where the guest's data is.
 pub(crate) const DATA: u64 = 0x7fff_1234_5000;
@@ -19,6 +20,7 @@ pub(crate) enum Stop {
 pub(crate) struct Reference {
     pub(crate) gpr: [u64; 16],
     pub(crate) xmm: [u128; 16],
+    pub(crate) mxcsr: u32,
     pub(crate) rip: u64,
     pub(crate) flags: Flags<u64>,
     pub(crate) fs_base: u64,
@@ -31,6 +33,7 @@ impl Reference {
         Reference {
             gpr: [0; 16],
             xmm: [0; 16],
+            mxcsr: 0x1fa0,
             rip,
             flags: Flags { op: FlagOp::Explicit, width: Width::W64, dst: 0, src: 0, carry: 0 },
             fs_base: DATA + 0x800,
@@ -53,6 +56,10 @@ impl Reference {
         x86::flags::word(self, flags)
     }
 
+    fn settled<T>(&mut self, outcome: Outcome<T>) -> Result<T, Stop> {
+        float::settle(&mut self.mxcsr, outcome).ok_or(Stop::Fault)
+    }
+
     fn place(&self, address: u64, bytes: usize) -> Result<usize, Stop> {
         let offset = address.wrapping_sub(DATA);
         let fits = offset < DATA_SIZE as u64 && DATA_SIZE as u64 - offset >= bytes as u64;
@@ -68,13 +75,13 @@ impl Arith for Reference {
         value
     }
     fn bin(&mut self, op: BinOp, w: Width, a: u64, b: u64) -> u64 {
-        evaluate::bin(op, w, a, b).expect("bodies exclude divisions without a result")
+        plain::bin(op, w, a, b)
     }
     fn un(&mut self, op: UnOp, w: Width, a: u64) -> u64 {
-        evaluate::un(op, w, a)
+        plain::un(op, w, a)
     }
     fn compare(&mut self, op: Compare, w: Width, a: u64, b: u64) -> bool {
-        evaluate::compare(op, w, a, b)
+        plain::compare(op, w, a, b)
     }
     fn int(&mut self, b: bool) -> u64 {
         b.into()
@@ -94,7 +101,6 @@ impl Arith for Reference {
 }
 
 impl Machine for Reference {
-    type Vec = u128;
     type Stop = Stop;
 
     fn gpr(&mut self, r: Gpr) -> u64 {
@@ -177,10 +183,68 @@ impl Machine for Reference {
         self.memory[place..place + 16].copy_from_slice(&value.to_le_bytes());
         Ok(())
     }
+    fn sse_available(&mut self) -> Result<(), Stop> {
+        Ok(())
+    }
+    fn mxcsr(&mut self) -> u64 {
+        self.mxcsr.into()
+    }
+    fn set_mxcsr(&mut self, value: u64) {
+        self.mxcsr = value as u32;
+    }
+    fn float_bin(&mut self, op: FloatOp, w: FloatWidth, a: u64, b: u64) -> Result<u64, Stop> {
+        let outcome = float::bin(op, w, self.mxcsr, a, b);
+        self.settled(outcome)
+    }
+    fn float_un(&mut self, op: FloatUnOp, a: u64) -> Result<u64, Stop> {
+        let outcome = float::un(op, self.mxcsr, a);
+        self.settled(outcome)
+    }
+    fn float_bin_packed(&mut self, op: FloatOp, w: FloatWidth, a: u128, b: u128) -> Result<u128, Stop> {
+        let outcome = float::bin_packed(op, w, self.mxcsr, a, b);
+        self.settled(outcome)
+    }
+    fn float_un_packed(&mut self, op: FloatUnOp, a: u128) -> Result<u128, Stop> {
+        let outcome = float::un_packed(op, self.mxcsr, a);
+        self.settled(outcome)
+    }
+    fn float_compare(&mut self, w: FloatWidth, signalling: bool, a: u64, b: u64) -> Result<u64, Stop> {
+        let outcome = float::compare(w, signalling, self.mxcsr, a, b);
+        self.settled(outcome)
+    }
+}
+
+impl Vector for Reference {
+    type Vec = u128;
+
+    fn vec_const(&mut self, value: u128) -> u128 {
+        value
+    }
     fn vec_from(&mut self, low: u64, high: u64) -> u128 {
         u128::from(high) << 64 | u128::from(low)
     }
     fn vec_half(&mut self, value: u128, half: u8) -> u64 {
-        (value >> (64 * u32::from(half))) as u64
+        eval::lane(Width::W64, value, half)
+    }
+    fn vec_lane(&mut self, w: Width, value: u128, index: u8) -> u64 {
+        eval::lane(w, value, index)
+    }
+    fn vec_with_lane(&mut self, w: Width, value: u128, index: u8, lane: u64) -> u128 {
+        eval::with_lane(w, value, index, lane)
+    }
+    fn vec_bin(&mut self, op: VecOp, a: u128, b: u128) -> u128 {
+        eval::bin(op, a, b)
+    }
+    fn vec_un(&mut self, op: VecUnOp, a: u128) -> u128 {
+        eval::un(op, a)
+    }
+    fn vec_shift(&mut self, op: VecShift, a: u128, count: u64) -> u128 {
+        eval::shift(op, a, count as u32)
+    }
+    fn vec_shuffle(&mut self, a: u128, b: u128, pattern: [u8; 16]) -> u128 {
+        eval::shuffle(a, b, pattern)
+    }
+    fn vec_bitmask(&mut self, w: Width, a: u128) -> u64 {
+        eval::bitmask(w, a)
     }
 }

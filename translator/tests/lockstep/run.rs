@@ -40,7 +40,12 @@ fn fetch(source: &RegionSource, rip: u64) -> Option<Insn> {
 }
 
 /// Runs a program until it leaves its code, stops, or has retired `budget` instructions.
-pub(crate) fn compare(source: &RegionSource, start: Reference, budget: u64, prepare: impl FnOnce(&mut Engine)) -> Tally {
+pub(crate) fn compare(
+    source: &RegionSource,
+    start: Reference,
+    budget: u64,
+    prepare: impl FnOnce(&mut Engine),
+) -> Tally {
     let mut engine = Engine::new(std::slice::from_ref(source), &NoTargets, &Options::default());
     engine.bind(source.index, BASE);
     prepare(&mut engine);
@@ -51,7 +56,8 @@ fn compare_in(engine: &mut Engine, source: &RegionSource, mut state: Reference, 
     let mut tally = Tally::default();
     let mut left = budget;
     loop {
-        let Some(entry) = engine.regions[0].entries.iter().position(|e| BASE.wrapping_add(*e as u64) == state.rip) else {
+        let Some(entry) = engine.regions[0].entries.iter().position(|e| BASE.wrapping_add(*e as u64) == state.rip)
+        else {
             let Some(insn) = fetch(source, state.rip) else { return tally };
             if left == 0 || state.step(&insn).is_err() {
                 return tally;
@@ -88,17 +94,20 @@ fn equal(expected: &mut Reference, found: &mut Reference, reason: ExitReason, so
     let differs = expected.rip != found.rip
         || expected.gpr != found.gpr
         || expected.xmm != found.xmm
+        || expected.mxcsr != found.mxcsr
         || expected.word() != found.word()
         || expected.memory != found.memory;
     if differs {
         let (a, b) = (expected.word(), found.word());
         let memory = expected.memory.iter().zip(&found.memory).position(|(a, b)| a != b);
         panic!(
-            "left by {reason:?}\nexpected rip {:#x} flags {a:#x} {:x?}\nfound    rip {:#x} flags {b:#x} {:x?}\nmemory differs at {memory:x?}\n{}",
+            "left by {reason:?}\nexpected rip {:#x} flags {a:#x} {:x?}\nfound    rip {:#x} flags {b:#x} {:x?}\nmemory differs at {memory:x?}\n{:x?}\n{:x?}\n{}",
             expected.rip,
             expected.gpr,
             found.rip,
             found.gpr,
+            expected.xmm,
+            found.xmm,
             show(source)
         );
     }
