@@ -3,7 +3,9 @@
 //! Whoever embeds the machine (the boot that makes snapshots, training, the shipped module) drives a [`Session`] step by
 //! step, and decides what an idle guest does: jump to its next timer, or wait for the host.
 
-use crate::devices::Stream;
+use crate::devices::{Backends, Stream};
+use crate::memory::Memory;
+use crate::snapshot::codec::{CodecError, Reader, Writer};
 use crate::vm::{Pause, Vm};
 use channel::{ToGuest, ToHost};
 
@@ -54,6 +56,26 @@ impl Session {
     /// A session with a machine whose channel is at the beginning of a message.
     pub fn new(vm: Vm) -> Session {
         Session { vm, from_guest: Vec::new(), to_guest: Vec::new() }
+    }
+
+    /// Writes the machine's state, and what is on its way in the channel, as one section.
+    pub fn save(&self, to: &mut Writer) {
+        to.section("session", 1, |to| {
+            self.vm.save_state(to);
+            to.bytes(&self.from_guest);
+            to.bytes(&self.to_guest);
+        });
+    }
+
+    /// A session in the state that [`Session::save`] wrote, with `memory` as it was then.
+    ///
+    /// # Errors
+    /// Those of [`Vm::load_state`].
+    pub fn load(from: &mut Reader<'_>, memory: Memory, backends: Backends) -> Result<Session, CodecError> {
+        from.section("session", 1, |from| {
+            let vm = Vm::load_state(from, memory, backends)?;
+            Ok(Session { vm, from_guest: from.bytes()?.to_vec(), to_guest: from.bytes()?.to_vec() })
+        })
     }
 
     /// Sends a message to init; what does not fit now follows while the guest runs.

@@ -214,6 +214,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads all that is left of the section.
+    pub fn rest(&mut self) -> &'a [u8] {
+        let start = std::mem::replace(&mut self.position, self.end);
+        &self.bytes[start..self.end]
+    }
+
     /// `Ok` if `holds`, else the error that the value just read is not what is `expected`.
     ///
     /// # Errors

@@ -13,6 +13,7 @@
 mod bus;
 mod clock;
 mod spaces;
+mod state;
 
 use crate::cpu::CpuCell;
 use crate::devices::{Backends, Devices, Request};
@@ -24,6 +25,7 @@ use crate::system;
 use crate::translated::Translated;
 use clock::{Clock, Random};
 use spaces::Spaces;
+pub use state::Resume;
 use std::collections::BTreeMap;
 use x86::{Code, Gpr, Insn, Mnemonic, Operand, exec};
 

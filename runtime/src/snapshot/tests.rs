@@ -1,0 +1,173 @@
+//! Snapshots of a machine: round trip, lockstep of the loaded with the original, and damage of every kind.
+
+use super::*;
+use crate::cpu::state::SegmentRegister;
+use crate::devices::SeededEntropy;
+use crate::session::{Event, Output};
+use crate::vm::Vm;
+use x86::Gpr;
+
+const PAGE_TABLE: u64 = 0x1000;
+const CODE: u64 = 0x8000;
+
+struct Nowhere;
+
+impl Output for Nowhere {
+    fn write(&mut self, _: crate::devices::Stream, _: &[u8]) {}
+}
+
+fn backends() -> Backends {
+    Backends { disk: None, entropy: Some(Box::new(SeededEntropy::new([5; 32]))) }
+}
+
+fn store(memory: &mut Memory, at: u64, bytes: &[u8]) {
+    let place = memory.place(Gpa(at)).unwrap();
+    memory.bytes_mut(place, bytes.len()).copy_from_slice(bytes);
+}
+
+/// A machine in 64-bit mode with identity-mapped RAM, at a loop that counts, calculates, and writes what RDRAND gives.
+fn session() -> Session {
+    #[rustfmt::skip]
+    const LOOP: &[u8] = &[
+        0x48, 0x0f, 0xc7, 0xf0,                   // rdrand rax
+        0x48, 0x89, 0x04, 0xcd, 0, 0, 1, 0,       // mov [rcx * 8 + 0x10000], rax
+        0xf2, 0x0f, 0x58, 0xc1,                   // addsd xmm0, xmm1
+        0x9b,                                     // fwait
+        0x48, 0xff, 0xc1,                         // inc rcx
+        0x81, 0xe1, 0xff, 0x1f, 0, 0,             // and ecx, 0x1fff
+        0xeb, 0xe4,                               // jmp to the beginning
+    ];
+    let mut memory = Memory::new(1 << 20, 1 << 12).unwrap();
+    store(&mut memory, PAGE_TABLE, &(PAGE_TABLE + 0x1000 + 7).to_le_bytes());
+    store(&mut memory, PAGE_TABLE + 0x1000, &(PAGE_TABLE + 0x2000 + 7).to_le_bytes());
+    store(&mut memory, PAGE_TABLE + 0x2000, &0x87u64.to_le_bytes());
+    store(&mut memory, CODE, LOOP);
+    let image = memory.place(IMAGE_BASE).unwrap();
+    memory.bytes_mut(image, 5).copy_from_slice(b"image");
+    let mut vm = Vm::new(memory, 1_700_000_000_000_000_000, backends());
+    let cpu = &mut vm.cpu;
+    (cpu.cr0, cpu.cr3, cpu.cr4, cpu.efer) = (0x8001_0013, PAGE_TABLE, 0x6a0, 0x500);
+    cpu.segments[1] = SegmentRegister { selector: 0x10, rights: 0xa09b, limit: u32::MAX, base: 0 };
+    cpu.rip = CODE;
+    cpu.gpr[usize::from(Gpr::RSP.0)] = 0x7000;
+    cpu.xmm[1] = [0.3f64.to_bits(), 0];
+    (cpu.fpr[7], cpu.ftw, cpu.fsw) = ([1 << 63, 0x3fff], 0x80, 7 << 11);
+    vm.start();
+    Session::new(vm)
+}
+
+fn run(session: &mut Session, limit: u64) {
+    while session.step(limit, &mut Nowhere).unwrap() != Event::Limit {}
+}
+
+fn image() -> Vec<u8> {
+    let mut image = b"image".to_vec();
+    image.resize(1 << 12, 0);
+    image
+}
+
+fn written(snapshot: &Snapshot) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    snapshot.write(&mut bytes).unwrap();
+    bytes
+}
+
+/// With the checksum that fits, so that the sections themselves are tested.
+fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
+    let end = bytes.len() - 32;
+    let checksum = Sha256::digest(&bytes[..end]);
+    bytes[end..].copy_from_slice(&checksum);
+    bytes
+}
+
+#[test]
+fn a_loaded_machine_goes_on_as_the_original() {
+    let mut original = session();
+    run(&mut original, 12_347);
+    let snapshot = Snapshot::take(&mut original, [9; 32]);
+    let file = written(&snapshot);
+    let read = Snapshot::read(&mut file.as_slice()).unwrap();
+    assert_eq!(read, snapshot);
+    let mut loaded = read.restore(&image(), backends()).unwrap();
+    assert_eq!(written(&Snapshot::take(&mut loaded, [9; 32])), file, "saving again gives the same bytes");
+    for session in [&mut original, &mut loaded] {
+        run(session, 54_321);
+    }
+    let after = Snapshot::take(&mut original, [9; 32]);
+    assert_eq!(original.vm.retired(), 54_321);
+    assert_ne!(after.ram, snapshot.ram, "the loop writes RAM");
+    assert_eq!(Snapshot::take(&mut loaded, [9; 32]), after);
+}
+
+#[test]
+fn pages_of_zeros_are_dropped() {
+    let ram = Snapshot::take(&mut session(), [0; 32]).ram;
+    let runs: Vec<PageRun> = ram.runs().map(|(run, _)| run).collect();
+    assert_eq!(runs, [PageRun { first: 1, count: 3 }, PageRun { first: 8, count: 1 }]);
+    assert_eq!((ram.count(), ram.run_count(), ram.span()), (4, 2, 8));
+}
+
+#[test]
+fn resuming_changes_random_numbers_only_forward() {
+    let mut session = session();
+    let snapshot = Snapshot::take(&mut session, [0; 32]);
+    let numbers = |seed: Option<u64>| {
+        let mut session = snapshot.restore(&image(), backends()).unwrap();
+        if let Some(seed) = seed {
+            session.vm.resume(crate::vm::Resume { wall_clock_ns: 1, seed });
+        }
+        run(&mut session, 1000);
+        RamPages::of(&session.vm.memory)
+    };
+    assert_eq!(numbers(None), numbers(None));
+    assert_ne!(numbers(Some(1)), numbers(Some(2)));
+}
+
+#[test]
+fn another_image_is_refused() {
+    let snapshot = Snapshot::take(&mut session(), [0; 32]);
+    let error = snapshot.restore(&[0; 1 << 12], backends()).err().unwrap();
+    assert!(matches!(error, SnapshotError::Image { expected: 4096, found: 4096 }), "{error}");
+}
+
+#[test]
+fn damage_is_named() {
+    let file = written(&Snapshot::take(&mut session(), [0; 32]));
+    let error = |bytes: &[u8]| Snapshot::read(&mut &*bytes).unwrap_err().to_string();
+    assert!(error(b"").contains("this is no snapshot"));
+    let mut other = file.clone();
+    other[25] = 7;
+    assert_eq!(error(&other), "snapshot section \"snapshot\", offset 16: expected version 1, found 7");
+    let mut damaged = file.clone();
+    damaged[200] ^= 1;
+    assert!(error(&damaged).contains("the checksum does not match"), "{}", error(&damaged));
+    assert!(error(&sealed(file[..file.len() - 4096].to_vec())).contains("more bytes"));
+    for length in (0..file.len()).step_by(97) {
+        assert!(Snapshot::read(&mut &file[..length]).is_err(), "cut at {length}");
+    }
+}
+
+/// What passes the checksum may still say anything: it is refused, or restored and run, without a panic.
+#[test]
+fn sealed_damage_is_an_error_or_harmless() {
+    let snapshot = Snapshot::take(&mut session(), [0; 32]);
+    let file = written(&snapshot);
+    let interesting = file.len() - 32 - snapshot.ram.count() * 4096;
+    let mut restored = 0;
+    for position in 0..interesting {
+        for value in [0xff, 0x80, file[position] ^ 1] {
+            let mut damaged = file.clone();
+            damaged[position] = value;
+            let Ok(read) = Snapshot::read(&mut sealed(damaged).as_slice()) else { continue };
+            let Ok(mut session) = read.restore(&image(), backends()) else { continue };
+            restored += 1;
+            let limit = session.vm.retired().saturating_add(200);
+            for _ in 0..4 {
+                if session.step(limit, &mut Nowhere).is_err() {
+                    break;
+                }
+            }
+        }
+    }
+    assert!(restored > 1000, "only {restored} were restored: the test no longer tests the machine");
+}
