@@ -41,7 +41,8 @@ impl<'a, H: Host> Console<'a, H> {
     /// The last lines of the serial console, whole ones.
     pub fn serial_tail(&self) -> String {
         let bytes: Vec<u8> = self.serial.iter().copied().collect();
-        let cut = if bytes.len() < TAIL { 0 } else { bytes.iter().position(|&byte| byte == b'\n').map_or(0, |at| at + 1) };
+        let cut =
+            if bytes.len() < TAIL { 0 } else { bytes.iter().position(|&byte| byte == b'\n').map_or(0, |at| at + 1) };
         String::from_utf8_lossy(&bytes[cut..]).into_owned()
     }
 

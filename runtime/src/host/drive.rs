@@ -12,7 +12,7 @@
 use super::console::Console;
 use super::input::Input;
 use super::pace::Pace;
-use super::system::Host;
+use super::system::{Host, Sink};
 use crate::devices::Stream;
 use crate::session::{Event, Output, Session, SessionError};
 use channel::{Start, ToGuest, ToHost};
@@ -44,7 +44,10 @@ pub trait Guest {
 
 impl Guest for Session {
     fn step(&mut self, output: &mut dyn Output) -> Result<Event, SessionError> {
-        Session::step(self, u64::MAX, output)
+        let event = Session::step(self, u64::MAX, output)?;
+        // The guest took what there was of a long message, and waits for the rest of it.
+        let waits_for_message = !self.is_drained() && self.vm.devices.input_space(Stream::Config) > 0;
+        Ok(if waits_for_message && matches!(event, Event::Idle(_)) { Event::Slice } else { event })
     }
 
     fn send(&mut self, message: &ToGuest) {
@@ -148,27 +151,31 @@ impl<'a, 'h, G: Guest, H: Host> Drive<'a, 'h, G, H> {
                 self.input.fill(self.guest, self.console.host);
             }
             let event = self.guest.step(self.console)?;
-            self.close_broken();
+            let closed = self.close_broken();
             match event {
                 Event::Message(ToHost::Exit(code)) => return Ok(code),
                 Event::Message(ToHost::Failed(text)) => return Err(Failure::Init(text)),
                 Event::Message(other) => return Err(Failure::Message(other)),
                 Event::Slice | Event::Limit => self.busy(),
+                Event::Idle(_) if closed => {}
                 Event::Idle(deadline) => self.wait(deadline)?,
             }
         }
     }
 
-    /// A pipe that nobody reads ends the guest's too, so that its program gets SIGPIPE.
-    fn close_broken(&mut self) {
-        for (stream, error) in self.console.take_broken() {
+    /// A pipe that nobody reads ends the guest's too, so that its program gets SIGPIPE. Whether there was one.
+    fn close_broken(&mut self) -> bool {
+        let broken = self.console.take_broken();
+        let any = !broken.is_empty();
+        for (stream, error) in broken {
             if error.kind() != ErrorKind::BrokenPipe {
                 let text = format!("prelift: cannot write to {}: {error}\n", format!("{stream:?}").to_lowercase());
                 // If standard error is the one that failed, there is nobody to tell.
-                let _ = self.console.host.write(super::system::Sink::Stderr, text.as_bytes());
+                let _ = self.console.host.write(Sink::Stderr, text.as_bytes());
             }
             self.guest.close_output(stream);
         }
+        any
     }
 
     fn busy(&mut self) {
@@ -181,8 +188,8 @@ impl<'a, 'h, G: Guest, H: Host> Drive<'a, 'h, G, H> {
     fn wait(&mut self, deadline: Option<u64>) -> Result<(), Failure> {
         match (&self.time, deadline) {
             (Time::Deterministic, Some(deadline)) => self.guest.advance_tsc(deadline),
-            (Time::Deterministic, None) => return Err(Failure::Stuck),
-            (Time::Real(_), None) if !self.input.wanted(self.guest) => return Err(Failure::Stuck),
+            (_, None) if !self.input.wanted(self.guest) => return Err(Failure::Stuck),
+            (Time::Deterministic, None) => {}
             (&Time::Real(pace), deadline) => {
                 let host = &mut *self.console.host;
                 let before = host.now();

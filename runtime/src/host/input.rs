@@ -48,7 +48,13 @@ impl Input {
     }
 
     /// Waits for input if it is wanted, at most for `timeout`; and gives what came to the guest.
-    pub(super) fn wait(&mut self, guest: &mut impl Guest, host: &mut impl Host, now: Duration, timeout: Option<Duration>) {
+    pub(super) fn wait(
+        &mut self,
+        guest: &mut impl Guest,
+        host: &mut impl Host,
+        now: Duration,
+        timeout: Option<Duration>,
+    ) {
         let wanted = self.wanted(guest);
         let overdue = wanted && now.saturating_sub(self.looked) >= INTERVAL;
         let timeout = timeout.map(|timeout| if overdue { timeout.max(LOOK) } else { timeout });

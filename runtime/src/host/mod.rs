@@ -19,8 +19,8 @@ pub mod files;
 mod input;
 #[cfg(target_arch = "wasm32")]
 pub mod module;
-mod pace;
 pub mod options;
+mod pace;
 pub mod resume;
 pub mod run;
 pub mod stats;

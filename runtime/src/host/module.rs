@@ -6,14 +6,33 @@ use super::options::Options;
 use super::run::{LoadError, Loaded};
 use crate::devices::Backends;
 use crate::memory::{Memory, PAGE};
+use crate::session::Session;
 use crate::snapshot::Reader;
 use crate::translated::{Translated, abi::Layout};
-use crate::vm::Vm;
 use std::ops::Range;
 
 /// Where everything is: zeros as built; the linker writes over it.
 #[unsafe(no_mangle)]
-pub static mut PRELIFT_LAYOUT: Layout = Layout::NONE;
+pub static mut PRELIFT_LAYOUT: Layout = EMPTY;
+
+const EMPTY: Layout = Layout {
+    magic: 0,
+    first_function: 0,
+    regions: 0,
+    kernel_stamps: 0,
+    user_stamps: 0,
+    bindings: 0,
+    bindings_size: 0,
+    snapshot: 0,
+    snapshot_size: 0,
+    config: 0,
+    config_size: 0,
+    image: 0,
+    image_size: 0,
+    ram: 0,
+    ram_size: 0,
+    reserved: 0,
+};
 
 /// Bytes of a page of linear memory.
 const WASM_PAGE: u64 = 64 << 10;
@@ -39,13 +58,15 @@ pub fn load(options: &Options, backends: Backends) -> Result<Loaded, LoadError> 
     }
     // SAFETY: both are in linear memory, page-aligned and disjoint, and the linker gave them to nobody else.
     let memory = unsafe { Memory::at(ram, image) };
-    let mut vm = Vm::load_state(&mut Reader::new(bytes(&state)), memory, backends)?;
+    let mut reader = Reader::new(bytes(&state));
+    let mut session = Session::load(&mut reader, memory, backends)?;
+    reader.finish()?;
     if !options.interpret {
         // SAFETY: the layout is the linker's.
-        vm.translated = unsafe { Translated::of_module(layout) };
-        vm.start();
+        session.vm.translated = unsafe { Translated::of_module(layout) };
+        session.vm.start();
     }
-    Ok(Loaded { vm, config: bytes(&config).to_vec() })
+    Ok(Loaded { session, config: bytes(&config).to_vec() })
 }
 
 /// A part of linear memory, checked.

@@ -194,7 +194,7 @@ impl Options {
     pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Options, OptionError> {
         let mut options = Options::default();
         let mut words = words.into_iter();
-        for word in words.by_ref() {
+        while let Some(word) = words.next() {
             let Some((row, value)) = find(&word) else {
                 options.args.extend((word != "--").then_some(word));
                 break;

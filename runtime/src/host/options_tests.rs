@@ -12,7 +12,8 @@ fn refused(words: &[&str]) -> String {
 
 #[test]
 fn values_follow_or_are_joined() {
-    let options = parse(&["--entrypoint", "sh", "--env=A=b=c", "--env", "D", "--stats=json", "--workdir=/x", "--user="]);
+    let options =
+        parse(&["--entrypoint", "sh", "--env=A=b=c", "--env", "D", "--stats=json", "--workdir=/x", "--user="]);
     assert_eq!(options.entrypoint.as_deref(), Some("sh"));
     assert_eq!(options.env, ["A=b=c", "D"]);
     assert_eq!(options.stats, Some(StatsFormat::Json));

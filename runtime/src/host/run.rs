@@ -11,7 +11,6 @@ use crate::devices::Backends;
 use crate::memory::MemoryError;
 use crate::session::Session;
 use crate::snapshot::CodecError;
-use crate::vm::Vm;
 use channel::Start;
 use std::ffi::OsString;
 use std::io;
@@ -21,8 +20,8 @@ pub const FAILED: u8 = 125;
 
 /// A machine that waits for its program, and the image's configuration as JSON.
 pub struct Loaded {
-    /// The machine.
-    pub vm: Vm,
+    /// The machine, with init at its end of the channel.
+    pub session: Session,
     /// The configuration; empty for none.
     pub config: Vec<u8>,
 }
@@ -52,7 +51,7 @@ pub enum LoadError {
     #[error(transparent)]
     Snapshot(#[from] CodecError),
     /// A file that cannot be used.
-    #[error("{}: {text}", path.display())]
+    #[error("{}: {text}", .path.display())]
     File {
         /// The file.
         path: std::path::PathBuf,
@@ -103,9 +102,9 @@ fn run(
         return Ok(0);
     }
     let seeds = if options.deterministic { Seeds::fixed() } else { Seeds::draw(system).map_err(RunError::Random)? };
-    let Loaded { mut vm, config } = load(&options, seeds.backends())?;
+    let Loaded { mut session, config } = load(&options, seeds.backends())?;
     let wall_clock_ns = (!options.deterministic).then(|| system.wall_clock_ns());
-    let wall_clock_ns = seeds.refresh(&mut vm, wall_clock_ns);
+    let wall_clock_ns = seeds.refresh(&mut session.vm, wall_clock_ns);
     let (input, output) = (system.input_is_terminal(), system.output_is_terminal());
     let manner = Manner { deterministic: options.deterministic, no_input: options.deterministic && input };
     let surroundings = Surroundings {
@@ -116,7 +115,7 @@ fn run(
         seed: seeds.guest(),
     };
     let start = config::start(&ImageConfig::parse(&config)?, &options, surroundings)?;
-    let code = play(system, &mut Session::new(vm), &options, manner, start)?;
+    let code = play(system, &mut session, &options, manner, start)?;
     Ok(reported(system, code, options.exact_exit))
 }
 

@@ -94,8 +94,8 @@ impl Stats {
     pub fn render(&self, format: StatsFormat) -> String {
         match format {
             StatsFormat::Json => {
-                let object: Map<String, Value> = self.0.iter().map(|(name, value)| ((*name).into(), value.clone())).collect();
-                format!("{}\n", Value::Object(object))
+                let members = self.0.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+                format!("{}\n", Value::Object(members.collect()))
             }
             StatsFormat::Text => self.0.iter().fold(String::new(), |mut text, (name, value)| {
                 let _ = match value {
