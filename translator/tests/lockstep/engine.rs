@@ -5,7 +5,7 @@ use core::mem::{offset_of, size_of};
 use runtime::cpu::state::{SegmentRegister, TLB_ENTRIES};
 use runtime::cpu::{Cpu, Tlb, TlbEntry};
 use runtime::translated::abi::{ExitReason, JumpCacheEntry, jump_cache_index};
-use translator::lift::{Addresses, Options, Privilege, RegionSource, Targets};
+use translator::lift::{Addresses, NoTargets, Options, Privilege, RegionSource, Targets};
 use translator::lower::flags_word::{flags_word_function, flags_word_type};
 use translator::lower::jump::jump_function;
 use translator::lower::{Translated, translate};
@@ -82,13 +82,24 @@ fn module(regions: &[Translated]) -> Vec<u8> {
 
 impl Engine {
     pub(crate) fn new(sources: &[RegionSource], targets: &dyn Targets, options: &Options) -> Engine {
+        Self::with(sources, targets, options, false)
+    }
+
+    /// As it is used.
+    pub(crate) fn optimised(source: &RegionSource) -> Engine {
+        Self::with(std::slice::from_ref(source), &NoTargets, &Options::default(), true)
+    }
+
+    fn with(sources: &[RegionSource], targets: &dyn Targets, options: &Options, optimise: bool) -> Engine {
         let translate = |source| translate(source, targets, &ADDRESSES, options).expect("the region translates");
         let regions: Vec<Translated> = sources.iter().map(translate).collect();
         let bytes = module(&regions);
         if let Err(error) = wasmparser::Validator::new().validate_all(&bytes) {
             panic!("{error}\n{}", show(&sources[0]));
         }
-        let engine = wasmtime::Engine::default();
+        // What is tested is not the engine's optimiser, and compiling without is quicker.
+        let level = if optimise { wasmtime::OptLevel::Speed } else { wasmtime::OptLevel::None };
+        let engine = wasmtime::Engine::new(wasmtime::Config::new().cranelift_opt_level(level)).expect("an engine");
         let module = wasmtime::Module::new(&engine, &bytes).expect("it compiles");
         let mut store = Store::new(&engine, ());
         let instance = Instance::new(&mut store, &module, &[]).expect("it has no imports");
