@@ -40,6 +40,11 @@ pub(crate) struct Engine {
     pub(crate) privilege: Privilege,
 }
 
+/// Where a page of the guest's data is: last page first, so that an access across two shows.
+fn host_page(page: usize) -> usize {
+    PAGES as usize + DATA_SIZE - 4096 * (page + 1)
+}
+
 /// The module that holds the regions, in order.
 fn module(regions: &[Translated]) -> Vec<u8> {
     let (mut types, mut functions, mut code) = (TypeSection::new(), FunctionSection::new(), CodeSection::new());
@@ -134,7 +139,7 @@ impl Engine {
     /// Maps page `page` of the guest's data.
     pub(crate) fn map(&mut self, page: u64, writable: bool) {
         let va = DATA + page * 4096;
-        let host = PAGES + page as u32 * 4096;
+        let host = host_page(page as usize) as u32;
         let tlb = match self.privilege {
             Privilege::Kernel => offset_of!(Cpu, kernel_tlb),
             Privilege::User => offset_of!(Cpu, user_tlb),
@@ -210,8 +215,10 @@ impl Engine {
         self.set_cpu64(offset_of!(Cpu, budget), budget as u64);
         let fs = offset_of!(Cpu, segments) + 4 * size_of::<SegmentRegister>() + offset_of!(SegmentRegister, base);
         self.set_cpu64(fs, state.fs_base);
-        let pages = PAGES as usize;
-        self.memory.data_mut(&mut self.store)[pages..pages + DATA_SIZE].copy_from_slice(&state.memory);
+        for (page, bytes) in state.memory.chunks(4096).enumerate() {
+            let place = host_page(page);
+            self.memory.data_mut(&mut self.store)[place..place + 4096].copy_from_slice(bytes);
+        }
     }
 
     /// Reads the machine's state.
@@ -233,8 +240,10 @@ impl Engine {
             src: operand(offset_of!(Cpu, flags_src)),
             carry: operand(offset_of!(Cpu, flags_carry)),
         };
-        let pages = PAGES as usize;
-        state.memory = self.memory.data(&self.store)[pages..pages + DATA_SIZE].to_vec();
+        for (page, bytes) in state.memory.chunks_mut(4096).enumerate() {
+            let place = host_page(page);
+            bytes.copy_from_slice(&self.memory.data(&self.store)[place..place + 4096]);
+        }
         state
     }
 

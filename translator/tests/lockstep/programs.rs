@@ -160,3 +160,16 @@ fn regions_chain() {
         assert_eq!((engine.state().rip - BASE, 100 - engine.budget()), expected);
     }
 }
+
+#[test]
+fn an_access_across_pages_leaves() {
+    // mov eax,[rbx]; mov [rbx],al; jmp out
+    let source = source(&[(0, vec![0x8b, 0x03, 0x88, 0x03, 0xe9, 0xf7, 0x0f, 0, 0])], &[0]);
+    let mut engine = load(&source);
+    for (offset, misses) in [(0xffcu64, 0), (0xffd, 1), (0xfff, 1), (0x1000, 0)] {
+        let mut state = generate::state(&mut Random::new(5000), BASE);
+        state.gpr[3] = DATA + offset;
+        let tally = compare_in(&mut engine, &source, state, 100);
+        assert_eq!(tally.exits(ExitReason::Miss), misses, "{offset:#x}");
+    }
+}
