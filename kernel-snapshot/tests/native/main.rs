@@ -11,6 +11,7 @@ use kernel_snapshot::{command, guest};
 use runtime::devices::Stream;
 use runtime::session::{Event, Output, Session};
 use runtime::snapshot::Snapshot;
+use runtime::vm::Resume;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -143,6 +144,24 @@ fn runs_a_command_natively() {
     assert_eq!((*code, String::from_utf8_lossy(&written.out).as_ref()), (3, "value\nguest\n2027\n"));
     assert_eq!(String::from_utf8_lossy(&written.err), "got a line\n");
     assert!(ran[0] == ran[1], "the loaded machine ends otherwise than the original");
+}
+
+/// What a resumed machine is told of the host arrives: its random numbers are others, and it runs.
+#[test]
+fn resumed_machines_differ() {
+    let Some(parts) = Parts::find() else { return };
+    let snapshot = ready::ready_snapshot(&parts.request(), &Cache::Refused, &|_| ()).unwrap();
+    let [first, again, other] = [1, 1, 2].map(|seed| {
+        let mut session = snapshot.restore(&parts.image, ready::backends()).unwrap();
+        session.vm.resume(Resume { wall_clock_ns: 1_800_000_000_000_000_000, seed });
+        let mut written = Written::default();
+        let start = Start { seed: vec![seed as u8; 32], ..start(&["busybox", "cat", "/proc/sys/kernel/random/uuid"]) };
+        assert_eq!(command::run(&mut session, start, b"", 1 << 30, &mut written).unwrap(), 0);
+        written.out
+    });
+    assert_eq!(first.len(), 37);
+    assert_eq!(first, again);
+    assert_ne!(first, other);
 }
 
 #[test]
