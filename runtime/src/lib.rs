@@ -3,6 +3,7 @@
 pub mod cpu;
 pub mod devices;
 pub mod exception;
+pub mod host;
 pub mod interp;
 pub mod memory;
 pub mod mmu;

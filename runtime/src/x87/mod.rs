@@ -9,7 +9,7 @@
 //!
 //! Departures from the manual: #MF is raised whatever CR0.NE says (there is no FERR# pin); FOP is kept for every
 //! instruction that left an exception unmasked only (as with IA32_MISC_ENABLE.FOPCODE clear); FCS and FDS are stored as 0
-//! (CPUID.7.0:EBX bit 13).
+//! (as where CPUID.7.0:EBX bit 13 is set).
 
 mod arith;
 mod compare;
@@ -21,6 +21,8 @@ mod fxsave;
 mod mmx;
 mod operands;
 mod stack;
+#[cfg(test)]
+mod tests;
 mod transcendental;
 mod transfer;
 

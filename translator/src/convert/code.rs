@@ -14,12 +14,12 @@ use runtime::profile::{Mode, Profile};
 use runtime::translated::abi::ExitReason;
 use runtime::translated::binding::RegionCode;
 use serde::Serialize;
-use wasm_encoder::{FuncType, InstructionSink, MemArg, ValType};
+use wasm_encoder::{FuncType, InstructionSink, MemArg, MemArgTarget, ValType};
 
 /// Translated code, ready to be linked.
 #[derive(Debug)]
 pub struct Code {
-    /// The regions' functions by number, then the jump functions.
+    /// The regions' functions by number, then those that they share.
     pub functions: Vec<Function>,
     /// What the runtime binds the regions by.
     pub bindings: Vec<RegionCode>,
@@ -79,12 +79,12 @@ impl Code {
         let image = ImageCode { layout: &guest.rootfs, bytes: &guest.rootfs_file };
         let inputs = Inputs { profile, vmlinux: Some(&guest.vmlinux), image: Some(image) };
         let leaves = |insn: &x86::Insn| crate::lift::leaves(insn);
-        let found = discover::discover(&inputs, &discover::Options::default(), &leaves).context("discovery")?;
-        let plan = Plan::new(runtime, guest, found.regions.len())?;
-        Ok(Self::lower(&found, plan, options))
+        let found = discover::discover(inputs, &leaves, &discover::Options::default()).context("discovery")?;
+        let plan = Plan::new(runtime, found.regions.len())?;
+        Self::lower(&found, plan, options)
     }
 
-    fn lower(found: &Discovery, plan: Plan, options: &Options) -> Code {
+    fn lower(found: &Discovery, plan: Plan, options: &Options) -> Result<Code> {
         let directory = Directory::new(&found.regions);
         let done: Vec<Done> = found
             .regions
@@ -97,7 +97,7 @@ impl Code {
         Code::collect(done, plan, options)
     }
 
-    fn collect(done: Vec<Done>, plan: Plan, options: &Options) -> Code {
+    fn collect(done: Vec<Done>, plan: Plan, options: &Options) -> Result<Code> {
         let mut summary = CodeSummary { regions: done.len(), ..CodeSummary::default() };
         let mut unlifted = std::collections::BTreeMap::<String, u64>::new();
         let (mut functions, mut bindings) = (Vec::new(), Vec::new());
@@ -115,13 +115,15 @@ impl Code {
         }
         summary.unlifted = unlifted.into_iter().collect();
         summary.unlifted.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), name.clone()));
+        let code = lower::flags_word::flags_word_function(&plan.addresses)?;
+        functions.push(Function { name: "flags".into(), ty: plan.flags_type, code });
         if options.tail_calls == TailCalls::Yes {
             for (name, privilege) in [("jump:kernel", Privilege::Kernel), ("jump:user", Privilege::User)] {
                 let code = lower::jump::jump_function(privilege, &plan.addresses);
                 functions.push(Function { name: name.into(), ty: plan.jump_type, code });
             }
         }
-        Code { functions, bindings, summary, plan }
+        Ok(Code { functions, bindings, summary, plan })
     }
 }
 
@@ -164,14 +166,18 @@ fn source(region: &Region) -> RegionSource {
 fn unbound(addresses: &Addresses) -> wasm_encoder::Function {
     let mut code = Vec::new();
     let offset = u64::from(addresses.cpu) + offset_of!(Cpu, exit_reason) as u64;
-    let at = MemArg { offset, align: 2, memory_index: 0 };
+    let at = MemArg { offset, align: 2, target: MemArgTarget::Memory(0), ordering: None };
     InstructionSink::new(&mut code).i32_const(0).i32_const(ExitReason::Stale as i32).i32_store(at).end();
     let mut function = wasm_encoder::Function::new([]);
     function.raw(code);
     function
 }
 
-/// The types of regions and of jump functions, as [`Plan`] numbers them.
+/// The types of regions, jump functions and the flags function, as [`Plan`] numbers them.
 pub(super) fn types() -> Vec<FuncType> {
-    vec![FuncType::new([ValType::I64, ValType::I32], []), FuncType::new([ValType::I64], [])]
+    vec![
+        FuncType::new([ValType::I64, ValType::I32], []),
+        FuncType::new([ValType::I64], []),
+        lower::flags_word::flags_word_type(),
+    ]
 }

@@ -23,6 +23,7 @@ pub(super) struct Plan {
     pub(super) addresses: Addresses,
     pub(super) region_type: TypeIndex,
     pub(super) jump_type: TypeIndex,
+    pub(super) flags_type: TypeIndex,
     pub(super) first_function: FuncIndex,
     first_table_entry: u32,
     layout_symbol: u32,
@@ -32,13 +33,13 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(runtime: &Runtime, _guest: &Guest, regions: usize) -> Result<Plan> {
+    pub(super) fn new(runtime: &Runtime, regions: usize) -> Result<Plan> {
         let kernel_stamps = runtime.memory_end().next_multiple_of(64);
         let table = regions as u64 * 8;
         let user_stamps = kernel_stamps + table;
         let first_function = runtime.first_function();
         let first_type = runtime.first_type();
-        let jump = |which: u32| first_function.plus(regions as u32 + which).0;
+        let shared = |which: u32| first_function.plus(regions as u32 + which).0;
         Ok(Plan {
             addresses: Addresses {
                 cpu: runtime.address("PRELIFT_CPU")?.0,
@@ -46,11 +47,13 @@ impl Plan {
                 kernel_stamps: kernel_stamps as u32,
                 table: 0,
                 region_type: first_type.0,
-                jump_kernel: jump(0),
-                jump_user: jump(1),
+                flags_word: shared(0),
+                jump_kernel: shared(1),
+                jump_user: shared(2),
             },
             region_type: first_type,
             jump_type: TypeIndex(first_type.0 + 1),
+            flags_type: TypeIndex(first_type.0 + 2),
             first_function,
             first_table_entry: runtime.first_table_entry().0,
             layout_symbol: runtime.address("PRELIFT_LAYOUT")?.0,

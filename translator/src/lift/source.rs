@@ -95,12 +95,10 @@ pub enum TailCalls {
 pub struct Options {
     /// How regions follow one another.
     pub tail_calls: TailCalls,
-    /// Whether several accesses off one base share a check of the TLB.
-    pub hoist_checks: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { tail_calls: TailCalls::Yes, hoist_checks: true }
+        Options { tail_calls: TailCalls::Yes }
     }
 }

@@ -5,7 +5,7 @@ use core::mem::{offset_of, size_of};
 use runtime::cpu::state::{SegmentRegister, TLB_ENTRIES};
 use runtime::cpu::{Cpu, Tlb, TlbEntry};
 use runtime::translated::abi::{ExitReason, JumpCacheEntry, jump_cache_index};
-use translator::lift::{Addresses, Options, Privilege, RegionSource, Targets};
+use translator::lift::{Addresses, NoTargets, Options, Privilege, RegionSource, Targets};
 use translator::lower::flags_word::{flags_word_function, flags_word_type};
 use translator::lower::jump::jump_function;
 use translator::lower::{Translated, translate};
@@ -38,6 +38,11 @@ pub(crate) struct Engine {
     functions: Vec<TypedFunc<(i64, i32), ()>>,
     pub(crate) regions: Vec<Translated>,
     pub(crate) privilege: Privilege,
+}
+
+/// Where a page of the guest's data is: last page first, so that an access across two shows.
+fn host_page(page: usize) -> usize {
+    PAGES as usize + DATA_SIZE - 4096 * (page + 1)
 }
 
 /// The module that holds the regions, in order.
@@ -82,13 +87,24 @@ fn module(regions: &[Translated]) -> Vec<u8> {
 
 impl Engine {
     pub(crate) fn new(sources: &[RegionSource], targets: &dyn Targets, options: &Options) -> Engine {
+        Self::with(sources, targets, options, false)
+    }
+
+    /// As it is used.
+    pub(crate) fn optimised(source: &RegionSource) -> Engine {
+        Self::with(std::slice::from_ref(source), &NoTargets, &Options::default(), true)
+    }
+
+    fn with(sources: &[RegionSource], targets: &dyn Targets, options: &Options, optimise: bool) -> Engine {
         let translate = |source| translate(source, targets, &ADDRESSES, options).expect("the region translates");
         let regions: Vec<Translated> = sources.iter().map(translate).collect();
         let bytes = module(&regions);
         if let Err(error) = wasmparser::Validator::new().validate_all(&bytes) {
             panic!("{error}\n{}", show(&sources[0]));
         }
-        let engine = wasmtime::Engine::default();
+        // What is tested is not the engine's optimiser, and compiling without is quicker.
+        let level = if optimise { wasmtime::OptLevel::Speed } else { wasmtime::OptLevel::None };
+        let engine = wasmtime::Engine::new(wasmtime::Config::new().cranelift_opt_level(level)).expect("an engine");
         let module = wasmtime::Module::new(&engine, &bytes).expect("it compiles");
         let mut store = Store::new(&engine, ());
         let instance = Instance::new(&mut store, &module, &[]).expect("it has no imports");
@@ -123,7 +139,7 @@ impl Engine {
     /// Maps page `page` of the guest's data.
     pub(crate) fn map(&mut self, page: u64, writable: bool) {
         let va = DATA + page * 4096;
-        let host = PAGES + page as u32 * 4096;
+        let host = host_page(page as usize) as u32;
         let tlb = match self.privilege {
             Privilege::Kernel => offset_of!(Cpu, kernel_tlb),
             Privilege::User => offset_of!(Cpu, user_tlb),
@@ -199,8 +215,10 @@ impl Engine {
         self.set_cpu64(offset_of!(Cpu, budget), budget as u64);
         let fs = offset_of!(Cpu, segments) + 4 * size_of::<SegmentRegister>() + offset_of!(SegmentRegister, base);
         self.set_cpu64(fs, state.fs_base);
-        let pages = PAGES as usize;
-        self.memory.data_mut(&mut self.store)[pages..pages + DATA_SIZE].copy_from_slice(&state.memory);
+        for (page, bytes) in state.memory.chunks(4096).enumerate() {
+            let place = host_page(page);
+            self.memory.data_mut(&mut self.store)[place..place + 4096].copy_from_slice(bytes);
+        }
     }
 
     /// Reads the machine's state.
@@ -222,8 +240,10 @@ impl Engine {
             src: operand(offset_of!(Cpu, flags_src)),
             carry: operand(offset_of!(Cpu, flags_carry)),
         };
-        let pages = PAGES as usize;
-        state.memory = self.memory.data(&self.store)[pages..pages + DATA_SIZE].to_vec();
+        for (page, bytes) in state.memory.chunks_mut(4096).enumerate() {
+            let place = host_page(page);
+            bytes.copy_from_slice(&self.memory.data(&self.store)[place..place + 4096]);
+        }
         state
     }
 

@@ -1,14 +1,14 @@
 //! The tests.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, FIRST_FUNCTION};
 use crate::generate;
 use crate::random::Random;
 use crate::reference::{DATA, Reference};
-use crate::run::{BASE, compare, source};
+use crate::run::{BASE, compare, compare_in, load, source};
 use core::mem::offset_of;
 use runtime::cpu::Cpu;
 use runtime::translated::abi::ExitReason;
-use translator::lift::{NoTargets, Options};
+use translator::lift::{Chain, NoTargets, Options, TailCalls, Targets};
 use x86::{FlagOp, Flags, Width};
 
 #[test]
@@ -89,7 +89,7 @@ fn a_return_goes_through_the_jump_cache() {
     assert_eq!(engine.call(0, BASE, 0), ExitReason::Next);
     assert_eq!((engine.state().rip, engine.budget()), (BASE + 5, 97));
     let back = engine.regions[0].entries.iter().position(|entry| *entry == 5).expect("the return point is an entry");
-    engine.cache(BASE + 5, source.index.min(0), BASE, back as u32);
+    engine.cache(BASE + 5, 0, BASE, back as u32);
     engine.load(&state, 100);
     assert_eq!(engine.call(0, BASE, 0), ExitReason::Next);
     assert_eq!((engine.state().rip, engine.budget(), engine.state().gpr[0]), (BASE + 0x1000, 96, 1));
@@ -106,10 +106,11 @@ fn vector_instructions_agree() {
         let mut random = Random::new(3000 + seed as u64);
         let code = chunk.concat();
         let source = source(&[(0, code)], &[0]);
+        let mut engine = load(&source);
         for _ in 0..10 {
             let mut state = generate::state(&mut random, BASE);
             state.gpr[3] &= !15;
-            translated += compare(&source, state, 10, |_| {}).translated;
+            translated += compare_in(&mut engine, &source, state, 10).translated;
         }
     }
     assert!(translated > 2000, "{translated}");
@@ -120,14 +121,55 @@ fn any_flags_may_meet_an_entry_point_that_reads_them() {
     // lahf; seto al; jmp out
     let source = source(&[(0, vec![0x9f, 0x0f, 0x90, 0xc0, 0xe9, 0xf7, 0x0f, 0, 0])], &[0]);
     let mut random = Random::new(4000);
+    let mut engine = load(&source);
     for op in FlagOp::ALL {
         for width in Width::ALL {
             let mut state = generate::state(&mut random, BASE);
             let (dst, src) = (random.value() & width.mask(), random.value() & width.mask());
             let src = if matches!(op, FlagOp::Inc | FlagOp::Dec | FlagOp::Mul) { src & 1 } else { src };
             state.flags = Flags { op, width, dst, src, carry: random.below(2) };
-            let tally = compare(&source, state, 100, |_| {});
+            let tally = compare_in(&mut engine, &source, state, 100);
             assert_eq!((tally.translated, tally.exits(ExitReason::Next)), (3, 1), "{op:?} {width:?}");
         }
+    }
+}
+
+/// Two regions: the first calls the second, which returns to it through the jump cache.
+#[test]
+fn regions_chain() {
+    struct Second;
+    impl Targets for Second {
+        fn resolve(&self, offset: i64) -> Option<Chain> {
+            let chain = Chain { function_index: FIRST_FUNCTION + 1, base_delta: 0x1000, entry: 1 };
+            (offset == 0x1003).then_some(chain)
+        }
+    }
+    // inc rax; call second / int3; inc rdx; ret
+    let first = source(&[(0, vec![0x48, 0xff, 0xc0, 0xe8, 0xfb, 0x0f, 0, 0, 0xcc])], &[0]);
+    let mut second = source(&[(0, vec![0x90, 0x90, 0x90]), (3, vec![0x48, 0xff, 0xc2, 0xc3])], &[0, 3]);
+    second.index = 4;
+    for (tail_calls, expected) in [(TailCalls::Yes, (8, 4)), (TailCalls::No, (0x1003, 2))] {
+        let options = Options { tail_calls };
+        let mut engine = Engine::new(&[first.clone(), second.clone()], &Second, &options);
+        engine.bind(first.index, BASE);
+        engine.bind(second.index, BASE + 0x1000);
+        let mut state = Reference::new(BASE);
+        state.gpr[4] = DATA + 0x1000;
+        engine.load(&state, 100);
+        assert_eq!(engine.call(0, BASE, 0), ExitReason::Next);
+        assert_eq!((engine.state().rip - BASE, 100 - engine.budget()), expected);
+    }
+}
+
+#[test]
+fn an_access_across_pages_leaves() {
+    // mov eax,[rbx]; mov [rbx],al; jmp out
+    let source = source(&[(0, vec![0x8b, 0x03, 0x88, 0x03, 0xe9, 0xf7, 0x0f, 0, 0])], &[0]);
+    let mut engine = load(&source);
+    for (offset, misses) in [(0xffcu64, 0), (0xffd, 1), (0xfff, 1), (0x1000, 0)] {
+        let mut state = generate::state(&mut Random::new(5000), BASE);
+        state.gpr[3] = DATA + offset;
+        let tally = compare_in(&mut engine, &source, state, 100);
+        assert_eq!(tally.exits(ExitReason::Miss), misses, "{offset:#x}");
     }
 }

@@ -46,13 +46,20 @@ pub(crate) fn compare(
     budget: u64,
     prepare: impl FnOnce(&mut Engine),
 ) -> Tally {
-    let mut engine = Engine::new(std::slice::from_ref(source), &NoTargets, &Options::default());
-    engine.bind(source.index, BASE);
+    let mut engine = load(source);
     prepare(&mut engine);
     compare_in(&mut engine, source, start, budget)
 }
 
-fn compare_in(engine: &mut Engine, source: &RegionSource, mut state: Reference, budget: u64) -> Tally {
+/// A program, bound.
+pub(crate) fn load(source: &RegionSource) -> Engine {
+    let mut engine = Engine::new(std::slice::from_ref(source), &NoTargets, &Options::default());
+    engine.bind(source.index, BASE);
+    engine
+}
+
+/// As [`compare`], in a program loaded before.
+pub(crate) fn compare_in(engine: &mut Engine, source: &RegionSource, mut state: Reference, budget: u64) -> Tally {
     let mut tally = Tally::default();
     let mut left = budget;
     loop {

@@ -4,12 +4,11 @@ use crate::engine::Engine;
 use crate::reference::{DATA, Reference};
 use crate::run::{BASE, source};
 use std::time::Instant;
-use translator::lift::{NoTargets, Options};
 
 /// Nanoseconds an instruction, the best of several runs, of a loop that ends with RCX = 0.
 fn measure(name: &str, code: &[u8], per_turn: u64) {
     let source = source(&[(0, code.to_vec())], &[0]);
-    let mut engine = Engine::new(std::slice::from_ref(&source), &NoTargets, &Options::default());
+    let mut engine = Engine::optimised(&source);
     engine.bind(source.index, BASE);
     let turns = 20_000_000u64;
     let mut best = f64::MAX;

@@ -24,7 +24,7 @@ pub(in super::super) fn to_bcd(a: Extended, direction: Direction) -> Rounded<[u8
     let mut bytes = [0; 10];
     let mut rest = value;
     for byte in &mut bytes[..9] {
-        *byte = (rest % 10 | rest / 10 % 10 << 4) as u8;
+        *byte = (rest % 10 + (rest / 10 % 10) * 16) as u8;
         rest /= 100;
     }
     bytes[9] = u8::from(a.is_negative()) << 7;

@@ -67,7 +67,7 @@ fn divide(a: Exact, b: Exact, nearest: bool) -> (Option<Exact>, Quotient) {
 fn long_division(dividend: u128, divisor: u128, shift: u32) -> (u128, u128) {
     let (first, rest) = (dividend / divisor, dividend % divisor);
     let scaled = rest << shift;
-    (scaled % divisor, first << shift | scaled / divisor)
+    (scaled % divisor, (first << shift) + scaled / divisor)
 }
 
 /// Takes one more divisor away if that leaves less; the even quotient where both leave as much.

@@ -13,7 +13,7 @@ pub(super) const ONE: u128 = 1 << 127;
 fn multiply_high(a: u128, b: u128) -> u128 {
     const LOW: u128 = u64::MAX as u128;
     let (a0, a1, b0, b1) = (a & LOW, a >> 64, b & LOW, b >> 64);
-    let middle = a1 * b0 + (a0 * b0 >> 64);
+    let middle = a1 * b0 + ((a0 * b0) >> 64);
     let (carry, middle) = (middle >> 64, (middle & LOW) + a0 * b1);
     a1 * b1 + carry + (middle >> 64)
 }

@@ -1,0 +1,181 @@
+//! What the container runs: the image's configuration and the user's options, as `docker run` joins them.
+//!
+//! Environment: the image's, then the module's own (the variables that the WASI host gives), then `--env`; a later entry
+//! takes the place of an earlier one, and init adds Docker's defaults (`PATH`, `HOSTNAME`, `HOME`, `TERM`) beneath.
+
+use super::options::Options;
+use channel::{Start, WindowSize};
+use serde::{Deserialize, Deserializer};
+
+/// The terminal's size unless told (no WASI host tells).
+const WINDOW: WindowSize = WindowSize { rows: 24, columns: 80 };
+
+/// The fields of an image's configuration that say what runs (OCI image specification, config.md). Others are ignored,
+/// and what is missing or `null` is empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ImageConfig {
+    /// Words before the arguments.
+    #[serde(deserialize_with = "nullable")]
+    pub entrypoint: Vec<String>,
+    /// Default arguments.
+    #[serde(deserialize_with = "nullable")]
+    pub cmd: Vec<String>,
+    /// `KEY=VALUE` each.
+    #[serde(deserialize_with = "nullable")]
+    pub env: Vec<String>,
+    /// Directory to start in.
+    #[serde(deserialize_with = "nullable")]
+    pub working_dir: String,
+    /// `user[:group]`.
+    #[serde(deserialize_with = "nullable")]
+    pub user: String,
+    /// Host name.
+    #[serde(deserialize_with = "nullable")]
+    pub hostname: String,
+}
+
+fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(input: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(input)?.unwrap_or_default())
+}
+
+/// Why there is nothing to run.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not a configuration.
+    #[error("the image's configuration: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Neither image nor user names a program.
+    #[error("no program to run: the image has no entrypoint and no command; name one after the module's options")]
+    NoProgram,
+}
+
+impl ImageConfig {
+    /// Parses a configuration; no bytes at all are an empty one.
+    ///
+    /// # Errors
+    /// If it is not JSON, or a field is of another type.
+    pub fn parse(json: &[u8]) -> Result<ImageConfig, ConfigError> {
+        if json.is_empty() {
+            return Ok(ImageConfig::default());
+        }
+        Ok(serde_json::from_slice(json)?)
+    }
+
+    /// The program with its arguments (`docker run`: arguments replace the command; an entrypoint replaces the image's
+    /// and drops its command; an empty one only takes the image's away).
+    fn words(&self, options: &Options) -> Vec<String> {
+        let (entrypoint, cmd) = match &options.entrypoint {
+            None => (self.entrypoint.clone(), self.cmd.as_slice()),
+            Some(program) => {
+                (Some(program.clone()).filter(|program| !program.is_empty()).into_iter().collect(), &[][..])
+            }
+        };
+        let args = if options.args.is_empty() { cmd } else { &options.args };
+        [&entrypoint, args].concat()
+    }
+}
+
+/// What is the run's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The module's environment, as `KEY=VALUE`.
+    pub env: Vec<String>,
+    /// Standard input and output are a terminal.
+    pub terminal: bool,
+    /// Host name if neither image nor user names one.
+    pub hostname: String,
+    /// Wall-clock time, nanoseconds since the Unix epoch.
+    pub wall_clock_ns: u64,
+    /// Entropy for the guest's generator.
+    pub seed: Vec<u8>,
+}
+
+/// The message that starts the program.
+///
+/// # Errors
+/// [`ConfigError::NoProgram`].
+pub fn start(config: &ImageConfig, options: &Options, surroundings: Surroundings) -> Result<Start, ConfigError> {
+    let args = config.words(options);
+    if args.is_empty() {
+        return Err(ConfigError::NoProgram);
+    }
+    let terminal = options.tty.unwrap_or(surroundings.terminal);
+    let own = |option: &Option<String>, image: &str| option.clone().unwrap_or_else(|| image.to_owned());
+    Ok(Start {
+        args,
+        env: environment(&config.env, &surroundings.env, &options.env),
+        cwd: or(own(&options.workdir, &config.working_dir), "/"),
+        user: own(&options.user, &config.user),
+        hostname: or(own(&options.hostname, &config.hostname), &surroundings.hostname),
+        terminal: terminal.then(|| options.terminal.unwrap_or(WINDOW)),
+        wall_clock_ns: surroundings.wall_clock_ns,
+        seed: surroundings.seed,
+    })
+}
+
+fn or(text: String, default: &str) -> String {
+    if text.is_empty() { default.to_owned() } else { text }
+}
+
+/// All entries in order. An option that names a variable without a value takes the module's, or else unsets it.
+fn environment(image: &[String], module: &[String], options: &[String]) -> Vec<String> {
+    let in_module = |key: &str| module.iter().find(|entry| entry.split_once('=').is_some_and(|(name, _)| name == key));
+    let options =
+        options.iter().map(|entry| if entry.contains('=') { entry } else { in_module(entry).unwrap_or(entry) });
+    image.iter().chain(module).chain(options).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IMAGE: &str = r#"{"Entrypoint":["/bin/tini","--"],"Cmd":["sh"],"Env":["PATH=/bin","A=1"],"User":null,
+        "WorkingDir":"/srv","Labels":{"x":"y"},"ExposedPorts":{"80/tcp":{}}}"#;
+
+    fn run(image: &str, words: &[&str]) -> Result<Start, ConfigError> {
+        let options = Options::parse(words.iter().map(ToString::to_string)).unwrap();
+        let surroundings =
+            Surroundings { env: vec!["A=2".into(), "B=3".into()], hostname: "h".into(), ..Default::default() };
+        start(&ImageConfig::parse(image.as_bytes()).unwrap(), &options, surroundings)
+    }
+
+    #[test]
+    fn arguments_are_docker_runs() {
+        for (words, args) in [
+            (&[][..], &["/bin/tini", "--", "sh"][..]),
+            (&["ls", "-l"], &["/bin/tini", "--", "ls", "-l"]),
+            (&["--", "--stats"], &["/bin/tini", "--", "--stats"]),
+            (&["--entrypoint", "cat"], &["cat"]),
+            (&["--entrypoint=cat", "x"], &["cat", "x"]),
+            (&["--entrypoint=", "x"], &["x"]),
+        ] {
+            assert_eq!(run(IMAGE, words).unwrap().args, args, "{words:?}");
+        }
+        assert!(matches!(run(IMAGE, &["--entrypoint="]), Err(ConfigError::NoProgram)));
+        assert!(matches!(run("", &[]), Err(ConfigError::NoProgram)));
+        assert_eq!(run(r#"{"Cmd":["a"]}"#, &[]).unwrap().args, ["a"]);
+    }
+
+    #[test]
+    fn later_variables_follow_earlier_ones() {
+        let env = run(IMAGE, &["--env", "A=4", "--env", "B", "--env", "PATH"]).unwrap().env;
+        assert_eq!(env, ["PATH=/bin", "A=1", "A=2", "B=3", "A=4", "B=3", "PATH"]);
+    }
+
+    #[test]
+    fn options_come_before_the_image_and_defaults_last() {
+        let plain = run(IMAGE, &[]).unwrap();
+        assert_eq!((&*plain.cwd, &*plain.user, &*plain.hostname, plain.terminal), ("/srv", "", "h", None));
+        let told = run(IMAGE, &["--workdir=/", "--user=1:2", "--hostname=box", "--tty"]).unwrap();
+        assert_eq!((&*told.cwd, &*told.user, &*told.hostname, told.terminal), ("/", "1:2", "box", Some(WINDOW)));
+        assert_eq!(run(r#"{"Hostname":"i"}"#, &["x"]).unwrap().hostname, "i");
+    }
+
+    #[test]
+    fn malformed_configurations_are_errors() {
+        for json in ["{", "3", r#"{"Cmd":"sh"}"#] {
+            assert!(ImageConfig::parse(json.as_bytes()).is_err(), "{json}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The loop that runs a resumed guest to its program's end.
+//!
+//! ```text
+//!           ┌──────────────────────────────────────────────┐
+//!  send ──► step ──► message: exit code, or failure         │
+//!            ├─────► slice: host's clock, a glance at input ┤
+//!            └─────► idle: wait for input or the next timer ┘
+//! ```
+//!
+//! An idle guest waits in one poll of the host and uses no processor time; in deterministic mode it jumps to its next timer.
+
+use super::console::Console;
+use super::input::Input;
+use super::pace::Pace;
+use super::system::{Host, Sink};
+use crate::devices::Stream;
+use crate::session::{Event, Output, Session, SessionError};
+use channel::{Start, ToGuest, ToHost};
+use std::io::ErrorKind;
+use std::time::Duration;
+
+/// The machine, as the loop sees it.
+pub trait Guest {
+    /// Runs until something happens.
+    ///
+    /// # Errors
+    /// If the guest cannot go on.
+    fn step(&mut self, output: &mut dyn Output) -> Result<Event, SessionError>;
+    /// Sends a message to init.
+    fn send(&mut self, message: &ToGuest);
+    /// Bytes of standard input that the guest has room for.
+    fn input_space(&self) -> usize;
+    /// Gives standard input, at most as much as there is room for.
+    fn push_input(&mut self, bytes: &[u8]);
+    /// Ends standard input.
+    fn close_input(&mut self);
+    /// Tells the guest that nobody takes this output any more.
+    fn close_output(&mut self, stream: Stream);
+    /// The guest's clock, in nanoseconds.
+    fn tsc(&self) -> u64;
+    /// Moves the guest's clock forward; never back.
+    fn advance_tsc(&mut self, tsc: u64);
+}
+
+impl Guest for Session {
+    fn step(&mut self, output: &mut dyn Output) -> Result<Event, SessionError> {
+        let event = Session::step(self, u64::MAX, output)?;
+        // The guest took what there was of a long message, and waits for the rest of it.
+        let waits_for_message = !self.is_drained() && self.vm.devices.input_space(Stream::Config) > 0;
+        Ok(if waits_for_message && matches!(event, Event::Idle(_)) { Event::Slice } else { event })
+    }
+
+    fn send(&mut self, message: &ToGuest) {
+        Session::send(self, message);
+    }
+
+    fn input_space(&self) -> usize {
+        self.vm.devices.input_space(Stream::Stdin)
+    }
+
+    fn push_input(&mut self, bytes: &[u8]) {
+        let taken = self.push(Stream::Stdin, bytes);
+        debug_assert_eq!(taken, bytes.len(), "input beyond the stream's space");
+    }
+
+    fn close_input(&mut self) {
+        self.close(Stream::Stdin);
+    }
+
+    fn close_output(&mut self, stream: Stream) {
+        self.close(stream);
+    }
+
+    fn tsc(&self) -> u64 {
+        self.vm.tsc()
+    }
+
+    fn advance_tsc(&mut self, tsc: u64) {
+        self.vm.advance_tsc(tsc);
+    }
+}
+
+/// Why a program did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The machine stopped.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// Init could not go on.
+    #[error("{0}")]
+    Init(String),
+    /// Init said what it must not say now.
+    #[error("configuration channel: expected Exit or Failed, got {0:?}")]
+    Message(ToHost),
+    /// All of the guest waits, and there is neither a timer nor input left that could wake it.
+    #[error("the guest waits for ever: it has no timer set and no input to come")]
+    Stuck,
+}
+
+/// How guest time goes on.
+enum Time {
+    /// With the instructions.
+    Deterministic,
+    /// With the host's clock.
+    Real(Pace),
+}
+
+/// What a run is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Manner {
+    /// Guest time is the number of instructions.
+    pub deterministic: bool,
+    /// Standard input is at its end from the start.
+    pub no_input: bool,
+}
+
+/// A run.
+pub struct Drive<'a, 'h, G, H> {
+    guest: &'a mut G,
+    console: &'a mut Console<'h, H>,
+    time: Time,
+    input: Input,
+    idle: Duration,
+}
+
+impl<'a, 'h, G: Guest, H: Host> Drive<'a, 'h, G, H> {
+    /// A run of a guest whose init waits for [`ToGuest::Start`].
+    pub fn new(guest: &'a mut G, console: &'a mut Console<'h, H>, manner: Manner) -> Drive<'a, 'h, G, H> {
+        let now = console.host.now();
+        let time = if manner.deterministic { Time::Deterministic } else { Time::Real(Pace::new(guest.tsc(), now)) };
+        let mut input = Input::new(now);
+        if manner.no_input {
+            input.end(guest);
+        }
+        Drive { guest, console, time, input, idle: Duration::ZERO }
+    }
+
+    /// How long the run has waited for the host.
+    pub fn idle(&self) -> Duration {
+        self.idle
+    }
+
+    /// Starts the program and runs it to its end; its exit code.
+    ///
+    /// # Errors
+    /// [`Failure`] if it does not come to that.
+    pub fn run(&mut self, start: Start) -> Result<u8, Failure> {
+        self.guest.send(&ToGuest::Start(Box::new(start)));
+        loop {
+            if let Time::Deterministic = self.time {
+                self.input.fill(self.guest, self.console.host);
+            }
+            let event = self.guest.step(self.console)?;
+            let closed = self.close_broken();
+            match event {
+                Event::Message(ToHost::Exit(code)) => return Ok(code),
+                Event::Message(ToHost::Failed(text)) => return Err(Failure::Init(text)),
+                Event::Message(other) => return Err(Failure::Message(other)),
+                Event::Slice | Event::Limit => self.busy(),
+                Event::Idle(_) if closed => {}
+                Event::Idle(deadline) => self.wait(deadline)?,
+            }
+        }
+    }
+
+    /// A pipe that nobody reads ends the guest's too, so that its program gets SIGPIPE. Whether there was one.
+    fn close_broken(&mut self) -> bool {
+        let broken = self.console.take_broken();
+        let any = !broken.is_empty();
+        for (stream, error) in broken {
+            if error.kind() != ErrorKind::BrokenPipe {
+                let text = format!("prelift: cannot write to {}: {error}\n", format!("{stream:?}").to_lowercase());
+                // If standard error is the one that failed, there is nobody to tell.
+                let _ = self.console.host.write(Sink::Stderr, text.as_bytes());
+            }
+            self.guest.close_output(stream);
+        }
+        any
+    }
+
+    fn busy(&mut self) {
+        let Time::Real(pace) = self.time else { return };
+        let now = self.console.host.now();
+        self.guest.advance_tsc(pace.tsc(now));
+        self.input.glance(self.guest, self.console.host, now);
+    }
+
+    fn wait(&mut self, deadline: Option<u64>) -> Result<(), Failure> {
+        match (&self.time, deadline) {
+            (Time::Deterministic, Some(deadline)) => self.guest.advance_tsc(deadline),
+            (_, None) if !self.input.wanted(self.guest) => return Err(Failure::Stuck),
+            (Time::Deterministic, None) => {}
+            (&Time::Real(pace), deadline) => {
+                let host = &mut *self.console.host;
+                let before = host.now();
+                let timeout = deadline.map(|deadline| pace.until(deadline, before));
+                self.input.wait(self.guest, host, before, timeout);
+                let after = host.now();
+                self.idle += after.saturating_sub(before);
+                self.guest.advance_tsc(pace.tsc(after));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "drive_tests.rs"]
+mod tests;

@@ -1,0 +1,260 @@
+//! The loop against a scripted guest and a scripted host.
+
+use super::*;
+use crate::host::system::Sink;
+use std::collections::VecDeque;
+use std::io;
+
+const MS: u64 = 1_000_000;
+
+/// What a guest does in one step.
+enum Step {
+    Say(Stream, &'static str),
+    Event(Event),
+    /// Takes this much of its input.
+    Take(usize),
+}
+use Step::{Say, Take};
+
+fn idle(deadline: Option<u64>) -> Step {
+    Step::Event(Event::Idle(deadline))
+}
+
+fn exit(code: u8) -> Step {
+    Step::Event(Event::Message(ToHost::Exit(code)))
+}
+
+#[derive(Default)]
+struct Script {
+    steps: VecDeque<Step>,
+    tsc: u64,
+    /// TSC at each step that was an event.
+    times: Vec<u64>,
+    sent: Vec<ToGuest>,
+    space: usize,
+    queue: Vec<u8>,
+    input: Vec<u8>,
+    ended: bool,
+    closed: Vec<Stream>,
+}
+
+impl Guest for Script {
+    fn step(&mut self, output: &mut dyn Output) -> Result<Event, SessionError> {
+        loop {
+            match self.steps.pop_front().expect("the run goes on after the script") {
+                Say(stream, text) => output.write(stream, text.as_bytes()),
+                Take(count) => {
+                    let count = count.min(self.queue.len());
+                    self.space += count;
+                    self.input.extend(self.queue.drain(..count));
+                }
+                Step::Event(event) => {
+                    self.times.push(self.tsc);
+                    if event == Event::Slice {
+                        self.tsc += MS;
+                    }
+                    return Ok(event);
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, message: &ToGuest) {
+        self.sent.push(message.clone());
+    }
+
+    fn input_space(&self) -> usize {
+        if self.ended { 0 } else { self.space }
+    }
+
+    fn push_input(&mut self, bytes: &[u8]) {
+        assert!(bytes.len() <= self.space, "more input than there is room for");
+        self.space -= bytes.len();
+        self.queue.extend(bytes);
+    }
+
+    fn close_input(&mut self) {
+        self.ended = true;
+    }
+
+    fn close_output(&mut self, stream: Stream) {
+        self.closed.push(stream);
+    }
+
+    fn tsc(&self) -> u64 {
+        self.tsc
+    }
+
+    fn advance_tsc(&mut self, tsc: u64) {
+        self.tsc = self.tsc.max(tsc);
+    }
+}
+
+/// A host whose time goes on by `tick` at every look at the clock, and by what it waits.
+#[derive(Default)]
+struct World {
+    now: Duration,
+    tick: Duration,
+    /// What standard input gives: at which time, which bytes; none is its end.
+    input: VecDeque<(Duration, &'static [u8])>,
+    waits: Vec<(bool, Option<Duration>)>,
+    written: Vec<(Sink, String)>,
+    /// Writing to it fails.
+    broken: Option<(Sink, io::ErrorKind)>,
+}
+
+impl Host for World {
+    fn now(&mut self) -> Duration {
+        self.now += self.tick;
+        self.now
+    }
+
+    fn wait(&mut self, input: bool, timeout: Option<Duration>) -> bool {
+        self.waits.push((input, timeout));
+        let end = timeout.map(|timeout| self.now + timeout);
+        let arrival = self.input.front().map(|(time, _)| *time).filter(|_| input);
+        let ready = arrival.is_some_and(|time| end.is_none_or(|end| time <= end));
+        let until = if ready { arrival } else { end };
+        self.now = self.now.max(until.expect("a wait without end"));
+        ready
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let (time, bytes) = self.input.pop_front().expect("a read without end");
+        self.now = self.now.max(time);
+        let length = bytes.len().min(into.len());
+        into[..length].copy_from_slice(&bytes[..length]);
+        if length < bytes.len() {
+            self.input.push_front((time, &bytes[length..]));
+        }
+        Ok(length)
+    }
+
+    fn write(&mut self, sink: Sink, bytes: &[u8]) -> io::Result<()> {
+        match self.broken {
+            Some((broken, kind)) if broken == sink => Err(kind.into()),
+            _ => {
+                self.written.push((sink, String::from_utf8_lossy(bytes).into_owned()));
+                Ok(())
+            }
+        }
+    }
+}
+
+fn ms(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+fn guest(steps: impl IntoIterator<Item = Step>) -> Script {
+    Script { steps: steps.into_iter().collect(), space: 8, ..Script::default() }
+}
+
+const REAL: Manner = Manner { deterministic: false, no_input: false };
+const DETERMINISTIC: Manner = Manner { deterministic: true, no_input: false };
+
+fn run(guest: &mut Script, world: &mut World, manner: Manner) -> Result<u8, Failure> {
+    let mut console = Console::new(world, false);
+    Drive::new(guest, &mut console, manner).run(Start { args: vec!["x".into()], ..Start::default() })
+}
+
+#[test]
+fn output_and_exit_code_pass_through() {
+    let serial = Say(Stream::Serial, "kernel\n");
+    let mut guest = guest([Say(Stream::Stdout, "out"), serial, Say(Stream::Stderr, "err"), exit(3)]);
+    let mut world = World::default();
+    assert_eq!(run(&mut guest, &mut world, REAL).unwrap(), 3);
+    assert_eq!(world.written, [(Sink::Stdout, "out".to_owned()), (Sink::Stderr, "err".to_owned())]);
+    assert!(matches!(&guest.sent[..], [ToGuest::Start(start)] if start.args == ["x"]));
+}
+
+#[test]
+fn an_idle_guest_waits_for_its_timer_and_sees_the_hosts_time() {
+    let mut guest = guest([idle(Some(5 * MS)), idle(Some(5 * MS)), Step::Event(Event::Slice), exit(0)]);
+    let mut world = World { input: [(ms(2), &b"ab"[..]), (ms(3), b"")].into(), ..World::default() };
+    run(&mut guest, &mut world, REAL).unwrap();
+    // Input comes at 2 ms; the rest of the wait ends with the end of input at 3 ms.
+    assert_eq!(guest.times, [0, 2 * MS, 3 * MS, 4 * MS]);
+    assert_eq!((&guest.queue[..], guest.ended), (&b"ab"[..], true));
+    assert_eq!(world.waits, [(true, Some(ms(5))), (true, Some(ms(3)))]);
+}
+
+#[test]
+fn guest_time_ahead_of_the_hosts_is_waited_for() {
+    let slices = || [Step::Event(Event::Slice), Step::Event(Event::Slice)];
+    let mut guest = guest(slices().into_iter().chain([idle(Some(3 * MS)), exit(0)]));
+    let mut world = World { input: [(ms(900), &b""[..])].into(), ..World::default() };
+    run(&mut guest, &mut world, REAL).unwrap();
+    assert_eq!(guest.times, [0, MS, 2 * MS, 3 * MS]);
+    assert_eq!(world.waits, [(true, Some(ms(3)))]);
+}
+
+#[test]
+fn a_busy_guest_gets_input_now_and_then() {
+    let mut guest = guest((0..20).map(|_| Step::Event(Event::Slice)).chain([exit(0)]));
+    let mut world = World { tick: ms(10), input: [(ms(1), &b"ab"[..]), (ms(500), b"c")].into(), ..World::default() };
+    run(&mut guest, &mut world, REAL).unwrap();
+    assert_eq!(guest.queue, b"ab");
+    assert!((2..=4).contains(&world.waits.len()), "{:?}", world.waits);
+    assert!(world.waits.iter().all(|wait| *wait == (true, Some(ms(1)))), "{:?}", world.waits);
+}
+
+#[test]
+fn input_waits_for_room() {
+    let steps = [idle(None), idle(Some(9 * MS)), Take(3), idle(None), Take(9), idle(None), exit(0)];
+    let mut guest = guest(steps);
+    let mut world = World { input: [(ms(1), &b"0123456789"[..]), (ms(2), b"")].into(), ..World::default() };
+    run(&mut guest, &mut world, REAL).unwrap();
+    assert_eq!((&guest.input[..], guest.ended), (&b"0123456789"[..], true));
+    assert_eq!(world.waits[1], (false, Some(ms(8))));
+}
+
+#[test]
+fn deterministic_time_and_input_do_not_depend_on_the_host() {
+    let play = |pieces: &[&'static [u8]]| {
+        let steps = [idle(Some(7 * MS)), Take(5), Step::Event(Event::Slice), idle(Some(30 * MS)), Take(8), exit(0)];
+        let mut guest = guest(steps);
+        let input = pieces.iter().chain([&&b""[..]]).enumerate().map(|(n, &bytes)| (ms(n as u64), bytes)).collect();
+        let mut world = World { tick: ms(pieces.len() as u64), input, ..World::default() };
+        run(&mut guest, &mut world, DETERMINISTIC).unwrap();
+        assert!(world.waits.is_empty());
+        (guest.times, guest.input, guest.ended)
+    };
+    let all = play(&[b"0123456789ab"]);
+    assert_eq!(all.0, [0, 7 * MS, 8 * MS, 30 * MS]);
+    assert_eq!(all, play(&[b"01", b"2345", b"6", b"789ab"]));
+}
+
+#[test]
+fn a_closed_pipe_is_the_guests_too_and_is_tried_once() {
+    let mut guest = guest([Say(Stream::Stdout, "a"), idle(None), Say(Stream::Stdout, "b"), exit(141)]);
+    let mut world = World { broken: Some((Sink::Stdout, io::ErrorKind::BrokenPipe)), ..World::default() };
+    assert_eq!(run(&mut guest, &mut world, REAL).unwrap(), 141);
+    assert_eq!((&guest.closed[..], world.written), (&[Stream::Stdout][..], Vec::new()));
+}
+
+#[test]
+fn a_full_disk_is_reported() {
+    let mut guest = guest([Say(Stream::Stdout, "a"), exit(1)]);
+    let mut world = World { broken: Some((Sink::Stdout, io::ErrorKind::StorageFull)), ..World::default() };
+    run(&mut guest, &mut world, REAL).unwrap();
+    assert!(world.written[0].1.starts_with("prelift: cannot write to stdout: "), "{:?}", world.written);
+}
+
+#[test]
+fn a_guest_that_nothing_can_wake_fails() {
+    for manner in [REAL, DETERMINISTIC] {
+        let mut world = World { input: [(ms(1), &b""[..])].into(), ..World::default() };
+        let result = run(&mut guest([idle(None), idle(None)]), &mut world, manner);
+        assert!(matches!(result, Err(Failure::Stuck)), "{result:?}");
+    }
+    let no_input = Manner { no_input: true, ..DETERMINISTIC };
+    assert!(matches!(run(&mut guest([idle(None)]), &mut World::default(), no_input), Err(Failure::Stuck)));
+}
+
+#[test]
+fn what_init_says_ends_the_run() {
+    let fails =
+        |message| run(&mut guest([Step::Event(Event::Message(message))]), &mut World::default(), REAL).unwrap_err();
+    assert_eq!(fails(ToHost::Failed("Prepare: no image".into())).to_string(), "Prepare: no image");
+    assert!(matches!(fails(ToHost::Ready), Failure::Message(ToHost::Ready)));
+}

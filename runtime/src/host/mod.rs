@@ -1,0 +1,30 @@
+//! The program that a module runs: a guest resumed from its snapshot, connected with the host's streams and clocks.
+//!
+//! ```text
+//!  arguments ── options ─┐
+//!  image's configuration ┴─ config ──► Start ──┐
+//!  snapshot ── module (Wasm) or files (native) ─► resume ──► drive: step the guest, move time on, feed input, write output
+//!                                                              └─► exit code, or Failure ── stats
+//! ```
+//!
+//! The loop in [`drive`] knows the machine as a [`Guest`](drive::Guest) and the world as a [`Host`](system::Host), so it
+//! runs against scripts of both. The same source makes the Wasm module and the native program; only [`system`]'s streams
+//! and where the machine comes from differ.
+
+pub mod config;
+pub mod console;
+pub mod drive;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod files;
+mod input;
+#[cfg(target_arch = "wasm32")]
+pub mod module;
+pub mod options;
+mod pace;
+pub mod resume;
+pub mod run;
+pub mod stats;
+#[cfg_attr(target_os = "wasi", path = "streams_wasi.rs")]
+#[cfg_attr(not(target_os = "wasi"), path = "streams_unix.rs")]
+mod streams;
+pub mod system;

@@ -1,0 +1,90 @@
+//! The machine of a linked module: in linear memory, where the linker put it.
+
+#![allow(unsafe_code)]
+
+use super::options::Options;
+use super::run::{LoadError, Loaded};
+use crate::devices::Backends;
+use crate::memory::{Memory, PAGE};
+use crate::session::Session;
+use crate::snapshot::Reader;
+use crate::translated::{Translated, abi::Layout};
+use std::ops::Range;
+
+/// Where everything is: zeros as built; the linker writes over it.
+#[unsafe(no_mangle)]
+pub static mut PRELIFT_LAYOUT: Layout = EMPTY;
+
+const EMPTY: Layout = Layout {
+    magic: 0,
+    first_function: 0,
+    regions: 0,
+    kernel_stamps: 0,
+    user_stamps: 0,
+    bindings: 0,
+    bindings_size: 0,
+    snapshot: 0,
+    snapshot_size: 0,
+    config: 0,
+    config_size: 0,
+    image: 0,
+    image_size: 0,
+    ram: 0,
+    ram_size: 0,
+    reserved: 0,
+};
+
+/// Bytes of a page of linear memory.
+const WASM_PAGE: u64 = 64 << 10;
+
+/// The machine that was linked to this runtime.
+///
+/// # Errors
+/// [`LoadError`] if none was, or what was linked cannot be.
+pub fn load(options: &Options, backends: Backends) -> Result<Loaded, LoadError> {
+    // SAFETY: nobody writes to it while the module runs; volatile, since the compiler knows only the zeros.
+    let layout = unsafe { (&raw const PRELIFT_LAYOUT).read_volatile() };
+    if layout.magic != Layout::MAGIC {
+        return Err(LoadError::Empty);
+    }
+    let state = part("the snapshot", layout.snapshot, layout.snapshot_size, 1)?;
+    let config = part("the configuration", layout.config, layout.config_size, 1)?;
+    part("the regions' descriptions", layout.bindings, layout.bindings_size, 1)?;
+    let image = part("the image", layout.image, layout.image_size, PAGE)?;
+    let ram = part("RAM", layout.ram, layout.ram_size, PAGE)?;
+    if ram.start < image.end && image.start < ram.end {
+        let (start, size) = (layout.ram, layout.ram_size);
+        return Err(LoadError::Layout { what: "RAM", start, size, expected: "no byte of the image in it" });
+    }
+    // SAFETY: both are in linear memory, page-aligned and disjoint, and the linker gave them to nobody else.
+    let memory = unsafe { Memory::at(ram, image) };
+    let mut reader = Reader::new(bytes(&state));
+    let mut session = Session::load(&mut reader, memory, backends)?;
+    reader.finish()?;
+    if !options.interpret {
+        // SAFETY: the layout is the linker's.
+        session.vm.translated = unsafe { Translated::of_module(layout) };
+        session.vm.start();
+    }
+    Ok(Loaded { session, config: bytes(&config).to_vec() })
+}
+
+/// A part of linear memory, checked.
+fn part(what: &'static str, start: u32, size: u32, align: usize) -> Result<Range<u32>, LoadError> {
+    let memory = core::arch::wasm32::memory_size(0) as u64 * WASM_PAGE;
+    let wrong = |expected| LoadError::Layout { what, start, size, expected };
+    if u64::from(start) + u64::from(size) > memory {
+        return Err(wrong("its end in linear memory"));
+    }
+    if start as usize % align != 0 || size as usize % align != 0 {
+        return Err(wrong("multiples of a page"));
+    }
+    let end = start.checked_add(size).ok_or_else(|| wrong("its end below 4 GiB"))?;
+    Ok(start..end)
+}
+
+/// The bytes of a part that nobody writes to.
+fn bytes(part: &Range<u32>) -> &'static [u8] {
+    // SAFETY: `part` is inside linear memory, and neither RAM nor anything else that changes.
+    unsafe { std::slice::from_raw_parts(std::ptr::with_exposed_provenance(part.start as usize), part.len()) }
+}

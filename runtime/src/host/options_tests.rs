@@ -1,0 +1,63 @@
+//! Arguments, and what they mean.
+
+use super::*;
+
+fn parse(words: &[&str]) -> Options {
+    Options::parse(words.iter().map(ToString::to_string)).unwrap()
+}
+
+fn refused(words: &[&str]) -> String {
+    Options::parse(words.iter().map(ToString::to_string)).unwrap_err().to_string()
+}
+
+#[test]
+fn values_follow_or_are_joined() {
+    let options =
+        parse(&["--entrypoint", "sh", "--env=A=b=c", "--env", "D", "--stats=json", "--workdir=/x", "--user="]);
+    assert_eq!(options.entrypoint.as_deref(), Some("sh"));
+    assert_eq!(options.env, ["A=b=c", "D"]);
+    assert_eq!(options.stats, Some(StatsFormat::Json));
+    assert_eq!((options.workdir.as_deref(), options.user.as_deref()), (Some("/x"), Some("")));
+    assert!(options.args.is_empty() && !options.interpret);
+    // The value of an option is not looked at: it may be an option's name.
+    assert_eq!(parse(&["--hostname", "--stats"]), Options { hostname: Some("--stats".into()), ..Options::default() });
+}
+
+#[test]
+fn the_first_other_word_ends_the_options() {
+    for (words, args) in [
+        (&["--interpret", "ls", "--stats"][..], &["ls", "--stats"][..]),
+        (&["--interpret", "-l", "--stats"], &["-l", "--stats"]),
+        (&["--interpret", "--", "--stats", "--"], &["--stats", "--"]),
+        (&["--interpret", "--statistics"], &["--statistics"]),
+        (&["--interpret", "--tty=yes"], &["--tty=yes"]),
+        (&["--interpret", "", "x"], &["", "x"]),
+        (&["--interpret", "--"], &[]),
+    ] {
+        let options = parse(words);
+        assert_eq!((options.interpret, options.stats), (true, None), "{words:?}");
+        assert_eq!(options.args, args, "{words:?}");
+    }
+}
+
+#[test]
+fn a_size_means_a_terminal() {
+    let options = parse(&["--terminal", "50x132"]);
+    assert_eq!((options.tty, options.terminal), (Some(true), Some(WindowSize { rows: 50, columns: 132 })));
+    assert_eq!(parse(&["--tty", "--no-tty"]).tty, Some(false));
+}
+
+#[test]
+fn wrong_values_name_option_and_expectation() {
+    assert_eq!(refused(&["--entrypoint"]), "--entrypoint: expected PROGRAM after it");
+    assert_eq!(refused(&["--terminal", "0x80"]), "--terminal: expected ROWSxCOLUMNS, got \"0x80\"");
+    assert_eq!(refused(&["--stats=xml"]), "--stats: expected json, got \"xml\"");
+    for words in [&["--env", "=x"][..], &["--workdir", "x"], &["--hostname="], &["--terminal=80"]] {
+        assert!(refused(words).contains("expected"), "{words:?}");
+    }
+}
+
+#[test]
+fn help_names_every_option() {
+    assert!(ROWS.iter().all(|row| help().contains(row.0)));
+}

@@ -1,0 +1,186 @@
+//! The whole program: from its arguments to its exit code.
+
+use super::config::{self, ConfigError, ImageConfig, Surroundings};
+use super::console::Console;
+use super::drive::{Drive, Failure, Manner};
+use super::options::{self, OptionError, Options};
+use super::resume::Seeds;
+use super::stats::{Begin, Times};
+use super::system::{Host, Sink, System};
+use crate::devices::Backends;
+use crate::memory::MemoryError;
+use crate::session::Session;
+use crate::snapshot::CodecError;
+use channel::Start;
+use std::ffi::OsString;
+use std::io;
+
+/// Exit code where prelift fails, as Docker's own.
+pub const FAILED: u8 = 125;
+
+/// A machine that waits for its program, and the image's configuration as JSON.
+pub struct Loaded {
+    /// The machine, with init at its end of the channel.
+    pub session: Session,
+    /// The configuration; empty for none.
+    pub config: Vec<u8>,
+}
+
+/// Why there is no machine to run.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A runtime as it was built.
+    #[error("this is the bare runtime: there is no snapshot to run (`prelift convert` makes modules that have one)")]
+    Empty,
+    /// A layout that cannot be: a defect of the linker.
+    #[error("the module's layout: {what} at {start:#x} with {size:#x} bytes, expected {expected}")]
+    Layout {
+        /// Which part.
+        what: &'static str,
+        /// Its address.
+        start: u32,
+        /// Its size.
+        size: u32,
+        /// What it has to be.
+        expected: &'static str,
+    },
+    /// Memory that cannot be.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+    /// A damaged snapshot.
+    #[error(transparent)]
+    Snapshot(#[from] CodecError),
+    /// A file that cannot be used.
+    #[error("{}: {text}", .path.display())]
+    File {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong.
+        text: String,
+    },
+}
+
+/// Why a run has no exit code of its program's.
+#[derive(Debug, thiserror::Error)]
+enum RunError {
+    #[error(transparent)]
+    Option(#[from] OptionError),
+    #[error("{what}: expected UTF-8, got {word:?}")]
+    NotUtf8 { what: &'static str, word: OsString },
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("the host's random numbers: {0}")]
+    Random(#[source] io::Error),
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+/// Runs the program that this process is. `load` makes the machine. Returns the exit code.
+pub fn main(load: impl FnOnce(&Options, Backends) -> Result<Loaded, LoadError>) -> u8 {
+    let mut system = System::new();
+    run(&mut system, load).unwrap_or_else(|error| {
+        say(&mut system, &error.to_string());
+        FAILED
+    })
+}
+
+/// A line on standard error.
+fn say(host: &mut impl Host, text: &str) {
+    // If it cannot be written, there is nobody to tell.
+    let _ = host.write(Sink::Stderr, format!("prelift: {text}\n").as_bytes());
+}
+
+fn run(
+    system: &mut System,
+    load: impl FnOnce(&Options, Backends) -> Result<Loaded, LoadError>,
+) -> Result<u8, RunError> {
+    let options = Options::parse(arguments()?)?;
+    if options.help {
+        let _ = system.write(Sink::Stdout, options::help().as_bytes());
+        return Ok(0);
+    }
+    let seeds = if options.deterministic { Seeds::fixed() } else { Seeds::draw(system).map_err(RunError::Random)? };
+    let Loaded { mut session, config } = load(&options, seeds.backends())?;
+    let wall_clock_ns = (!options.deterministic).then(|| system.wall_clock_ns());
+    let wall_clock_ns = seeds.refresh(&mut session.vm, wall_clock_ns);
+    let (input, output) = (system.input_is_terminal(), system.output_is_terminal());
+    let manner = Manner { deterministic: options.deterministic, no_input: options.deterministic && input };
+    let surroundings = Surroundings {
+        env: environment()?,
+        terminal: input && output && !options.deterministic,
+        hostname: seeds.hostname(),
+        wall_clock_ns,
+        seed: seeds.guest(),
+    };
+    let start = config::start(&ImageConfig::parse(&config)?, &options, surroundings)?;
+    let code = play(system, &mut session, &options, manner, start)?;
+    Ok(reported(system, code, options.exact_exit))
+}
+
+/// Runs the program, and writes what is to be told of it.
+fn play(
+    system: &mut System,
+    session: &mut Session,
+    options: &Options,
+    manner: Manner,
+    start: Start,
+) -> Result<u8, Failure> {
+    let begin = Begin::of(&session.vm);
+    let mut times = Times { resumed: system.now(), ..Times::default() };
+    let mut console = Console::new(system, options.verbose);
+    let mut drive = Drive::new(session, &mut console, manner);
+    let result = drive.run(start);
+    times.idle = drive.idle();
+    times.first_output = console.first_output();
+    let serial = console.serial_tail();
+    if result.is_err() && !options.verbose && !serial.is_empty() {
+        say(system, &format!("the guest's serial console ended with\n{}", serial.trim_end()));
+    }
+    if result.is_err() || options.verbose {
+        report_machine(system, session);
+    }
+    times.wall = system.now();
+    if let Some(format) = options.stats {
+        let text = begin.stats(&session.vm, times).render(format);
+        let _ = system.write(Sink::Stderr, text.as_bytes());
+    }
+    result
+}
+
+/// What the devices noted, and the instructions that raised #UD for want of a body.
+fn report_machine(system: &mut System, session: &mut Session) {
+    for line in session.vm.devices.take_log() {
+        say(system, &line);
+    }
+    for (code, count) in session.vm.unimplemented() {
+        say(system, &format!("instruction {code:?} is not implemented, and raised #UD {count} times"));
+    }
+}
+
+/// The code to exit with. WASI hosts do not pass on codes above 125 (wasmtime turns them into 1).
+fn reported(system: &mut System, code: u8, exact: bool) -> u8 {
+    if code <= FAILED || exact {
+        return code;
+    }
+    say(system, &format!("exit code {code}"));
+    FAILED
+}
+
+fn arguments() -> Result<Vec<String>, RunError> {
+    std::env::args_os().skip(1).map(|word| text("argument", word)).collect()
+}
+
+/// The variables that the WASI host gives. A native process's are those of whoever started it, and stay out.
+fn environment() -> Result<Vec<String>, RunError> {
+    if !cfg!(target_os = "wasi") {
+        return Ok(Vec::new());
+    }
+    let entry = |(key, value)| Ok(format!("{}={}", text("environment", key)?, text("environment", value)?));
+    std::env::vars_os().map(entry).collect()
+}
+
+fn text(what: &'static str, word: OsString) -> Result<String, RunError> {
+    word.into_string().map_err(|word| RunError::NotUtf8 { what, word })
+}

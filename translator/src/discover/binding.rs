@@ -1,0 +1,21 @@
+//! What the runtime compares before it binds a region: see [`runtime::translated::binding`].
+
+use super::regions::Region;
+use runtime::translated::binding::RegionCode;
+
+impl Region {
+    /// The region's mode, entries and bytes; ranges ascend, and those that touch or overlap are one.
+    pub fn code(&self) -> RegionCode {
+        let mut ranges: Vec<(u32, Vec<u8>)> = Vec::new();
+        for block in &self.blocks {
+            match ranges.last_mut() {
+                Some((start, bytes)) if (block.offset - *start) as usize <= bytes.len() => {
+                    let known = bytes.len() - (block.offset - *start) as usize;
+                    bytes.extend_from_slice(block.bytes.get(known..).unwrap_or_default());
+                }
+                _ => ranges.push((block.offset, block.bytes.clone())),
+            }
+        }
+        RegionCode { mode: self.mode, entries: self.entries.clone(), ranges }
+    }
+}

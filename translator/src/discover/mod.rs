@@ -1,0 +1,233 @@
+//! Discovery: a profile and the files that code comes from, to regions.
+//!
+//! ```text
+//! vmlinux, image ─ elf, frame ─► functions ─┐
+//! profile ─ assign ─► blocks by function ───┴─ explore ─► instructions ─ graph ─► blocks, edges
+//!    ─ budget ─ partition (loops) ─► parts ─ regions ─► Region ─┬─► targets::Directory   fixed exits between regions
+//!                                                               └─► RegionCode           what the runtime binds by
+//! ```
+//!
+//! Nothing in the profile is trusted: nonsense costs speed. Results depend on the inputs alone, in order and numbers.
+
+mod assign;
+mod binding;
+mod budget;
+mod elf;
+mod explore;
+mod flow;
+mod frame;
+mod functions;
+mod graph;
+mod loops;
+mod partition;
+mod regions;
+mod report;
+mod targets;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use functions::Function;
+pub use regions::{Guess, Region, RegionBlock, RegionId};
+pub use report::{Report, Share};
+pub use targets::{Directory, Exits, Target};
+
+use crate::image::erofs::ErofsImage;
+use anyhow::Result;
+use assign::Sites;
+use explore::{Trace, Work, explore};
+use functions::Known;
+use graph::Graph;
+use rayon::prelude::*;
+use regions::Parts;
+use runtime::profile::{CodeAddress, Profile};
+use std::fs::File;
+use text::{Bytes, Text};
+
+/// Tells which instructions have no translation: the interpreter takes them and goes on with the next.
+pub type Leaves<'a> = dyn Fn(&x86::Insn) -> bool + Sync + 'a;
+
+/// What is known of the code.
+#[derive(Clone, Copy)]
+pub struct Inputs<'a> {
+    /// What ran.
+    pub profile: &'a Profile,
+    /// The kernel's ELF file.
+    pub vmlinux: Option<&'a [u8]>,
+    /// The root file system.
+    pub image: Option<ImageCode<'a>>,
+}
+
+/// The root file system's image.
+#[derive(Clone, Copy)]
+pub struct ImageCode<'a> {
+    /// Where its files are.
+    pub layout: &'a ErofsImage,
+    /// The image itself.
+    pub bytes: &'a File,
+}
+
+/// Which code to take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coverage {
+    /// What ran.
+    Hot,
+    /// What ran, and what control may lead to from there within the function.
+    Reachable,
+}
+
+/// How much a region holds at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cap {
+    /// Blocks.
+    pub blocks: usize,
+    /// Instructions.
+    pub insns: usize,
+    /// Entry points.
+    pub entries: usize,
+}
+
+/// Choices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Which code to take.
+    pub coverage: Coverage,
+    /// With [`Coverage::Hot`], how often an instruction must have run.
+    pub threshold: u64,
+    /// What a region holds.
+    pub cap: Cap,
+    /// What a region of one of the hottest functions holds.
+    pub large: Cap,
+    /// Which functions those are: of a thousand instructions that ran so many were theirs.
+    pub large_per_mille: u64,
+    /// Most bytes of x86 code to take; the coldest blocks are left out.
+    pub max_bytes: u64,
+}
+
+impl Default for Options {
+    /// Regions as large as the engines' compilers take them without slowing down; 4 MiB of code.
+    fn default() -> Self {
+        Options {
+            coverage: Coverage::Reachable,
+            threshold: 1,
+            cap: Cap { blocks: 200, insns: 1800, entries: 100 },
+            large: Cap { blocks: 4000, insns: 40_000, entries: 400 },
+            large_per_mille: 30,
+            max_bytes: 4 << 20,
+        }
+    }
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discovery {
+    /// The regions, by number: ascending by mode and function, a function's hottest part first.
+    pub regions: Vec<Region>,
+    /// How much of what ran they hold.
+    pub report: Report,
+}
+
+/// A function, explored.
+struct Explored<'w> {
+    work: &'w Work,
+    text: Text,
+    graph: Graph,
+    ran: u64,
+}
+
+/// Finds the regions to translate.
+///
+/// # Errors
+/// `vmlinux` is no ELF file for x86-64, or the image cannot be read.
+pub fn discover(inputs: Inputs<'_>, leaves: &Leaves<'_>, options: &Options) -> Result<Discovery> {
+    let known = Known::read(inputs.profile, inputs.vmlinux, inputs.image)?;
+    let mut works = assign::assign(inputs.profile, &known);
+    let seen = assign::indirect(inputs.profile, &mut works);
+    let mut report = Report { notes: known.notes, ..Report::default() };
+    let bytes = Bytes::new(inputs.profile, known.code);
+    lead_across(&mut works, &bytes, leaves, options);
+    let nothing = Sites::new();
+    let seen_in = |work: &Work| seen.get(&work.function.mode).unwrap_or(&nothing);
+    let mut explored: Vec<Explored<'_>> = works
+        .par_iter()
+        .map(|work| {
+            let text = bytes.text(work.function.mode, work.function.range.clone());
+            let trace = explore(work, &text, leaves, options);
+            let graph = graph::build(&trace, &jumps(work, seen_in(work)));
+            Explored { work, text, graph, ran: trace.ran }
+        })
+        .collect();
+    let blocks = explored.iter().flat_map(|function| function.graph.node_weights());
+    report.threshold = budget::threshold(blocks, options.max_bytes);
+    if report.threshold > 0 {
+        explored.par_iter_mut().for_each(|function| function.graph = budget::keep(&function.graph, report.threshold));
+    }
+    let total = explored.iter().fold(0u64, |sum, function| sum.saturating_add(function.ran));
+    let regions: Vec<Vec<Region>> =
+        explored.par_iter().map(|function| function.regions(seen_in(function.work), total, options)).collect();
+    let mut regions: Vec<Region> = regions.into_iter().flatten().collect();
+    for (number, region) in (0..).zip(&mut regions) {
+        region.id = RegionId(number);
+        report.add_region(region);
+    }
+    account(&mut report, inputs.profile, &explored);
+    Ok(Discovery { regions, report })
+}
+
+/// Tells each function where fixed jumps and calls of the others lead into it.
+fn lead_across(works: &mut [Work], bytes: &Bytes<'_>, leaves: &Leaves<'_>, options: &Options) {
+    let trace = |work: &Work| -> Trace {
+        explore(work, &bytes.text(work.function.mode, work.function.range.clone()), leaves, options)
+    };
+    let led: Vec<Vec<CodeAddress>> = works
+        .par_iter()
+        .map(|work| {
+            let to = |address| CodeAddress { mode: work.function.mode, address };
+            trace(work).leads_to.into_iter().map(to).collect()
+        })
+        .collect();
+    for target in led.into_iter().flatten() {
+        if let Some(work) = assign::holder(works, target) {
+            works[work].external.push(target.address);
+        }
+    }
+    for work in works {
+        work.external.sort_unstable();
+        work.external.dedup();
+    }
+}
+
+/// The indirect jumps within a function that were seen.
+fn jumps(work: &Work, seen: &Sites) -> Vec<(u64, u64)> {
+    let from = seen.range(work.function.range.clone());
+    from.flat_map(|(&from, targets)| targets.keys().map(move |&to| (from, to))).collect()
+}
+
+impl Explored<'_> {
+    fn regions(&self, seen: &Sites, total: u64, options: &Options) -> Vec<Region> {
+        let hot = u128::from(self.ran) * 1000 >= u128::from(total) * u128::from(options.large_per_mille);
+        let cap = if hot && self.ran > 0 { &options.large } else { &options.cap };
+        let function = &self.work.function;
+        let parts = partition::partition(&self.graph, function.mode, cap);
+        Parts { function, stretch: &self.work.stretch, graph: &self.graph, text: &self.text, seen }.regions(&parts, cap)
+    }
+}
+
+/// Adds to the report what ran and what of it was left out.
+fn account(report: &mut Report, profile: &Profile, explored: &[Explored<'_>]) {
+    for (at, block) in &profile.blocks {
+        let share = report.share(at.mode);
+        share.ran = share.ran.saturating_add(block.count.saturating_mul(block.insns.into()));
+    }
+    for share in [&mut report.kernel, &mut report.user] {
+        share.unknown = share.ran;
+    }
+    for function in explored {
+        let share = report.share(function.work.function.mode);
+        share.functions += 1;
+        share.unknown = share.unknown.saturating_sub(function.ran);
+    }
+    for share in [&mut report.kernel, &mut report.user] {
+        share.cold = share.ran.saturating_sub(share.unknown).saturating_sub(share.taken);
+    }
+}

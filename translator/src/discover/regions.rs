@@ -1,0 +1,157 @@
+//! Regions: parts of a function, with the bytes of their blocks and their entry points.
+//!
+//! A region is entered where its function is, where callees, the interpreter and indirect jumps come to, where other
+//! regions jump to, and at the heads of its loops, so that after a TLB miss the interpreter soon hands back. An entry
+//! costs only speed where it is missing: of more than the cap the coldest are left out.
+
+use super::assign::Sites;
+use super::functions::Function;
+use super::graph::{Block, Edge, Graph};
+use super::text::Text;
+use super::{Cap, loops};
+use petgraph::Direction;
+use petgraph::graph::NodeIndex;
+use petgraph::visit::EdgeRef;
+use runtime::memory::PAGE;
+use runtime::profile::Mode;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+/// Number of a region, dense from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RegionId(pub u32);
+
+/// Code to translate into one function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Region {
+    /// Its number.
+    pub id: RegionId,
+    /// Whose code it is.
+    pub mode: Mode,
+    /// The address that its offsets count from, as [`CodeAddress`](runtime::profile::CodeAddress) has it: the start of
+    /// the page of its lowest block.
+    pub base: u64,
+    /// The function's name; parts after the first have `#1`, `#2`, … at its end.
+    pub name: String,
+    /// Its blocks, ascending. Blocks may overlap where code jumps between the bytes of an instruction.
+    pub blocks: Vec<RegionBlock>,
+    /// Offsets of blocks where it is entered, ascending; the number of an entry is its place here.
+    pub entries: Vec<u32>,
+    /// Where its indirect jumps, calls and returns went.
+    pub guesses: Vec<Guess>,
+    /// Addresses that keep their distance to the region's: only there may fixed exits lead to other regions.
+    pub stretch: Range<u64>,
+    /// How often its instructions ran while the profile was recorded, added up.
+    pub weight: u64,
+    /// Of them, those that only the interpreter can carry out.
+    pub left_to_interpreter: u64,
+}
+
+/// A straight line of instructions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegionBlock {
+    /// Offset of its first byte from the base.
+    pub offset: u32,
+    /// Whole instructions; only the last transfers control.
+    pub bytes: Vec<u8>,
+    /// Instructions.
+    pub insns: u32,
+    /// How often it ran.
+    pub count: u64,
+}
+
+/// Where an indirect transfer went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guess {
+    /// Offset of the instruction.
+    pub offset: u32,
+    /// Offsets of targets in the same stretch of code and how often, the most frequent first. They may lie outside the
+    /// region.
+    pub targets: Vec<(i64, u64)>,
+}
+
+/// A function taken apart.
+pub(super) struct Parts<'a> {
+    pub(super) function: &'a Function,
+    pub(super) stretch: &'a Range<u64>,
+    pub(super) graph: &'a Graph,
+    pub(super) text: &'a Text,
+    /// Last byte of an indirect transfer: target and how often.
+    pub(super) seen: &'a Sites,
+}
+
+impl Parts<'_> {
+    /// Makes the regions, numbered from 0.
+    pub(super) fn regions(&self, parts: &[Vec<NodeIndex>], cap: &Cap) -> Vec<Region> {
+        let heads = loops::heads(self.graph);
+        (0..).zip(parts).map(|(number, part)| self.region(number, part, &heads, cap)).collect()
+    }
+
+    fn region(&self, number: u32, part: &[NodeIndex], heads: &BTreeSet<NodeIndex>, cap: &Cap) -> Region {
+        let lowest = part.iter().map(|&node| self.graph[node].start).min().unwrap_or(self.function.range.start);
+        let base = lowest - lowest % PAGE as u64;
+        // A function is at most `MAX_FUNCTION` bytes long.
+        let offset = |address: u64| (address - base) as u32;
+        let mut blocks: Vec<RegionBlock> = part
+            .iter()
+            .map(|&node| &self.graph[node])
+            .map(|block| RegionBlock {
+                offset: offset(block.start),
+                bytes: self.text.window(block.start, block.length as usize).to_vec(),
+                insns: block.insns,
+                count: block.count,
+            })
+            .collect();
+        blocks.sort_unstable_by_key(|block| block.offset);
+        let sum =
+            |of: fn(&Block) -> u64| part.iter().fold(0u64, |sum, &node| sum.saturating_add(of(&self.graph[node])));
+        Region {
+            id: RegionId(number),
+            mode: self.function.mode,
+            base,
+            name: if number == 0 { self.function.name.clone() } else { format!("{}#{number}", self.function.name) },
+            blocks,
+            entries: self.entries(part, heads, cap).into_iter().map(offset).collect(),
+            guesses: self.guesses(part, base),
+            stretch: self.stretch.clone(),
+            weight: sum(|block| block.weight),
+            left_to_interpreter: sum(|block| block.left),
+        }
+    }
+
+    /// Addresses of the entries, ascending.
+    fn entries(&self, part: &[NodeIndex], heads: &BTreeSet<NodeIndex>, cap: &Cap) -> Vec<u64> {
+        let members: BTreeSet<NodeIndex> = part.iter().copied().collect();
+        let from_outside = |node: NodeIndex| {
+            let mut edges = self.graph.edges_directed(node, Direction::Incoming);
+            edges.any(|edge| *edge.weight() != Edge::Direct || !members.contains(&edge.source()))
+        };
+        let mut entries: Vec<NodeIndex> = part
+            .iter()
+            .copied()
+            .filter(|&node| self.graph[node].entered || heads.contains(&node) || from_outside(node))
+            .collect();
+        if entries.is_empty() {
+            entries.extend(part.first());
+        }
+        entries.sort_by_key(|&node| (Reverse(self.graph[node].count), node));
+        entries.truncate(cap.entries);
+        let mut addresses: Vec<u64> = entries.into_iter().map(|node| self.graph[node].start).collect();
+        addresses.sort_unstable();
+        addresses
+    }
+
+    fn guesses(&self, part: &[NodeIndex], base: u64) -> Vec<Guess> {
+        let guess = |&node: &NodeIndex| {
+            let block = &self.graph[node];
+            let seen = self.seen.get(&(block.end() - 1))?;
+            let near = seen.iter().filter(|(target, _)| self.stretch.contains(target));
+            let mut targets: Vec<(i64, u64)> =
+                near.map(|(&to, &count)| (to.wrapping_sub(base) as i64, count)).collect();
+            targets.sort_unstable_by_key(|&(target, count)| (Reverse(count), target));
+            (!targets.is_empty()).then_some(Guess { offset: (block.last - base) as u32, targets })
+        };
+        part.iter().filter_map(guess).collect()
+    }
+}
