@@ -12,6 +12,7 @@ use runtime::memory::{Memory, Place};
 use runtime::mmu::entry::{NO_EXECUTE, PRESENT, USER, WRITABLE};
 use runtime::mmu::fault;
 use runtime::vm::Vm;
+use std::ops::Range;
 use x86::{FlagOp, Flags, Segment, Width};
 
 const PAGE: u64 = 0x1000;
@@ -20,11 +21,15 @@ const DATA: u64 = 0x1_0000;
 const CODE: u64 = 0x2_0000;
 const RAM: u64 = 0x10_0000;
 /// Steps after which a case counts as endless.
-const MOST_STEPS: usize = 100_000;
+pub(crate) const MOST_STEPS: usize = 100_000;
 
 /// The interpreter.
 pub struct Interpreter {
     vm: Vm,
+    /// Where the case's code is.
+    code: Range<u64>,
+    /// [`Interpreter::missing`] when the case was loaded.
+    missing_before: u64,
 }
 
 impl Default for Interpreter {
@@ -55,14 +60,17 @@ impl Interpreter {
         cpu.segments[Segment::Ss as usize] =
             SegmentRegister { selector: 0x2b, rights: 0xc0f3, limit: u32::MAX, base: 0 };
         vm.start();
-        Interpreter { vm }
+        Interpreter { vm, code: 0..0, missing_before: 0 }
     }
 
     fn place(&self, gpa: u64) -> Place {
         self.vm.memory.place(Gpa(gpa)).expect("inside RAM")
     }
 
-    fn load(&mut self, case: &Case) {
+    /// Puts the machine into the state before a case.
+    pub(crate) fn load(&mut self, case: &Case) {
+        self.code = layout::CODE..layout::CODE + case.code().len() as u64;
+        self.missing_before = self.missing();
         let mut code = vec![layout::CODE_FILL; layout::CODE_PAGES_LEN as usize];
         let start = (layout::CODE - layout::CODE_PAGES) as usize;
         code[start..start + case.code().len()].copy_from_slice(case.code());
@@ -88,23 +96,53 @@ impl Interpreter {
         state
     }
 
-    fn go(&mut self, length: u64) -> End {
-        let inside = layout::CODE..layout::CODE + length;
-        let pages = layout::CODE_PAGES..layout::CODE_PAGES + layout::CODE_PAGES_LEN;
-        for _ in 0..MOST_STEPS {
-            let trapping = self.vm.cpu.rflags & 1 << 8 != 0;
-            if let Err(fault) = self.vm.execute_one() {
-                return ended(fault);
-            }
-            if trapping {
-                return End::Fault(Fault::Debug);
-            }
-            let rip = self.vm.cpu.rip;
-            if !inside.contains(&rip) && pages.contains(&rip) {
-                return End::Done;
-            }
+    /// Carries out the instruction at RIP; `Some` where the case ends with it.
+    pub(crate) fn step(&mut self) -> Option<End> {
+        let trapping = self.traps();
+        if let Err(fault) = self.vm.execute_one() {
+            return Some(ended(fault));
         }
-        End::Timeout
+        if trapping { Some(End::Fault(Fault::Debug)) } else { self.done() }
+    }
+
+    /// [`End::Done`] where RIP has left the code for another place in the code pages.
+    pub(crate) fn done(&self) -> Option<End> {
+        let pages = layout::CODE_PAGES..layout::CODE_PAGES + layout::CODE_PAGES_LEN;
+        let rip = self.vm.cpu.rip;
+        (!self.code.contains(&rip) && pages.contains(&rip)).then_some(End::Done)
+    }
+
+    /// Whether the trap flag is set: the next instruction ends in #DB.
+    pub(crate) fn traps(&self) -> bool {
+        self.vm.cpu.rflags & 1 << 8 != 0
+    }
+
+    /// The processor.
+    pub(crate) fn cpu(&mut self) -> &mut Cpu {
+        &mut self.vm.cpu
+    }
+
+    /// The data pages, as [`layout::data_offset`] counts.
+    pub(crate) fn data(&mut self) -> &mut [u8] {
+        let place = self.place(DATA);
+        self.vm.memory.bytes_mut(place, layout::DATA_LEN)
+    }
+
+    /// The code pages.
+    pub(crate) fn code_pages(&self) -> &[u8] {
+        self.vm.memory.bytes(self.place(CODE), layout::CODE_PAGES_LEN as usize)
+    }
+
+    /// The outcome of the case that was loaded last, which ended so.
+    pub(crate) fn outcome(&mut self, end: End) -> Outcome {
+        let missing = self.missing() > self.missing_before;
+        let end = if missing { End::Refused("not implemented".into()) } else { end };
+        Outcome { end, rip: self.vm.cpu.rip.wrapping_sub(layout::CODE) as i64, state: self.store() }
+    }
+
+    /// How often an instruction had no body.
+    fn missing(&self) -> u64 {
+        self.vm.unimplemented().map(|(_, count)| count).sum()
     }
 }
 
@@ -114,14 +152,9 @@ impl Executor for Interpreter {
     }
 
     fn run(&mut self, case: &Case) -> Outcome {
-        let before: u64 = self.vm.unimplemented().map(|(_, count)| count).sum();
         self.load(case);
-        let mut end = self.go(case.code().len() as u64);
-        let after: u64 = self.vm.unimplemented().map(|(_, count)| count).sum();
-        if after > before {
-            end = End::Refused("not implemented".into());
-        }
-        Outcome { end, rip: self.vm.cpu.rip.wrapping_sub(layout::CODE) as i64, state: self.store() }
+        let end = (0..MOST_STEPS).find_map(|_| self.step()).unwrap_or(End::Timeout);
+        self.outcome(end)
     }
 }
 

@@ -24,6 +24,7 @@ pub mod shrink;
 pub mod state;
 pub mod suite;
 pub mod undefined;
+pub mod wasm;
 
 pub use case::{Access, Case, End, Fault, Outcome};
 pub use compare::{Executor, Report, compare};

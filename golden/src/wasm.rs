@@ -1,0 +1,192 @@
+//! Generated Wasm as an executor of cases: each case's code is a region, translated as the converter does it.
+//!
+//! ```text
+//! cases ── translate ──► regions ── module ──► wasmtime        state: the interpreter's machine, copied in before a call
+//!                                                              and back after it
+//! ```
+//!
+//! A region is entered wherever RIP is one of its entry points. What it leaves (a miss of the TLB, a rare case, an
+//! instruction without a translation) the interpreter takes, for one instruction, as the dispatcher does; so outcomes are whole.
+//! [`Tally`] counts how far translated code got, since outcomes alone do not show it.
+//!
+//! Limits: user mode only; the trap flag is the interpreter's from the first instruction on; each case is a region alone.
+
+mod memory;
+mod module;
+
+use crate::case::{Case, End, Outcome};
+use crate::compare::Executor;
+use crate::interpreter::{Interpreter, MOST_STEPS};
+use crate::layout;
+use anyhow::{Context, Result};
+use memory::GuestMemory;
+use runtime::translated::abi::ExitReason;
+use std::collections::BTreeMap;
+use std::fmt;
+use translator::lift::{NoTargets, Options, Privilege, RegionSource, SourceBlock};
+use translator::lower::{self, translate};
+use wasmtime::{Config, Engine, Instance, Module, OptLevel, Store, TypedFunc};
+use x86::Mnemonic;
+
+/// Cases that share a module.
+const BATCH: usize = 256;
+
+/// Regions' type.
+type Region = TypedFunc<(i64, i32), ()>;
+
+/// Generated Wasm under wasmtime.
+pub struct Translated {
+    engine: Engine,
+    interpreter: Interpreter,
+    tally: Tally,
+}
+
+/// Where cases ran.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Cases that ran.
+    pub cases: usize,
+    /// Those that the interpreter had no part in.
+    pub whole: usize,
+    /// Those that it had a part in, by the reason for which translated code was left first.
+    pub left: BTreeMap<&'static str, usize>,
+    /// Instructions without a translation, and in how many cases they are.
+    pub unlifted: BTreeMap<String, usize>,
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} of {} cases wholly translated; left by {:?}", self.whole, self.cases, self.left)?;
+        writeln!(f, "without a translation: {:?}", self.unlifted)
+    }
+}
+
+/// A case's region, ready to be called.
+struct Bound {
+    /// Offsets of its entry points.
+    entries: Vec<i64>,
+    function: Region,
+}
+
+impl Translated {
+    /// Starts an engine.
+    ///
+    /// # Errors
+    /// If wasmtime does not know this processor.
+    pub fn new() -> Result<Translated> {
+        // What is tested is the code, not the engine's optimiser; compiling without is quicker.
+        let engine = Engine::new(Config::new().cranelift_opt_level(OptLevel::None))?;
+        Ok(Translated { engine, interpreter: Interpreter::new(), tally: Tally::default() })
+    }
+
+    /// What ran where, since the last call.
+    pub fn take_tally(&mut self) -> Tally {
+        std::mem::take(&mut self.tally)
+    }
+
+    /// Runs cases that share a module. A defect of the translator or of its code fails them all.
+    fn batch(&mut self, cases: &[Case]) -> Result<Vec<Outcome>> {
+        let regions = (0..).zip(cases).map(|(number, case)| region(number, case)).collect::<Result<Vec<_>>>()?;
+        let bytes = module::of_regions(&regions, memory::ADDRESSES, memory::WASM_PAGES)?;
+        let module = Module::new(&self.engine, bytes)?;
+        let mut store = Store::new(&self.engine, ());
+        let instance = Instance::new(&mut store, &module, &[])?;
+        let memory = instance.get_memory(&mut store, module::MEMORY).context("the module exports no memory")?;
+        let mut memory = GuestMemory::new(store, memory);
+        let mut outcomes = Vec::new();
+        for ((number, case), region) in (0..).zip(cases).zip(regions) {
+            let function = instance.get_typed_func(&mut memory.store, &module::region_name(number))?;
+            memory.bind(number, layout::CODE);
+            self.note_unlifted(&region.unlifted);
+            let bound = Bound { entries: region.entries, function };
+            self.interpreter.load(case);
+            let end = self.go(&mut memory, &bound).with_context(|| case.text())?;
+            outcomes.push(self.interpreter.outcome(end));
+        }
+        Ok(outcomes)
+    }
+
+    fn note_unlifted(&mut self, unlifted: &[(i64, Mnemonic)]) {
+        for (_, mnemonic) in unlifted {
+            *self.tally.unlifted.entry(format!("{mnemonic:?}")).or_default() += 1;
+        }
+    }
+
+    /// Runs the case that is loaded.
+    fn go(&mut self, memory: &mut GuestMemory, region: &Bound) -> Result<End> {
+        let mut first_left = None;
+        let mut budget = MOST_STEPS as i64;
+        let mut end = None;
+        while end.is_none() && budget > 0 {
+            let left_by = self.call(memory, region, &mut budget)?;
+            end = match left_by {
+                Some(ExitReason::Next) => self.interpreter.done(),
+                _ => {
+                    first_left.get_or_insert(left_by.map_or("no entry point", reason_name));
+                    budget -= 1;
+                    self.interpreter.step()
+                }
+            };
+        }
+        self.tally.cases += 1;
+        match first_left {
+            None => self.tally.whole += 1,
+            Some(name) => *self.tally.left.entry(name).or_default() += 1,
+        }
+        Ok(end.unwrap_or(End::Timeout))
+    }
+
+    /// Calls the region if RIP is at one of its entry points.
+    fn call(&mut self, memory: &mut GuestMemory, region: &Bound, budget: &mut i64) -> Result<Option<ExitReason>> {
+        let offset = self.interpreter.cpu().rip.wrapping_sub(layout::CODE) as i64;
+        let entry = region.entries.iter().position(|entry| *entry == offset);
+        let Some(entry) = entry.filter(|_| !self.interpreter.traps()) else { return Ok(None) };
+        self.interpreter.cpu().budget = *budget;
+        memory.load(&mut self.interpreter);
+        region.function.call(&mut memory.store, (layout::CODE as i64, entry as i32))?;
+        memory.store(&mut self.interpreter);
+        *budget = self.interpreter.cpu().budget;
+        memory.exit_reason().map(Some)
+    }
+}
+
+fn reason_name(reason: ExitReason) -> &'static str {
+    match reason {
+        ExitReason::Next => "next",
+        ExitReason::Miss => "miss",
+        ExitReason::Unlifted => "unlifted",
+        ExitReason::Rare => "rare",
+        ExitReason::Stale => "stale",
+        ExitReason::Budget => "budget",
+    }
+}
+
+fn region(number: u32, case: &Case) -> Result<lower::Translated> {
+    let source = RegionSource {
+        privilege: Privilege::User,
+        index: number,
+        name: case.text(),
+        blocks: vec![SourceBlock { offset: 0, bytes: case.code().to_vec() }],
+        entries: vec![0],
+    };
+    translate(&source, &NoTargets, &memory::ADDRESSES, &Options::default())
+}
+
+impl Executor for Translated {
+    fn name(&self) -> &str {
+        "wasm"
+    }
+
+    fn run(&mut self, case: &Case) -> Outcome {
+        self.run_batch(std::slice::from_ref(case)).remove(0)
+    }
+
+    fn run_batch(&mut self, cases: &[Case]) -> Vec<Outcome> {
+        cases.chunks(BATCH).flat_map(|cases| self.batch(cases).unwrap_or_else(|error| refuse(cases, &error))).collect()
+    }
+}
+
+fn refuse(cases: &[Case], error: &anyhow::Error) -> Vec<Outcome> {
+    let refused = |case: &Case| Outcome { end: End::Refused(format!("{error:#}")), rip: 0, state: case.state.clone() };
+    cases.iter().map(refused).collect()
+}
