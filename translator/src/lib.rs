@@ -1,6 +1,7 @@
 //! The prelift command and the library behind it: image, discover, lift, lower, link.
 
 pub mod cli;
+pub mod compare;
 pub mod convert;
 pub mod discover;
 pub mod engine;

@@ -1,5 +1,6 @@
 //! `prelift inspect`: what is inside a module.
 
+use super::description;
 use crate::link::Summary;
 use anyhow::{Context, Result};
 use clap::Args;
@@ -10,8 +11,8 @@ use std::process::ExitCode;
 
 /// Show what is inside a module
 ///
-/// Sections and their sizes, how the data lie in linear memory, and what the conversion recorded: versions, digests,
-/// coverage, hottest regions, and what could not be translated and why.
+/// Sections and their sizes, how the data lie in linear memory, and what the conversion recorded: version, digest of the
+/// image, sizes, translated code, and what is left to the interpreter and why.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct InspectArgs {
@@ -66,8 +67,16 @@ fn as_text(summary: &Summary, size: usize) -> Result<String> {
     text += &format!("spread over {} KiB: ", layout.span >> 10);
     text += if layout.is_mapped() { "mapped at start\n" } else { "too sparse, copied at every start\n" };
     match &summary.description {
-        Some(description) => text += &format!("\n{}\n", serde_json::to_string_pretty(description)?),
+        Some(recorded) => text += &format!("\n{}", recorded_text(recorded)?),
         None => text += "\nnot made by prelift (no prelift section)\n",
     }
     Ok(text)
+}
+
+/// The `prelift` section: as a report, or as it stands where another version wrote it in another form.
+fn recorded_text(recorded: &serde_json::Value) -> Result<String> {
+    match serde_json::from_value(recorded.clone()) {
+        Ok(summary) => Ok(description::conversion(&summary)),
+        Err(_) => Ok(serde_json::to_string_pretty(recorded)? + "\n"),
+    }
 }

@@ -4,12 +4,13 @@
 //! which calls the library and returns the exit code. Exit codes: the guest's own for `run`, else 0 for success,
 //! 1 for an error (written to standard error as `prelift: error: …`, with its causes), 2 for wrong usage.
 //!
-//! The arguments of `convert`, `compare`, `demo` and of the single stages are defined here; a verb is registered in
-//! [`Verb`] when the library can do its work.
+//! A verb is registered by its row in [`Verb`]. The single stages (`snapshot`, `profile`, `translate`, `link`) do what
+//! `convert` does, with a file between any two.
 
 pub mod compare;
 pub mod convert;
 pub mod demo;
+mod description;
 mod inspect;
 mod kernel;
 pub mod link;
@@ -48,8 +49,15 @@ Examples:
   prelift demo                              convert the built-in image and run it
   prelift convert image.tar out.wasm        an image in, a module out
   prelift run out.wasm                      run a module; compiled code is kept for the next time
+  prelift compare image.tar -- ls -l /      one command interpreted and translated, and where outputs part
   prelift inspect out.wasm                  what is inside
-  prelift kernel vmlinux                    build the guest kernel
+
+Stage by stage:
+  prelift kernel vmlinux
+  prelift snapshot --vmlinux vmlinux image.tar ready.snapshot
+  prelift profile --train 'ls -l /' ready.snapshot image.tar out.profile
+  prelift translate --vmlinux vmlinux --image image.tar out.profile out.regions
+  prelift link --regions out.regions ready.snapshot image.tar out.wasm
 
 `prelift VERB --help` says more about each.";
 
@@ -84,8 +92,13 @@ enum Verb {
     Demo(demo::DemoArgs),
     Convert(convert::ConvertArgs),
     Run(run::RunArgs),
+    Compare(compare::CompareArgs),
     Inspect(inspect::InspectArgs),
     Kernel(kernel::KernelArgs),
+    Snapshot(snapshot::SnapshotArgs),
+    Profile(profile::ProfileArgs),
+    Translate(translate::TranslateArgs),
+    Link(link::LinkArgs),
 }
 
 impl Verb {
@@ -94,8 +107,13 @@ impl Verb {
             Verb::Demo(verb) => verb.execute(common),
             Verb::Convert(verb) => verb.execute(common),
             Verb::Run(verb) => verb.execute(common),
+            Verb::Compare(verb) => verb.execute(common),
             Verb::Inspect(verb) => verb.execute(),
             Verb::Kernel(verb) => verb.execute(common),
+            Verb::Snapshot(verb) => verb.execute(common),
+            Verb::Profile(verb) => verb.execute(common),
+            Verb::Translate(verb) => verb.execute(common),
+            Verb::Link(verb) => verb.execute(common),
         }
     }
 }

@@ -2,8 +2,11 @@
 
 use crate::convert::{GuestRequest, KernelChoice, Training};
 use crate::lift;
+use crate::link::Runtime;
+use crate::setup;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
+use kernel_snapshot::cache::Cache;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
@@ -61,16 +64,12 @@ pub enum WasmFeature {
     WideArithmetic,
 }
 
-/// Where in the guest's life a snapshot is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum SnapshotPoint {
-    /// When init runs; nothing of the image has been read
-    Boot,
-    /// When the image is mounted and init waits for a program
-    #[default]
-    Ready,
-    /// When the program's first instruction is about to run
-    Entrypoint,
+/// The runtime that code is made for and linked to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct RuntimeOptions {
+    /// Use this runtime module and build none; the same for `translate` and `link`
+    #[arg(long, value_name = "FILE")]
+    pub runtime: Option<PathBuf>,
 }
 
 /// A size of RAM in bytes: a number with M or G.
@@ -89,14 +88,35 @@ fn parse_ram(text: &str) -> Result<u64> {
 }
 
 impl KernelOptions {
-    /// The guest that these options and those of the machine ask for.
-    pub fn guest(&self, machine: &MachineOptions) -> GuestRequest {
-        let kernel = match (&self.vmlinux, &self.source) {
+    /// The kernel that these options ask for.
+    pub fn choice(&self) -> KernelChoice {
+        match (&self.vmlinux, &self.source) {
             (Some(vmlinux), _) => KernelChoice::Vmlinux(vmlinux.clone()),
             (None, Some(source)) => KernelChoice::Source(source.clone()),
             (None, None) => KernelChoice::Debian,
+        }
+    }
+
+    /// The guest that these options and those of the machine ask for.
+    pub fn guest(&self, machine: &MachineOptions) -> GuestRequest {
+        GuestRequest { kernel: self.choice(), ram_size: machine.ram }
+    }
+}
+
+impl RuntimeOptions {
+    /// The runtime's bytes, and what they hold.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is no such module, or the runtime not be built.
+    pub fn module(&self, cache: &Cache, say: &dyn Fn(&str)) -> Result<(Vec<u8>, Runtime)> {
+        let Some(path) = &self.runtime else {
+            let bytes = setup::runtime_module(cache, say).context("build the runtime")?;
+            let runtime = Runtime::parse(&bytes).context("runtime module")?;
+            return Ok((bytes, runtime));
         };
-        GuestRequest { kernel, ram_size: machine.ram }
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let runtime = Runtime::parse(&bytes).with_context(|| path.display().to_string())?;
+        Ok((bytes, runtime))
     }
 }
 

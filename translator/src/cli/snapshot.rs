@@ -1,18 +1,20 @@
 //! `prelift snapshot`: boots an image and saves the machine.
 
-use super::options::{KernelOptions, MachineOptions, SnapshotPoint};
+use super::options::{KernelOptions, MachineOptions};
+use super::{Common, write_file};
+use crate::convert::{prepare, write_snapshot};
+use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// Boot an image and save the machine
 ///
-/// The guest is booted natively, always in deterministic mode, so that the same inputs give the same snapshot.
+/// The guest is booted natively, always in deterministic mode, so that the same inputs give the same snapshot. It is
+/// taken when the image is mounted and init waits for a program. The image itself is not part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SnapshotArgs {
-    /// When to take it
-    #[arg(long, value_name = "POINT", default_value = "ready")]
-    pub at: SnapshotPoint,
     /// Kernel.
     #[command(flatten)]
     pub kernel: KernelOptions,
@@ -30,4 +32,16 @@ pub struct SnapshotArgs {
 const EXAMPLES: &str = "\
 Examples:
   prelift snapshot image.tar ready.snapshot
-  prelift snapshot --at boot --vmlinux vmlinux image.tar boot.snapshot";
+  prelift snapshot --ram 256M --vmlinux vmlinux image.tar ready.snapshot";
+
+impl SnapshotArgs {
+    pub(super) fn execute(self, common: &Common) -> Result<ExitCode> {
+        let (progress, cache) = (common.progress(), common.cache()?);
+        let say = |text: &str| progress.step(text);
+        let request = self.kernel.guest(&self.machine);
+        let vmlinux = request.kernel.vmlinux(&cache, &say)?;
+        let guest = prepare(&self.image, &vmlinux, request.ram_size, &cache, &say)?;
+        write_file(&self.output, &write_snapshot(&guest.snapshot)?)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

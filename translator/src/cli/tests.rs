@@ -3,24 +3,12 @@
 use super::*;
 use clap::CommandFactory;
 
-/// The verbs whose stages the library does not offer yet.
-#[derive(Debug, Parser)]
-#[command(name = "prelift")]
-enum Later {
-    Convert(convert::ConvertArgs),
-    Compare(compare::CompareArgs),
-    Snapshot(snapshot::SnapshotArgs),
-    Profile(profile::ProfileArgs),
-    Translate(translate::TranslateArgs),
-    Link(link::LinkArgs),
-    Demo(demo::DemoArgs),
-}
-
-/// Every example in a verb's help.
+/// Every example in a command's help.
 fn examples(verb: &mut clap::Command) -> Vec<String> {
     let help = verb.render_long_help().to_string();
     let (_, examples) = help.split_once("Examples:\n").unwrap_or_else(|| panic!("no examples in {help}"));
-    examples.lines().map(|line| line.trim().to_owned()).collect()
+    let line = |line: &str| line.trim().split("  ").next().unwrap_or_default().to_owned();
+    examples.lines().map(line).filter(|line| line.starts_with("prelift ")).collect()
 }
 
 /// Splits as a shell does, single quotes included.
@@ -36,22 +24,36 @@ fn words(line: &str) -> Vec<String> {
 
 #[test]
 fn grammar_is_sound_and_takes_its_own_examples() {
-    for mut command in [Cli::command(), Later::command()] {
-        command.clone().debug_assert();
-        let parser = command.clone();
-        for verb in command.get_subcommands_mut() {
-            for example in examples(verb) {
-                let parsed = parser.clone().try_get_matches_from(words(&example));
-                assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
-            }
-        }
+    let mut command = Cli::command();
+    command.clone().debug_assert();
+    let parser = command.clone();
+    let mut all = examples(&mut command);
+    for verb in command.get_subcommands_mut() {
+        let of_verb = examples(verb);
+        let start = format!("prelift {} ", verb.get_name());
+        assert!(of_verb.iter().any(|example| format!("{example} ").starts_with(&start)), "{start}has no example");
+        all.extend(of_verb);
+    }
+    for example in all {
+        let parsed = parser.clone().try_get_matches_from(words(&example));
+        assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
+    }
+}
+
+#[test]
+fn the_first_help_shows_every_verb_at_work() {
+    let mut command = Cli::command();
+    let shown = examples(&mut command);
+    for verb in command.get_subcommands() {
+        let start = format!("prelift {}", verb.get_name());
+        assert!(shown.iter().any(|example| example.starts_with(&start)), "{start}");
     }
 }
 
 #[test]
 fn ram_is_a_multiple_of_two_mebibytes_below_four_gibibytes() {
-    let parse = |ram: &str| match Later::try_parse_from(["prelift", "convert", "--ram", ram, "i", "o"]) {
-        Ok(Later::Convert(verb)) => Some(verb.machine.ram),
+    let parse = |ram: &str| match Cli::try_parse_from(["prelift", "convert", "--ram", ram, "i", "o"]).ok()?.verb {
+        Verb::Convert(verb) => Some(verb.machine.ram),
         _ => None,
     };
     assert_eq!(parse("128M"), Some(128 << 20));

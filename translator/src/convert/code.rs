@@ -1,6 +1,6 @@
 //! From a profile to the functions of all regions.
 
-use super::guest::Guest;
+use super::guest::Root;
 use super::module::Plan;
 use crate::discover::{self, Directory, Discovery, Exits, ImageCode, Inputs, Region};
 use crate::lift::{Addresses, Chain, Options, Privilege, RegionSource, SourceBlock, TailCalls, Targets};
@@ -13,7 +13,7 @@ use runtime::cpu::Cpu;
 use runtime::profile::{Mode, Profile};
 use runtime::translated::abi::ExitReason;
 use runtime::translated::binding::RegionCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use wasm_encoder::{FuncType, InstructionSink, MemArg, MemArgTarget, ValType};
 
 /// Translated code, ready to be linked.
@@ -29,7 +29,7 @@ pub struct Code {
 }
 
 /// Counts of the translated code.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct CodeSummary {
     /// Regions.
     pub regions: usize,
@@ -71,17 +71,31 @@ struct Done {
 }
 
 impl Code {
-    /// Translates what a profile shows to be hot.
+    /// Translates what a profile shows to be hot. Kernel and image tell where functions begin and end.
     ///
     /// # Errors
     /// If the kernel or the image cannot be read, or the runtime lacks what translated code uses.
-    pub fn translate(profile: &Profile, guest: &Guest, runtime: &Runtime, options: &Options) -> Result<Code> {
-        let image = ImageCode { layout: &guest.rootfs, bytes: &guest.rootfs_file };
-        let inputs = Inputs { profile, vmlinux: Some(&guest.vmlinux), image: Some(image) };
+    pub fn translate(
+        profile: &Profile,
+        vmlinux: &[u8],
+        root: Option<&Root>,
+        runtime: &Runtime,
+        options: &Options,
+    ) -> Result<Code> {
+        let image = root.map(|root| ImageCode { layout: &root.layout, bytes: &root.file });
+        let inputs = Inputs { profile, vmlinux: Some(vmlinux), image };
         let leaves = |insn: &x86::Insn| crate::lift::leaves(insn);
         let found = discover::discover(inputs, &leaves, &discover::Options::default()).context("discovery")?;
         let plan = Plan::new(runtime, found.regions.len())?;
         Self::lower(&found, plan, options)
+    }
+
+    /// No regions: a module with this code interprets everything.
+    ///
+    /// # Errors
+    /// If the runtime lacks what translated code uses.
+    pub fn none(runtime: &Runtime) -> Result<Code> {
+        Code::collect(Vec::new(), Plan::new(runtime, 0)?, &Options::default())
     }
 
     fn lower(found: &Discovery, plan: Plan, options: &Options) -> Result<Code> {

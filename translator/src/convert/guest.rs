@@ -1,12 +1,13 @@
 //! The guest before its program starts: image, kernel, init, and the snapshot at `ready`.
 
 use crate::image::{self, Image, Progress as ImageProgress, erofs};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use kernel_snapshot::cache::Cache;
 use kernel_snapshot::kernel::{self, KernelRequest, Source};
 use kernel_snapshot::{guest as init, ready};
 use runtime::session::Session;
 use runtime::snapshot::Snapshot;
+use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -38,30 +39,66 @@ impl Default for GuestRequest {
     }
 }
 
+/// An image and its root file system.
+#[derive(Debug)]
+pub struct Root {
+    /// The image.
+    pub image: Image,
+    /// Where files are in the root file system.
+    pub layout: erofs::ErofsImage,
+    /// The root file system.
+    pub file: File,
+}
+
+impl Root {
+    /// Reads an image and writes its root file system.
+    ///
+    /// # Errors
+    /// If the image cannot be read, or the file system not be written.
+    pub fn read(path: &Path, say: &dyn Fn(&str)) -> Result<Root> {
+        say(&format!("reading {}", path.display()));
+        let image = image::open(path, |progress| match progress {
+            ImageProgress::Layer { index, count } => say(&format!("layer {index} of {count}")),
+            ImageProgress::Warning(text) => say(&text),
+        })?;
+        let mut file = tempfile::tempfile().context("a temporary file for the root file system")?;
+        let layout = erofs::write(&image.tree, &mut file).context("write the root file system")?;
+        Ok(Root { image, layout, file })
+    }
+
+    /// The root file system's bytes.
+    ///
+    /// # Errors
+    /// If its file cannot be read.
+    pub fn bytes(&self) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; self.layout.size as usize];
+        self.file.read_exact_at(&mut bytes, 0).context("read the root file system")?;
+        Ok(bytes)
+    }
+}
+
 /// A guest that waits for its program.
 #[derive(Debug)]
 pub struct Guest {
     /// The image.
-    pub image: Image,
-    /// Where files are in the root file system.
-    pub rootfs: erofs::ErofsImage,
-    /// The root file system.
-    pub rootfs_file: File,
-    /// The kernel's ELF file.
-    pub vmlinux: Vec<u8>,
+    pub root: Root,
     /// The machine.
     pub snapshot: Snapshot,
 }
 
 impl Guest {
-    /// The root file system's bytes.
+    /// The guest of a snapshot that was taken earlier.
     ///
     /// # Errors
-    /// If its file cannot be read.
-    pub fn rootfs_bytes(&self) -> Result<Vec<u8>> {
-        let mut bytes = vec![0; self.rootfs.size as usize];
-        self.rootfs_file.read_exact_at(&mut bytes, 0).context("read the root file system")?;
-        Ok(bytes)
+    /// If the snapshot was taken with another image.
+    pub fn of_snapshot(snapshot: Snapshot, root: Root) -> Result<Guest> {
+        let (expected, found) = (snapshot.header.image_size, root.layout.size);
+        let digest: [u8; 32] = Sha256::digest(root.bytes()?).into();
+        ensure!(
+            snapshot.header.image == digest,
+            "the snapshot was taken with another image: expected its root file system of {expected} bytes, found one of {found} bytes"
+        );
+        Ok(Guest { root, snapshot })
     }
 
     /// A session that goes on from the snapshot.
@@ -69,39 +106,38 @@ impl Guest {
     /// # Errors
     /// If the snapshot cannot be restored.
     pub fn session(&self) -> Result<Session> {
-        Ok(self.snapshot.restore(&self.rootfs_bytes()?, ready::backends())?)
+        Ok(self.snapshot.restore(&self.root.bytes()?, ready::backends())?)
     }
 }
 
-/// Gets a guest ready.
+/// Gets a guest ready: boots `vmlinux` with the image at `path` and `ram_size` bytes of RAM.
 ///
 /// # Errors
-/// If the image cannot be read, the kernel not be built, or the guest not be booted.
-pub fn prepare(path: &Path, request: &GuestRequest, cache: &Cache, say: &dyn Fn(&str)) -> Result<Guest> {
-    let vmlinux = vmlinux(&request.kernel, cache, say)?;
+/// If the image cannot be read, or the guest not be booted.
+pub fn prepare(path: &Path, vmlinux: &[u8], ram_size: u64, cache: &Cache, say: &dyn Fn(&str)) -> Result<Guest> {
     let init = init::init_binary(cache, say).context("build the guest's init")?;
-    say(&format!("reading {}", path.display()));
-    let image = image::open(path, |progress| match progress {
-        ImageProgress::Layer { index, count } => say(&format!("layer {index} of {count}")),
-        ImageProgress::Warning(text) => say(&text),
-    })?;
-    let mut rootfs_file = tempfile::tempfile().context("a temporary file for the root file system")?;
-    let rootfs = erofs::write(&image.tree, &mut rootfs_file).context("write the root file system")?;
-    let mut bytes = vec![0; rootfs.size as usize];
-    rootfs_file.read_exact_at(&mut bytes, 0).context("read the root file system")?;
+    let root = Root::read(path, say)?;
     say("booting the guest");
-    let boot = ready::ReadyRequest { vmlinux: &vmlinux, init: &init, ram_size: request.ram_size, image: &bytes, extra: "" };
+    let boot = ready::ReadyRequest { vmlinux, init: &init, ram_size, image: &root.bytes()?, extra: "" };
     let snapshot = ready::ready_snapshot(&boot, cache, say).context("boot the guest")?;
-    Ok(Guest { image, rootfs, rootfs_file, vmlinux, snapshot })
+    Ok(Guest { root, snapshot })
 }
 
-fn vmlinux(choice: &KernelChoice, cache: &Cache, say: &dyn Fn(&str)) -> Result<Vec<u8>> {
-    let source = match choice {
-        KernelChoice::Vmlinux(path) => return std::fs::read(path).with_context(|| format!("read {}", path.display())),
-        KernelChoice::Debian => Source::Debian,
-        KernelChoice::Source(path) => Source::Path(path.clone()),
-    };
-    let kernel = kernel::build(&KernelRequest { source, cache }, say).context("build the kernel")?;
-    let path = kernel.vmlinux();
-    std::fs::read(&path).with_context(|| format!("read {}", path.display()))
+impl KernelChoice {
+    /// The kernel's ELF file.
+    ///
+    /// # Errors
+    /// If it cannot be read or built.
+    pub fn vmlinux(&self, cache: &Cache, say: &dyn Fn(&str)) -> Result<Vec<u8>> {
+        let source = match self {
+            KernelChoice::Vmlinux(path) => {
+                return std::fs::read(path).with_context(|| format!("read {}", path.display()));
+            }
+            KernelChoice::Debian => Source::Debian,
+            KernelChoice::Source(path) => Source::Path(path.clone()),
+        };
+        let kernel = kernel::build(&KernelRequest { source, cache }, say).context("build the kernel")?;
+        let path = kernel.vmlinux();
+        std::fs::read(&path).with_context(|| format!("read {}", path.display()))
+    }
 }

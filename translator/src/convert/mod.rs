@@ -11,11 +11,15 @@
 mod code;
 mod guest;
 mod module;
+mod regions;
+mod stage;
 mod train;
 
 pub use code::{Code, CodeSummary};
-pub use guest::{Guest, GuestRequest, KernelChoice, prepare};
+pub use guest::{Guest, GuestRequest, KernelChoice, Root, prepare};
 pub use module::module;
+pub use regions::Regions;
+pub use stage::{read_profile, read_snapshot, write_profile, write_snapshot};
 pub use train::{Training, start_message, train};
 
 use crate::lift::Options as LiftOptions;
@@ -23,7 +27,7 @@ use crate::link::Runtime;
 use crate::setup;
 use anyhow::{Context, Result};
 use kernel_snapshot::cache::Cache;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// What to convert, and how.
@@ -49,10 +53,10 @@ pub struct Converted {
 }
 
 /// Sizes and counts of a conversion: the module's `prelift` section.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// prelift's version.
-    pub version: &'static str,
+    pub version: String,
     /// Digest of the image's content.
     pub image: String,
     /// Bytes of the root file system.
@@ -67,6 +71,21 @@ pub struct Summary {
     pub code: CodeSummary,
 }
 
+impl Summary {
+    /// Of a guest, its code, and the instructions that its training took.
+    pub fn new(guest: &Guest, trained: u64, code: &CodeSummary) -> Summary {
+        Summary {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            image: guest.root.image.digest.clone(),
+            image_size: guest.root.layout.size,
+            ram_size: guest.snapshot.header.ram_size,
+            snapshot_pages: guest.snapshot.ram.count() as u64,
+            trained,
+            code: code.clone(),
+        }
+    }
+}
+
 /// Converts an image.
 ///
 /// # Errors
@@ -74,20 +93,13 @@ pub struct Summary {
 pub fn convert(request: &Request<'_>, cache: &Cache, say: &dyn Fn(&str)) -> Result<Converted> {
     let runtime = setup::runtime_module(cache, say).context("build the runtime")?;
     let runtime = Runtime::parse(&runtime).context("runtime module")?;
-    let guest = prepare(request.image, &request.guest, cache, say)?;
+    let vmlinux = request.guest.kernel.vmlinux(cache, say)?;
+    let guest = prepare(request.image, &vmlinux, request.guest.ram_size, cache, say)?;
     say("training: running the program to see which code is hot");
     let profile = train(&guest, &request.training, say).context("training run")?;
     say(&format!("translating: {} instructions were recorded", profile.retired));
-    let code = Code::translate(&profile, &guest, &runtime, &request.lift)?;
-    let summary = Summary {
-        version: env!("CARGO_PKG_VERSION"),
-        image: guest.image.digest.clone(),
-        image_size: guest.rootfs.size,
-        ram_size: guest.snapshot.header.ram_size,
-        snapshot_pages: guest.snapshot.ram.count() as u64,
-        trained: profile.retired,
-        code: code.summary.clone(),
-    };
+    let code = Code::translate(&profile, &vmlinux, Some(&guest.root), &runtime, &request.lift)?;
+    let summary = Summary::new(&guest, profile.retired, &code.summary);
     say("linking");
     let module = module(&runtime, &guest, code, &summary)?;
     Ok(Converted { module, summary })

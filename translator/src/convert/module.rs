@@ -88,7 +88,7 @@ impl<'a> Placer<'a> {
 pub fn module(runtime: &Runtime, guest: &Guest, code: Code, summary: &Summary) -> Result<Vec<u8>> {
     let plan = code.plan;
     let bindings = binding::encode(&code.bindings);
-    let config = serde_json::to_vec(&guest.image.config)?;
+    let config = serde_json::to_vec(&guest.root.image.config)?;
     let state = &guest.snapshot.state;
     let mut placer = Placer { next: plan.after_stamps, data: Vec::new() };
     let mut layout = Layout {
@@ -100,14 +100,14 @@ pub fn module(runtime: &Runtime, guest: &Guest, code: Code, summary: &Summary) -
         bindings_size: bindings.len() as u32,
         snapshot_size: state.len() as u32,
         config_size: config.len() as u32,
-        image_size: guest.rootfs.size as u32,
+        image_size: guest.root.layout.size as u32,
         ram_size: guest.snapshot.header.ram_size as u32,
         ..Layout::default()
     };
     layout.bindings = placer.place(bindings.into(), 64)?;
     layout.config = placer.place(config.into(), 64)?;
     layout.snapshot = placer.place(state.as_slice().into(), 64)?;
-    layout.image = placer.place(guest.rootfs_bytes()?.into(), PAGE as u64)?;
+    layout.image = placer.place(guest.root.bytes()?.into(), PAGE as u64)?;
     layout.ram = placer.next.next_multiple_of(PAGE as u64) as u32;
     for (run, bytes) in guest.snapshot.ram.runs() {
         placer.data.push(Overlay { address: layout.ram + run.gpa().0 as u32, bytes: bytes.into() });

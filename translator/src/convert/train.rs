@@ -31,7 +31,7 @@ const EPOCH_NS: u64 = 1_700_000_000_000_000_000;
 /// If the guest fails.
 pub fn train(guest: &Guest, training: &Training, say: &dyn Fn(&str)) -> Result<Profile> {
     let mut session = guest.session()?;
-    let start = start_message(&guest.image.config, training.command.as_deref());
+    let start = start_message(&guest.root.image.config, training.command.as_deref());
     let limit = session.vm.retired() + training.limit.unwrap_or(DEFAULT_LIMIT);
     session.vm.start_profile();
     let mut output = Tail::default();
