@@ -8,11 +8,13 @@
 //! ```
 //!
 //! A [`Case`] is a few bytes of user-mode machine code and a [`State`]; an [`Outcome`] says how it ended and with which state.
+//! Whole programs are compared too: [`images`] converts an image and runs commands in it.
 //! The row format is documented in [`row`]; what the manual leaves undefined is masked by [`undefined`].
 
 pub mod case;
 pub mod compare;
 pub mod generate;
+pub mod images;
 pub mod interpreter;
 pub mod layout;
 pub mod operand;

@@ -47,11 +47,7 @@ pub trait Guest {
 
 impl Guest for Session {
     fn step(&mut self, output: &mut dyn Output) -> Result<Event, SessionError> {
-        // A guest that writes all the time comes back from its machine often, but from a step only at the limit.
-        let event = Session::step(self, self.vm.retired().saturating_add(SLICE), output)?;
-        // The guest took what there was of a long message, and waits for the rest of it.
-        let waits_for_message = !self.is_drained() && self.vm.devices.input_space(Stream::Config) > 0;
-        Ok(if waits_for_message && matches!(event, Event::Idle(_)) { Event::Slice } else { event })
+        step(self, u64::MAX, output)
     }
 
     fn send(&mut self, message: &ToGuest) {
@@ -82,6 +78,18 @@ impl Guest for Session {
     fn advance_tsc(&mut self, tsc: u64) {
         self.vm.advance_tsc(tsc);
     }
+}
+
+/// [`Guest::step`] of a session, at most until `limit` instructions retired since reset.
+///
+/// # Errors
+/// If the guest cannot go on.
+pub(super) fn step(session: &mut Session, limit: u64, output: &mut dyn Output) -> Result<Event, SessionError> {
+    // A guest that writes all the time comes back from its machine often, but from a step only at the limit.
+    let event = session.step(limit.min(session.vm.retired().saturating_add(SLICE)), output)?;
+    // The guest took what there was of a long message, and waits for the rest of it.
+    let waits_for_message = !session.is_drained() && session.vm.devices.input_space(Stream::Config) > 0;
+    Ok(if waits_for_message && matches!(event, Event::Idle(_)) { Event::Slice } else { event })
 }
 
 /// Why a program did not come to its end.

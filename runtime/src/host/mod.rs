@@ -17,6 +17,7 @@ pub mod drive;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod files;
 mod input;
+pub mod lockstep;
 #[cfg(target_arch = "wasm32")]
 pub mod module;
 pub mod options;

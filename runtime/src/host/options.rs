@@ -4,8 +4,10 @@
 //! `docker run IMAGE ARGS`. Values follow as the next word or after `=`. One row an option: the parser and the help
 //! come from the same table.
 
+use super::lockstep::Checkpoints;
 use channel::WindowSize;
 use std::fmt::Write;
+use std::num::NonZeroU64;
 
 /// What the module was told to do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -34,6 +36,8 @@ pub struct Options {
     pub verbose: bool,
     /// The embedder takes every exit code as it is.
     pub exact_exit: bool,
+    /// Note digests of the machine's state.
+    pub checkpoints: Option<Checkpoints>,
     /// Print [`help`].
     pub help: bool,
     /// Snapshot to resume, for the runtime as a native program.
@@ -112,6 +116,7 @@ const ROWS: &[Row] = &[
     Row("--stats",         Optional("json"),          set_stats,      "at the end, write figures to standard error"),
     Row("--verbose",       Switch,                    |o, _| set(&mut o.verbose),       "write the guest's serial console to standard error"),
     Row("--exact-exit",    Switch,                    |o, _| set(&mut o.exact_exit),    "exit with codes above 125 too, which wasmtime turns into 1"),
+    Row("--hash-every",    Value("N[,FROM]"),         set_checkpoints, "deterministic, with digests of the state every N instructions (for tests)"),
     Row("--help",          Switch,                    |o, _| set(&mut o.help),          "print this"),
     #[cfg(not(target_arch = "wasm32"))]
     Row("--snapshot",      Value("FILE"),             |o, v| set_path(&mut o.snapshot, v), "resume this snapshot"),
@@ -178,6 +183,14 @@ fn set_stats(options: &mut Options, value: &str) -> bool {
         _ => None,
     };
     options.stats.is_some()
+}
+
+fn set_checkpoints(options: &mut Options, value: &str) -> bool {
+    let (every, from) = value.split_once(',').unwrap_or((value, "0"));
+    options.checkpoints =
+        every.parse::<NonZeroU64>().ok().zip(from.parse().ok()).map(|(every, from)| Checkpoints { every, from });
+    options.deterministic = true;
+    options.checkpoints.is_some()
 }
 
 #[cfg(not(target_arch = "wasm32"))]

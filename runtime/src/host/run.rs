@@ -3,6 +3,7 @@
 use super::config::{self, ConfigError, ImageConfig, Surroundings};
 use super::console::Console;
 use super::drive::{Drive, Failure, Manner};
+use super::lockstep::Lockstep;
 use super::options::{self, OptionError, Options};
 use super::resume::Seeds;
 use super::stats::{Begin, Times};
@@ -130,11 +131,15 @@ fn play(
     let begin = Begin::of(&session.vm);
     let mut times = Times { resumed: system.now(), ..Times::default() };
     let mut console = Console::new(system, options.verbose);
-    let mut drive = Drive::new(session, &mut console, manner);
+    let mut guest = Lockstep::new(session, options.checkpoints);
+    let mut drive = Drive::new(&mut guest, &mut console, manner);
     let result = drive.run(start);
     times.idle = drive.idle();
     times.first_output = console.first_output();
     let serial = console.serial_tail();
+    for line in guest.finish() {
+        let _ = system.write(Sink::Stderr, format!("{line}\n").as_bytes());
+    }
     if result.is_err() && !options.verbose && !serial.is_empty() {
         say(system, &format!("the guest's serial console ended with\n{}", serial.trim_end()));
     }
