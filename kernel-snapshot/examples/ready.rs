@@ -30,7 +30,14 @@ fn main() -> anyhow::Result<()> {
     let mut file = Vec::new();
     snapshot.write(&mut file)?;
     let ram = &snapshot.ram;
-    println!("{} pages in {} runs, span {}, {} bytes, state {} bytes", ram.count(), ram.run_count(), ram.span(), file.len(), snapshot.state.len());
+    println!(
+        "{} pages in {} runs, span {}, {} bytes, state {} bytes",
+        ram.count(),
+        ram.run_count(),
+        ram.span(),
+        file.len(),
+        snapshot.state.len()
+    );
     let mut per_mib = vec![0; 128];
     for (run, _) in ram.runs() {
         (run.first..run.end()).for_each(|page| per_mib[page as usize / 256] += 1);

@@ -29,6 +29,7 @@ const FIXED: &[&str] = &[
     "no_timer_check",        // there may be no 8254 behind the I/O APIC
     "tsc=reliable",          // no second clock checks the TSC
     "random.trust_cpu=on",   // RDRAND seeds the entropy pool (a first python3 start needs it)
+    "movable_node",          // early memory is taken from behind the kernel upwards: a snapshot is one dense range
     "rdinit=/init",
 ];
 

@@ -147,12 +147,12 @@ pub fn go_on(session: &mut Session, event: &Event) -> Result<()> {
     Ok(())
 }
 
-/// The snapshot of the waiting machine: from `cache`, or by [`boot`].
+/// The snapshot of the waiting machine: from `cache`, or by [`boot()`].
 ///
 /// The key covers this program too, since the machine is part of it.
 ///
 /// # Errors
-/// Those of [`boot`], of the file system, and of a cached snapshot that was damaged.
+/// Those of [`boot()`], of the file system, and of a cached snapshot that was damaged.
 pub fn ready_snapshot(request: &ReadyRequest<'_>, cache: &Cache, progress: &dyn Fn(&str)) -> Result<Snapshot> {
     let program = std::env::current_exe().context("find this program")?;
     let recipe = Recipe::new(KIND).bytes("boot", &request.boot_digest().0).bytes("image", request.image);

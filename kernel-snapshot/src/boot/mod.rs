@@ -8,7 +8,7 @@
 //! ```text
 //! 0x0000_0500  GDT                          0x0009_fc00  MP tables (last KiB of conventional memory)
 //! 0x0000_7000  zero page (boot_params)      0x0100_0000  kernel, where its program headers say
-//! 0x0000_9000  page tables, 6 pages         below RAM's end  initramfs, page aligned
+//! 0x0000_9000  page tables, 6 pages         behind the kernel  initramfs, page aligned
 //! 0x0001_0000  setup_data with the seed     0xd000_0000  virtio-mmio   0xfec0_0000 I/O APIC   0xfee0_0000 LAPIC
 //! 0x0002_0000  command line                 0x1_0000_0000  image, e820 type 12 (legacy persistent memory)
 //! ```
@@ -148,18 +148,17 @@ fn check_sizes(request: &BootRequest<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The initramfs ends where RAM ends, so that the kernel is free to grow behind its own segments.
+/// The initramfs begins in the page behind the kernel, so that the upper end of RAM stays untouched: what a boot uses
+/// is one dense range.
 fn place_initramfs(request: &BootRequest<'_>, kernel_end: Gpa) -> Result<Gpa> {
     let size = request.initramfs.len() as u64;
-    let room = request.ram_size - kernel_end.0;
+    let at = kernel_end.0.next_multiple_of(PAGE);
+    let room = request.ram_size.saturating_sub(at);
     ensure!(
         size <= room,
-        "initramfs of {size} bytes: expected at most {room}, from the kernel's end at {:#x} to RAM's at {:#x}",
-        kernel_end.0,
+        "initramfs of {size} bytes: expected at most {room}, from the kernel's end at {at:#x} to RAM's at {:#x}",
         request.ram_size
     );
-    let at = (request.ram_size - size) & !(PAGE - 1);
-    ensure!(at >= kernel_end.0, "initramfs of {size} bytes: expected room for it in whole pages behind the kernel");
     Ok(Gpa(at))
 }
 

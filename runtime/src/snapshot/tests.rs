@@ -32,10 +32,11 @@ fn session() -> Session {
         0x48, 0x0f, 0xc7, 0xf0,                   // rdrand rax
         0x48, 0x89, 0x04, 0xcd, 0, 0, 1, 0,       // mov [rcx * 8 + 0x10000], rax
         0xf2, 0x0f, 0x58, 0xc1,                   // addsd xmm0, xmm1
-        0x9b,                                     // fwait
+        0x0f, 0x31,                               // rdtsc
+        0x48, 0x89, 0xc3,                         // mov rbx, rax
         0x48, 0xff, 0xc1,                         // inc rcx
         0x81, 0xe1, 0xff, 0x1f, 0, 0,             // and ecx, 0x1fff
-        0xeb, 0xe4,                               // jmp to the beginning
+        0xeb, 0xe0,                               // jmp to the beginning
     ];
     let mut memory = Memory::new(1 << 20, 1 << 12).unwrap();
     store(&mut memory, PAGE_TABLE, &(PAGE_TABLE + 0x1000 + 7).to_le_bytes());
@@ -53,6 +54,7 @@ fn session() -> Session {
     cpu.xmm[1] = [0.3f64.to_bits(), 0];
     (cpu.fpr[7], cpu.ftw, cpu.fsw) = ([1 << 63, 0x3fff], 0x80, 7 << 11);
     vm.start();
+    vm.advance_tsc(77_777);
     Session::new(vm)
 }
 

@@ -157,6 +157,12 @@ impl Insn {
         self.operands == [Operand::None; 4]
     }
 
+    /// Whether one of the first two operands is an MMX register.
+    #[inline]
+    pub fn has_mmx(&self) -> bool {
+        self.operands[..2].iter().any(|operand| matches!(operand, Operand::Mmx(_)))
+    }
+
     /// Whether one operand is memory.
     #[inline]
     pub fn has_memory(&self) -> bool {

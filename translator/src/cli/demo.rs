@@ -40,8 +40,8 @@ Examples:
 
 /// What the demonstration runs unless told otherwise.
 const PROGRAM: &str = "echo \"Hello from $(uname -sm), process $$ of a container\"; \
-    i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo \"counted to $i\"; \
-    head -c 1000000 /dev/zero | gzip | sha256sum";
+    i=0; while [ $i -lt 5000 ]; do i=$((i+1)); done; echo \"counted to $i\"; \
+    head -c 100000 /dev/zero | gzip | sha256sum";
 
 impl DemoArgs {
     pub(super) fn execute(self, common: &Common) -> Result<ExitCode> {

@@ -35,7 +35,7 @@ impl<'a> Bytes<'a> {
             let length = (PAGE - within).min((range.end - at) as usize);
             match self.profile.pages.get(&address.page()) {
                 Some(page) => text.bytes.extend_from_slice(&page[within..within + length]),
-                None => self.from_files(address, length, &mut text),
+                None => self.add_file_bytes(address, length, &mut text),
             }
             at = match at.checked_add(length as u64) {
                 Some(next) => next,
@@ -46,7 +46,7 @@ impl<'a> Bytes<'a> {
     }
 
     /// Bytes of one page.
-    fn from_files(&self, from: CodeAddress, length: usize, text: &mut Text) {
+    fn add_file_bytes(&self, from: CodeAddress, length: usize, text: &mut Text) {
         let after = self.files.partition_point(|file| file.start <= from);
         let holder = self.files[..after].last().filter(|file| file.start.mode == from.mode);
         let known = holder.and_then(|file| file.bytes.get((from.address - file.start.address) as usize..));

@@ -35,6 +35,7 @@ pub fn exec<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     use Width::*;
     let imm = insn.imm as u8;
     match insn.mnemonic {
+        _ if insn.has_mmx()     => m.helper(insn),
         // 5.5.1.1, 5.6.1.1, 5.6.3, 5.6.4 Moves
         Mn::Movaps | Mn::Movapd | Mn::Movdqa
         | Mn::Movntps | Mn::Movntpd | Mn::Movntdq | Mn::Movntdqa => moves::aligned(m, insn),

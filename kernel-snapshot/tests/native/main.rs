@@ -1,0 +1,181 @@
+//! A real kernel in the interpreter: lockstep of a loaded machine with the original, and a command run to its end.
+//!
+//! `PRELIFT_TEST_VMLINUX` names the kernel; without it, or without mkfs.erofs and a static busybox, the tests are skipped
+//! and say why.
+
+use anyhow::{Context, Result, ensure};
+use channel::Start;
+use kernel_snapshot::cache::Cache;
+use kernel_snapshot::ready::{self, ReadyRequest};
+use kernel_snapshot::{command, guest};
+use runtime::devices::Stream;
+use runtime::session::{Event, Output, Session};
+use runtime::snapshot::Snapshot;
+use runtime::vm::Resume;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+const BUSYBOX: [&str; 2] = ["/bin/busybox", "/usr/bin/busybox"];
+
+struct Parts {
+    vmlinux: Vec<u8>,
+    init: Vec<u8>,
+    image: Vec<u8>,
+}
+
+impl Parts {
+    /// `None`, and why on the standard error, where something is not there.
+    fn find() -> Option<Parts> {
+        let skipped = |why: &str| eprintln!("skipped: {why}");
+        let Some(vmlinux) = std::env::var_os("PRELIFT_TEST_VMLINUX") else {
+            skipped("PRELIFT_TEST_VMLINUX does not name a kernel");
+            return None;
+        };
+        let image = image().inspect_err(|error| skipped(&format!("{error:#}"))).ok()?;
+        let init = guest::init_binary(&Cache::of_user().unwrap(), &|line| eprintln!("{line}")).unwrap();
+        Some(Parts { vmlinux: std::fs::read(vmlinux).unwrap(), init, image })
+    }
+
+    fn request(&self) -> ReadyRequest<'_> {
+        ReadyRequest { vmlinux: &self.vmlinux, init: &self.init, ram_size: 128 << 20, image: &self.image, extra: "" }
+    }
+}
+
+/// An EROFS with busybox and the directories that a container's root needs.
+fn image() -> Result<Vec<u8>> {
+    let program = BUSYBOX.iter().map(Path::new).find(|path| path.is_file()).context("no busybox")?;
+    let directory = tempfile::tempdir()?;
+    let root = directory.path().join("root");
+    for name in ["bin", "dev", "etc", "proc", "sys", "tmp"] {
+        std::fs::create_dir_all(root.join(name))?;
+    }
+    std::fs::copy(program, root.join("bin/busybox"))?;
+    std::fs::set_permissions(root.join("bin/busybox"), std::fs::Permissions::from_mode(0o755))?;
+    let file = directory.path().join("image");
+    let mut make = Command::new("mkfs.erofs");
+    make.args(["-Enoinline_data", "-T0", "-U00000000-0000-0000-0000-000000000001"]).arg(&file).arg(&root);
+    let output = make.output().context("start mkfs.erofs")?;
+    ensure!(output.status.success(), "mkfs.erofs: {}", String::from_utf8_lossy(&output.stderr));
+    let mut image = std::fs::read(file)?;
+    image.resize(image.len().next_multiple_of(2 << 20), 0);
+    Ok(image)
+}
+
+/// What a program wrote.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Written {
+    out: Vec<u8>,
+    err: Vec<u8>,
+}
+
+impl Output for Written {
+    fn write(&mut self, stream: Stream, bytes: &[u8]) {
+        match stream {
+            Stream::Stdout => self.out.extend(bytes),
+            Stream::Stderr => self.err.extend(bytes),
+            _ => {}
+        }
+    }
+}
+
+fn run_to(session: &mut Session, limit: u64) {
+    loop {
+        match session.step(limit, &mut Written::default()).unwrap() {
+            Event::Limit => return,
+            event => ready::go_on(session, &event).unwrap(),
+        }
+    }
+}
+
+fn start(args: &[&str]) -> Start {
+    let strings = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect();
+    Start {
+        args: strings(args),
+        env: strings(&["PATH=/bin", "NAME=value"]),
+        cwd: "/".into(),
+        hostname: "guest".into(),
+        wall_clock_ns: 1_800_000_000_000_000_000,
+        seed: vec![1; 32],
+        ..Start::default()
+    }
+}
+
+#[test]
+fn a_loaded_boot_goes_on_in_lockstep() {
+    let Some(parts) = Parts::find() else { return };
+    let mut original = ready::power_up(&parts.request()).unwrap();
+    for taken in [3_000_000, 9_000_001] {
+        run_to(&mut original, taken);
+        let snapshot = Snapshot::take(&mut original, [0; 32]);
+        let mut loaded = snapshot.restore(&parts.image, ready::backends()).unwrap();
+        for session in [&mut original, &mut loaded] {
+            run_to(session, taken + 5_000_000);
+        }
+        let (expected, found) = (Snapshot::take(&mut original, [0; 32]), Snapshot::take(&mut loaded, [0; 32]));
+        assert_ne!(expected.ram, snapshot.ram, "the boot writes RAM");
+        assert!(expected == found, "snapshot at {taken}: the loaded machine parts from the original");
+    }
+}
+
+#[test]
+fn runs_a_command_natively() {
+    let Some(parts) = Parts::find() else { return };
+    let request = parts.request();
+    let mut original = ready::boot(&request, &|line| eprintln!("{line}")).unwrap();
+    let snapshot = Snapshot::take(&mut original, request.boot_digest().0);
+    let pages = &snapshot.ram;
+    assert!(
+        pages.span() <= 2 * pages.count(),
+        "{} pages spread over {}: modules would be copied",
+        pages.count(),
+        pages.span()
+    );
+
+    let mut loaded = snapshot.restore(&parts.image, ready::backends()).unwrap();
+    let script = "echo $NAME; read line; echo got $line >&2; uname -n; date -u +%Y; exit 3";
+    let ran = [&mut original, &mut loaded].map(|session| {
+        let mut written = Written::default();
+        let start = start(&["busybox", "sh", "-c", script]);
+        let code = command::run(session, start, b"a line\nmore", 1 << 30, &mut written).unwrap();
+        (code, written, Snapshot::take(session, [0; 32]))
+    });
+    let (code, written, _) = &ran[0];
+    assert_eq!((*code, String::from_utf8_lossy(&written.out).as_ref()), (3, "value\nguest\n2027\n"));
+    assert_eq!(String::from_utf8_lossy(&written.err), "got a line\n");
+    assert!(ran[0] == ran[1], "the loaded machine ends otherwise than the original");
+}
+
+/// What a resumed machine is told of the host arrives: its random numbers are others, and it runs.
+#[test]
+fn resumed_machines_differ() {
+    let Some(parts) = Parts::find() else { return };
+    let snapshot = ready::ready_snapshot(&parts.request(), &Cache::Refused, &|_| ()).unwrap();
+    let [first, again, other] = [1, 1, 2].map(|seed| {
+        let mut session = snapshot.restore(&parts.image, ready::backends()).unwrap();
+        session.vm.resume(Resume { wall_clock_ns: 1_800_000_000_000_000_000, seed });
+        let mut written = Written::default();
+        let start = Start { seed: vec![seed as u8; 32], ..start(&["busybox", "cat", "/proc/sys/kernel/random/uuid"]) };
+        assert_eq!(command::run(&mut session, start, b"", 1 << 30, &mut written).unwrap(), 0);
+        written.out
+    });
+    assert_eq!(first.len(), 37);
+    assert_eq!(first, again);
+    assert_ne!(first, other);
+}
+
+#[test]
+fn the_same_request_gives_the_same_snapshot() {
+    let Some(parts) = Parts::find() else { return };
+    let taken = || ready::ready_snapshot(&parts.request(), &Cache::Refused, &|_| ()).unwrap();
+    assert!(taken() == taken());
+}
+
+#[test]
+fn what_init_misses_is_in_the_error() {
+    let Some(parts) = Parts::find() else { return };
+    let error = ready::boot(&ReadyRequest { image: &[], ..parts.request() }, &|_| ()).err().unwrap();
+    assert!(format!("{error:#}").contains("neither /dev/pmem0 nor /dev/vda exists"), "{error:#}");
+    let error = ready::boot(&ReadyRequest { init: b"no program", ..parts.request() }, &|_| ()).err().unwrap();
+    assert!(format!("{error:#}").contains("Kernel panic"), "{error:#}");
+}
