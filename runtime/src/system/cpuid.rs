@@ -19,8 +19,8 @@ const fn bits<const N: usize>(places: [u32; N]) -> u32 {
     word
 }
 
-/// FPU DE PSE TSC MSR PAE CX8 APIC SEP(no) MTRR(no) PGE CMOV PAT(no: nopat costs less) CLFSH FXSR SSE SSE2.
-const LEAF1_EDX: u32 = bits([0, 2, 3, 4, 5, 6, 8, 9, 13, 15, 16, 19, 24, 25, 26]);
+/// FPU DE PSE TSC MSR PAE CX8 APIC PGE CMOV PAT CLFSH MMX FXSR SSE SSE2.
+const LEAF1_EDX: u32 = bits([0, 2, 3, 4, 5, 6, 8, 9, 13, 15, 16, 19, 23, 24, 25, 26]);
 /// CX16, PCID, TSC-deadline, RDRAND, hypervisor.
 const LEAF1_ECX: u32 = bits([13, 17, 24, 30, 31]);
 /// FSGSBASE, INVPCID, RDSEED.

@@ -66,12 +66,17 @@ impl Vm {
         }
         let mode = if self.cpu.cpl == 0 { Mode::Kernel } else { Mode::User };
         let key = self.block_key(&block, mode);
+        // All that can be are bound: a fixed exit of another region may lead to any of them.
+        let mut found = false;
         for candidate in self.translated.candidates(key) {
             let base = self.cpu.rip.wrapping_sub(candidate.offset.into());
-            if self.bind(candidate, mode, base) {
+            if self.bind(candidate, mode, base) && !found {
                 self.translated.enter_jump(self.cpu.rip, generation, base, candidate);
-                return true;
+                found = true;
             }
+        }
+        if found {
+            return true;
         }
         block.tried.set(generation);
         false

@@ -5,7 +5,6 @@ use anyhow::{Context, Result};
 use kernel_snapshot::cache::Cache;
 use kernel_snapshot::kernel::{self, KernelRequest, Source};
 use kernel_snapshot::{guest as init, ready};
-use runtime::devices::Backends;
 use runtime::session::Session;
 use runtime::snapshot::Snapshot;
 use std::fs::File;
@@ -83,7 +82,7 @@ pub fn prepare(path: &Path, request: &GuestRequest, cache: &Cache, say: &dyn Fn(
     let init = init::init_binary(cache, say).context("build the guest's init")?;
     say(&format!("reading {}", path.display()));
     let image = image::open(path, |progress| match progress {
-        ImageProgress::Layer { index, count } => say(&format!("layer {} of {count}", index + 1)),
+        ImageProgress::Layer { index, count } => say(&format!("layer {index} of {count}")),
         ImageProgress::Warning(text) => say(&text),
     })?;
     let mut rootfs_file = tempfile::tempfile().context("a temporary file for the root file system")?;

@@ -76,7 +76,7 @@ pub fn convert(request: &Request<'_>, cache: &Cache, say: &dyn Fn(&str)) -> Resu
     let runtime = Runtime::parse(&runtime).context("runtime module")?;
     let guest = prepare(request.image, &request.guest, cache, say)?;
     say("training: running the program to see which code is hot");
-    let profile = train(&guest, &request.training).context("training run")?;
+    let profile = train(&guest, &request.training, say).context("training run")?;
     say(&format!("translating: {} instructions were recorded", profile.retired));
     let code = Code::translate(&profile, &guest, &runtime, &request.lift)?;
     let summary = Summary {

@@ -29,12 +29,17 @@ const EPOCH_NS: u64 = 1_700_000_000_000_000_000;
 ///
 /// # Errors
 /// If the guest fails.
-pub fn train(guest: &Guest, training: &Training) -> Result<Profile> {
+pub fn train(guest: &Guest, training: &Training, say: &dyn Fn(&str)) -> Result<Profile> {
     let mut session = guest.session()?;
     let start = start_message(&guest.image.config, training.command.as_deref());
     let limit = session.vm.retired() + training.limit.unwrap_or(DEFAULT_LIMIT);
     session.vm.start_profile();
-    run(&mut session, start, &training.stdin, limit, &mut Ignore)?;
+    let mut output = Tail::default();
+    match run(&mut session, start, &training.stdin, limit, &mut output)? {
+        Some(0) => {}
+        Some(code) => say(&format!("the training run ended with exit code {code}; it last said: {}", output.text())),
+        None => say("the training run was cut short: the guest waits, or the limit of instructions is reached"),
+    }
     session.vm.take_profile().context("the profile that was started")
 }
 
@@ -53,10 +58,25 @@ pub fn start_message(config: &ImageConfig, command: Option<&[String]>) -> Start 
     }
 }
 
-struct Ignore;
+/// The last of what the program wrote.
+#[derive(Default)]
+struct Tail(Vec<u8>);
 
-impl Output for Ignore {
-    fn write(&mut self, _: Stream, _: &[u8]) {}
+impl Tail {
+    const MOST: usize = 200;
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0).trim().to_owned()
+    }
+}
+
+impl Output for Tail {
+    fn write(&mut self, stream: Stream, bytes: &[u8]) {
+        if stream == Stream::Stdout || stream == Stream::Stderr {
+            self.0.extend_from_slice(bytes);
+            self.0.drain(..self.0.len().saturating_sub(Self::MOST));
+        }
+    }
 }
 
 /// Runs a program deterministically to its end, to idleness or to the limit; its exit code if it ended.
