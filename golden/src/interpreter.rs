@@ -129,11 +129,6 @@ impl Interpreter {
         self.vm.memory.bytes_mut(place, layout::DATA_LEN)
     }
 
-    /// The code pages.
-    pub(crate) fn code_pages(&self) -> &[u8] {
-        self.vm.memory.bytes(self.place(CODE), layout::CODE_PAGES_LEN as usize)
-    }
-
     /// The outcome of the case that was loaded last, which ended so.
     pub(crate) fn outcome(&mut self, end: End) -> Outcome {
         let before = |code| self.missing_before.get(&code).copied().unwrap_or(0);
