@@ -12,8 +12,9 @@ use runtime::memory::{Memory, Place};
 use runtime::mmu::entry::{NO_EXECUTE, PRESENT, USER, WRITABLE};
 use runtime::mmu::fault;
 use runtime::vm::Vm;
+use std::collections::BTreeMap;
 use std::ops::Range;
-use x86::{FlagOp, Flags, Segment, Width};
+use x86::{Code, FlagOp, Flags, Segment, Width};
 
 const PAGE: u64 = 0x1000;
 const TABLES: u64 = 0x1000;
@@ -28,8 +29,8 @@ pub struct Interpreter {
     vm: Vm,
     /// Where the case's code is.
     code: Range<u64>,
-    /// [`Interpreter::missing`] when the case was loaded.
-    missing_before: u64,
+    /// What had raised #UD for want of a body when the case was loaded, and how often.
+    missing_before: BTreeMap<Code, u64>,
 }
 
 impl Default for Interpreter {
@@ -60,7 +61,7 @@ impl Interpreter {
         cpu.segments[Segment::Ss as usize] =
             SegmentRegister { selector: 0x2b, rights: 0xc0f3, limit: u32::MAX, base: 0 };
         vm.start();
-        Interpreter { vm, code: 0..0, missing_before: 0 }
+        Interpreter { vm, code: 0..0, missing_before: BTreeMap::new() }
     }
 
     fn place(&self, gpa: u64) -> Place {
@@ -70,7 +71,7 @@ impl Interpreter {
     /// Puts the machine into the state before a case.
     pub(crate) fn load(&mut self, case: &Case) {
         self.code = layout::CODE..layout::CODE + case.code().len() as u64;
-        self.missing_before = self.missing();
+        self.missing_before = self.vm.unimplemented().collect();
         let mut code = vec![layout::CODE_FILL; layout::CODE_PAGES_LEN as usize];
         let start = (layout::CODE - layout::CODE_PAGES) as usize;
         code[start..start + case.code().len()].copy_from_slice(case.code());
@@ -128,21 +129,12 @@ impl Interpreter {
         self.vm.memory.bytes_mut(place, layout::DATA_LEN)
     }
 
-    /// The code pages.
-    pub(crate) fn code_pages(&self) -> &[u8] {
-        self.vm.memory.bytes(self.place(CODE), layout::CODE_PAGES_LEN as usize)
-    }
-
     /// The outcome of the case that was loaded last, which ended so.
     pub(crate) fn outcome(&mut self, end: End) -> Outcome {
-        let missing = self.missing() > self.missing_before;
-        let end = if missing { End::Refused("not implemented".into()) } else { end };
+        let before = |code| self.missing_before.get(&code).copied().unwrap_or(0);
+        let missing = self.vm.unimplemented().find(|(code, count)| *count > before(*code));
+        let end = missing.map_or(end, |(code, _)| End::Refused(format!("not implemented: {code:?}")));
         Outcome { end, rip: self.vm.cpu.rip.wrapping_sub(layout::CODE) as i64, state: self.store() }
-    }
-
-    /// How often an instruction had no body.
-    fn missing(&self) -> u64 {
-        self.vm.unimplemented().map(|(_, count)| count).sum()
     }
 }
 

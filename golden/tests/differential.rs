@@ -1,8 +1,9 @@
-//! The generator against itself, and against an executor with a planted bug.
+//! The generator against itself, against an executor with a planted bug, and the interpreter against the host's processor.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
 use golden::generate::{Density, Family, Random, Shape, case, codes, exclusion};
-use golden::oracle::Oracle;
+use golden::interpreter::Interpreter;
+use golden::oracle::{Oracle, UserSpace};
 use golden::shrink::differential;
 use golden::{Case, Executor, Outcome};
 use iced_x86::{Code, Mnemonic};
@@ -64,4 +65,28 @@ fn what_calls_the_system_is_excluded() {
     for code in [Code::Syscall, Code::Int_imm8, Code::Hlt, Code::In_AL_imm8, Code::Mov_r64_cr] {
         assert!(exclusion(code).is_some(), "{code:?}");
     }
+}
+
+fn interpreter_agrees(per_code: usize, seed: u64) {
+    let (mut host, mut tested) = (UserSpace::new().unwrap(), Interpreter::new());
+    for family in [Family::General, Family::Sse] {
+        let result = differential(&mut host, &mut tested, &codes(family), per_code, seed);
+        let rows = result.rows.iter().map(|[left, host, here]| format!("{left}\n  host => {host}\n  here => {here}\n"));
+        assert!(result.rows.is_empty(), "{family:?}: {} mismatches\n{}", result.mismatches, rows.collect::<String>());
+        assert!(result.refused.is_empty(), "{family:?}: {:?}", result.refused);
+        assert!(result.cases > codes(family).len() * per_code / 2, "{family:?}: only {} cases", result.cases);
+    }
+}
+
+#[test]
+fn random_cases_agree_in_the_interpreter() {
+    interpreter_agrees(150, 5);
+}
+
+/// Tier 2: `PRELIFT_SEED` gives other cases.
+#[test]
+#[ignore = "takes minutes: tier 2"]
+fn many_random_cases_agree_in_the_interpreter() {
+    let seed = std::env::var("PRELIFT_SEED").map_or(6, |seed| seed.parse().expect("PRELIFT_SEED is a number"));
+    interpreter_agrees(3000, seed);
 }

@@ -3,35 +3,12 @@
 
 use golden::generate::{Density, Family, Random, Shape, case, codes};
 use golden::interpreter::Interpreter;
-use golden::oracle::Oracle;
+use golden::oracle::UserSpace;
 use golden::row::Row;
 use golden::shrink::differential;
 use golden::state::X87;
-use golden::{Case, End, Executor, Fault, Outcome};
+use golden::{Case, Executor};
 use iced_x86::Code;
-
-/// The host without its kernel: an address of the upper half is not mapped.
-struct Host(Oracle);
-
-impl Executor for Host {
-    fn name(&self) -> &str {
-        "host"
-    }
-
-    fn run(&mut self, case: &Case) -> Outcome {
-        self.run_batch(std::slice::from_ref(case)).remove(0)
-    }
-
-    fn run_batch(&mut self, cases: &[Case]) -> Vec<Outcome> {
-        let mut outcomes = self.0.run_batch(cases);
-        for outcome in &mut outcomes {
-            if let End::Fault(Fault::Page { address, present, .. }) = &mut outcome.end {
-                *present &= *address >> 63 == 0;
-            }
-        }
-        outcomes
-    }
-}
 
 /// Cases per code, and the seed; more for a long run.
 fn setting(name: &str, default: u64) -> u64 {
@@ -41,7 +18,7 @@ fn setting(name: &str, default: u64) -> u64 {
 #[test]
 fn random_cases_agree_with_the_host() {
     let (cases, seed) = (setting("X87_CASES", 60), setting("X87_SEED", 1));
-    let (mut host, mut tested) = (Host(Oracle::new().unwrap()), Interpreter::new());
+    let (mut host, mut tested) = (UserSpace::new().unwrap(), Interpreter::new());
     for family in [Family::X87] {
         let result = differential(&mut host, &mut tested, &codes(family), cases as usize, seed);
         for [left, expected, actual] in &result.rows {
@@ -90,7 +67,7 @@ fn transcendental(code: Code, moderate: bool, random: &mut Random) -> Option<Cas
 #[test]
 fn transcendental_results_are_within_one_unit_of_the_hosts() {
     let (count, seed) = (setting("X87_CASES", 60), setting("X87_SEED", 1));
-    let (mut host, mut tested) = (Host(Oracle::new().unwrap()), Interpreter::new());
+    let (mut host, mut tested) = (UserSpace::new().unwrap(), Interpreter::new());
     for code in TRANSCENDENTAL {
         let mut random = Random::new(seed ^ (code as u64) << 32);
         let cases: Vec<Case> = (0..count).filter_map(|n| transcendental(code, n % 2 == 0, &mut random)).collect();

@@ -14,7 +14,10 @@
 
 mod frame;
 mod slot;
+mod user_space;
 mod worker;
+
+pub use user_space::UserSpace;
 
 use crate::case::{Case, End, Outcome};
 use crate::compare::Executor;

@@ -1,6 +1,7 @@
 //! The memory of a module of regions: the processor's state, the jump cache, stamps, and the pages of [`layout`].
 //!
-//! The TLB maps exactly the layout: the window for reading and writing, the read-only page and the code pages for reading.
+//! The TLB maps the layout: the window for reading and writing, the read-only page for reading. The code pages share their
+//! entries with the window, so that reads of them miss; they are not here.
 
 use super::module;
 use crate::interpreter::Interpreter;
@@ -19,8 +20,7 @@ const CPU: u32 = PAGE;
 const JUMP_CACHE: u32 = page_after(CPU, size_of::<Cpu>());
 const STAMPS: u32 = page_after(JUMP_CACHE, JUMP_CACHE_ENTRIES * size_of::<JumpCacheEntry>());
 const DATA: u32 = page_after(STAMPS, super::BATCH * size_of::<u64>());
-const CODE: u32 = page_after(DATA, layout::DATA_LEN);
-const END: u32 = page_after(CODE, layout::CODE_PAGES_LEN as usize);
+const END: u32 = page_after(DATA, layout::DATA_LEN);
 /// Size in Wasm pages.
 pub(super) const WASM_PAGES: u64 = END.div_ceil(0x1_0000) as u64;
 /// The generation of all that is bound.
@@ -96,7 +96,6 @@ impl GuestMemory {
         made.map(offset_of!(Tlb, read), layout::WINDOW, layout::WINDOW_LEN, DATA);
         made.map(offset_of!(Tlb, write), layout::WINDOW, layout::WINDOW_LEN, DATA);
         made.map(offset_of!(Tlb, read), layout::READ_ONLY, layout::READ_ONLY_LEN, read_only);
-        made.map(offset_of!(Tlb, read), layout::CODE_PAGES, layout::CODE_PAGES_LEN, CODE);
         made
     }
 
@@ -121,7 +120,6 @@ impl GuestMemory {
     pub(super) fn load(&mut self, machine: &mut Interpreter) {
         let bytes = self.memory.data_mut(&mut self.store);
         bytes[DATA as usize..][..layout::DATA_LEN].copy_from_slice(machine.data());
-        bytes[CODE as usize..][..layout::CODE_PAGES_LEN as usize].copy_from_slice(machine.code_pages());
         let cpu = &mut bytes[CPU as usize..];
         fields(machine.cpu(), &mut |offset, field| match field {
             Field::Double(value) => cpu[offset..offset + 4].copy_from_slice(&value.to_le_bytes()),

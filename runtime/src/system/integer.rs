@@ -91,25 +91,23 @@ fn turned(a: u64, carry: bool, turns: u32, w: Width, left: bool) -> (u64, bool) 
     (turned as u64 & w.mask(), turned >> w.bits() & 1 == 1)
 }
 
-/// ENTER with nesting, and with a 16-bit operand (refused).
+/// ENTER with nesting, or with a 16-bit operand: only BP changes then, and words are pushed.
 pub(super) fn enter(vm: &mut Vm, insn: &Insn) -> Done {
-    if insn.code != x86::Code::Enterq_imm16_imm8 {
-        return Err(vm.undefined(insn));
-    }
-    let level = u64::from(insn.imm2 & 31);
+    let w = if insn.code == x86::Code::Enterw_imm16_imm8 { Width::W16 } else { Width::W64 };
+    let (size, level) = (u64::from(w.bytes()), u64::from(insn.imm2 & 31));
     let (rbp, rsp) = (vm.gpr(Gpr::RBP), vm.gpr(Gpr::RSP));
-    let frame = rsp.wrapping_sub(8);
-    let top = frame.wrapping_sub(8 * level);
-    vm.probe_write(top, (8 * level + 8).min(256))?;
-    vm.store(Width::W64, frame, rbp)?;
+    let frame = rsp.wrapping_sub(size);
+    let top = frame.wrapping_sub(size * level);
+    vm.probe_write(top, size * (level + 1))?;
+    vm.store(w, frame, rbp & w.mask())?;
     for index in 1..level {
-        let display = vm.load(Width::W64, rbp.wrapping_sub(8 * index))?;
-        vm.store(Width::W64, frame.wrapping_sub(8 * index), display)?;
+        let display = vm.load(w, rbp.wrapping_sub(size * index))?;
+        vm.store(w, frame.wrapping_sub(size * index), display)?;
     }
     if level > 0 {
-        vm.store(Width::W64, top, frame)?;
+        vm.store(w, top, frame & w.mask())?;
     }
-    vm.set_gpr(Gpr::RBP, frame);
+    vm.set_gpr(Gpr::RBP, rbp & !w.mask() | frame & w.mask());
     vm.set_gpr(Gpr::RSP, top.wrapping_sub(insn.imm & 0xffff));
     Ok(())
 }

@@ -13,6 +13,7 @@
 mod bus;
 mod clock;
 mod spaces;
+mod stack_fault;
 mod state;
 
 use crate::cpu::CpuCell;
@@ -25,9 +26,10 @@ use crate::system;
 use crate::translated::Translated;
 use clock::{Clock, Random};
 use spaces::Spaces;
+use stack_fault::resolved;
 pub use state::Resume;
 use std::collections::BTreeMap;
-use x86::{Code, Gpr, Insn, Mnemonic, Operand, exec};
+use x86::{Code, Insn, Mnemonic, Operand, exec};
 
 /// Frequency of the guest's TSC: one tick is a nanosecond, and an instruction.
 pub const TSC_KHZ: u32 = 1_000_000;
@@ -297,12 +299,16 @@ impl Vm {
     /// neither time nor interrupts go on.
     ///
     /// # Errors
-    /// The fault; RIP is still the instruction's.
+    /// The fault; RIP is still the instruction's, but the next one's with the trap of INT3.
     pub fn execute_one(&mut self) -> Result<(), Exception> {
         let block = self.fetch()?;
         let insn = &block.insns[0];
         self.next_rip = self.cpu.rip.wrapping_add(insn.length.into());
-        exec(self, insn).map_err(|fault| resolved(fault, insn))?;
+        if insn.mnemonic == Mnemonic::Int3 {
+            self.cpu.rip = self.next_rip;
+            return Err(Exception::plain(vector::BP));
+        }
+        exec(self, insn).map_err(|fault| resolved(self, fault, insn))?;
         self.cpu.rip = self.next_rip;
         Ok(())
     }
@@ -324,7 +330,7 @@ impl Vm {
     /// Delivers a fault of the instruction at RIP, which has changed nothing.
     #[cold]
     fn raise_at(&mut self, fault: Exception, insn: Option<&Insn>) {
-        let fault = insn.map_or(fault, |insn| resolved(fault, insn));
+        let fault = insn.map_or(fault, |insn| resolved(self, fault, insn));
         self.raise(fault);
     }
 
@@ -358,23 +364,4 @@ impl Vm {
     pub fn undecodable(&self) -> impl Iterator<Item = (&[u8], u64)> + '_ {
         self.undecodable.iter().map(|(bytes, count)| (bytes.as_slice(), *count))
     }
-}
-
-/// The exception that `fault` of this instruction is.
-fn resolved(fault: Exception, insn: &Insn) -> Exception {
-    match fault {
-        Exception::NOT_CANONICAL if addresses_stack(insn) => Exception::SS0,
-        Exception::NOT_CANONICAL => Exception::GP0,
-        fault => fault,
-    }
-}
-
-/// Whether the instruction's memory operand, or what it pushes or pops, is in the stack segment (SDM 1, 3.7.4).
-fn addresses_stack(insn: &Insn) -> bool {
-    let implied = matches!(
-        insn.mnemonic,
-        Mnemonic::Push | Mnemonic::Pop | Mnemonic::Call | Mnemonic::Ret | Mnemonic::Leave | Mnemonic::Enter
-    ) || matches!(insn.mnemonic, Mnemonic::Pushfq | Mnemonic::Popfq | Mnemonic::Iretq);
-    let based = matches!(insn.mem.base, Some(Gpr::RSP) | Some(Gpr::RBP)) && insn.mem.segment.is_none();
-    if insn.has_memory() { based } else { implied }
 }

@@ -37,6 +37,12 @@ pub fn offset<M: Machine>(m: &mut M, insn: &Insn) -> M::Int {
 #[inline(always)]
 pub fn address<M: Machine>(m: &mut M, insn: &Insn) -> M::Int {
     let offset = offset(m, insn);
+    linear(m, insn, offset)
+}
+
+/// Linear address of an offset in the memory operand's segment.
+#[inline(always)]
+pub fn linear<M: Machine>(m: &mut M, insn: &Insn, offset: M::Int) -> M::Int {
     match insn.mem.segment {
         None => offset,
         Some(segment) => {

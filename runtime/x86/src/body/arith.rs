@@ -2,7 +2,7 @@
 //! SDM volume 1, sections 5.1.2 and 5.1.4.
 
 use crate::flags::{self, FlagOp};
-use crate::insn::{Gpr, Insn};
+use crate::insn::{Gpr, Insn, Operand};
 use crate::machine::{BinOp, Compare, Machine, UnOp};
 use crate::operands::{modify, read, read_gpr, write, write_gpr};
 use crate::width::Width;
@@ -168,17 +168,27 @@ fn add_flags<M: Machine>(m: &mut M, w: Width, sum: M::Int, b: M::Int) -> Result<
     Ok(())
 }
 
-/// CMPXCHG: the destination is written in either case, with its old value where it differs from the accumulator
-/// (SDM volume 2, CMPXCHG); the accumulator keeps its upper half where the comparison is equal.
+/// CMPXCHG: memory is written in either case, with its old value where it differs from the accumulator (SDM volume 2,
+/// CMPXCHG). Registers that do not change keep their upper halves, as on processors: the accumulator where the comparison
+/// is equal, the destination where it is not.
 pub fn cmpxchg<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     let w = insn.width;
     let new = read(m, insn, 1, w)?;
     let rax = m.gpr(Gpr::RAX);
     let accumulator = read_gpr(m, Gpr::RAX, w);
+    let destination = match insn.operands[0] {
+        Operand::Gpr(r) if w == Width::W32 => Some((r, m.gpr(r))),
+        _ => None,
+    };
     let (old, equal) = modify(m, insn, w, |m, old| {
         let equal = m.compare(Compare::Eq, w, old, accumulator);
         (m.select(equal, new, old), (old, equal))
     })?;
+    if let Some((r, before)) = destination {
+        let written = m.gpr(r);
+        let value = m.select(equal, written, before);
+        m.set_gpr(r, value);
+    }
     // The write above may have been to RAX itself, which then equals the accumulator and stays as written.
     let now = m.gpr(Gpr::RAX);
     write_gpr(m, Gpr::RAX, w, old);

@@ -3,7 +3,7 @@
 use crate::flags::{self, Condition, FlagOp, Flags, bit, merged, placed};
 use crate::insn::{Insn, Operand};
 use crate::machine::{BinOp, Machine, UnOp};
-use crate::operands::{address, modify, read, read_gpr, write};
+use crate::operands::{linear, modify, offset, read, read_gpr, write};
 use crate::width::Width;
 
 /// What a bit test does to the bit.
@@ -60,8 +60,10 @@ fn string_address<M: Machine>(m: &mut M, insn: &Insn, number: M::Int) -> M::Int 
     let bits = m.imm(w.bits().trailing_zeros().into());
     let pieces = m.bin(BinOp::Sar, Width::W64, wide, bits);
     let bytes = m.shl_imm(pieces, w as u32);
-    let base = address(m, insn);
-    m.add(Width::W64, base, bytes)
+    let base = offset(m, insn);
+    let sum = m.add(Width::W64, base, bytes);
+    let within = if insn.mem.address32 { m.un(UnOp::Truncate, Width::W32, sum) } else { sum };
+    linear(m, insn, within)
 }
 
 fn changed<M: Machine>(m: &mut M, op: BitOp, w: Width, old: M::Int, place: M::Int) -> M::Int {
