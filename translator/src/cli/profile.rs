@@ -39,7 +39,7 @@ impl ProfileArgs {
         let root = Root::read(&self.image, &|text| progress.step(text))?;
         let guest = Guest::of_snapshot(snapshot, root).with_context(|| self.snapshot.display().to_string())?;
         progress.step("training: running the program to see which code is hot");
-        let profile = train(&guest, &training).context("training run")?;
+        let profile = train(&guest, &training, &|text| progress.step(text)).context("training run")?;
         write_file(&self.output, &write_profile(&profile))?;
         drop(progress);
         if !common.quiet {
