@@ -27,7 +27,7 @@ fn grammar_is_sound_and_takes_its_own_examples() {
     let mut command = Cli::command();
     command.clone().debug_assert();
     let parser = command.clone();
-    let mut all = examples(&mut command);
+    let mut all = examples(&mut command.clone());
     for verb in command.get_subcommands_mut() {
         let of_verb = examples(verb);
         let start = format!("prelift {} ", verb.get_name());
@@ -42,8 +42,8 @@ fn grammar_is_sound_and_takes_its_own_examples() {
 
 #[test]
 fn the_first_help_shows_every_verb_at_work() {
-    let mut command = Cli::command();
-    let shown = examples(&mut command);
+    let command = Cli::command();
+    let shown = examples(&mut command.clone());
     for verb in command.get_subcommands() {
         let start = format!("prelift {}", verb.get_name());
         assert!(shown.iter().any(|example| example.starts_with(&start)), "{start}");
