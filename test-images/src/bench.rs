@@ -1,12 +1,9 @@
 //! Busybox and a static program with eleven workloads that print check sums: the same output wherever they run.
 
-use std::fs;
-use std::process::Command;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::json;
 
-use crate::host::run;
+use crate::compile::compile;
 use crate::layer::LayerBuilder;
 use crate::pack::Recipe;
 
@@ -42,36 +39,26 @@ pub const WORKLOADS: [Workload; 11] = [
 /// if neither `musl-gcc` nor `gcc` with a static C library is there.
 pub fn bench() -> Result<Recipe> {
     let mut layer = LayerBuilder::new();
-    layer.file("bin/bench", 0o755, &compile()?)?;
+    layer.file("bin/bench", 0o755, &compile("bench", SOURCE)?)?;
     let config = json!({ "Entrypoint": ["/bin/bench"], "Env": [crate::busybox::PATH], "WorkingDir": "/tmp" });
     let layers = vec![crate::busybox::base()?.finish()?, layer.finish()?];
     Ok(Recipe { name: "bench:latest".to_owned(), config, layers })
 }
 
-/// The static program, without symbols of the build.
-fn compile() -> Result<Vec<u8>> {
-    let dir = tempfile::tempdir().context("cannot make a temporary directory")?;
-    fs::write(dir.path().join("bench.c"), SOURCE)?;
-    let build = |compiler: &str| {
-        let flags =
-            ["-std=c11", "-O2", "-static", "-fno-pie", "-no-pie", "-Wl,--build-id=none", "-o", "bench", "bench.c"];
-        run(Command::new(compiler).args(flags).current_dir(&dir))
-    };
-    build("musl-gcc").or_else(|musl| build("gcc").with_context(|| format!("musl-gcc failed too: {musl:#}")))?;
-    fs::read(dir.path().join("bench")).context("cannot read the compiled program")
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
 
     use super::*;
+    use crate::host::run;
 
     #[test]
     fn workloads_print_the_same_check_sums_each_time() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("bench");
-        fs::write(&path, compile().unwrap()).unwrap();
+        fs::write(&path, compile("bench", SOURCE).unwrap()).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         for Workload { name, .. } in WORKLOADS {
             let print = || {

@@ -9,10 +9,13 @@ pub mod busybox;
 pub mod debian;
 pub mod layer;
 pub mod pack;
+pub mod smc;
 
+mod compile;
 mod host;
 
 pub use bench::bench;
 pub use busybox::busybox;
 pub use debian::debian_python;
 pub use pack::{Format, Recipe};
+pub use smc::smc;

@@ -3,6 +3,9 @@
 //!
 //! Physical addresses have [`PHYSICAL_BITS`] bits; a set bit above them is reserved. A table that lies outside memory
 //! reads as all ones, as on a bus without a device, and so is a reserved-bit fault.
+//!
+//! Departure: a fetch sets no accessed bit. Translated code is bound before it runs and runs on without a walk, so that
+//! who carries out the instructions would show in the page tables, and in what the guest makes of them.
 
 use super::{entry, fault};
 use crate::cpu::Cpu;
@@ -120,14 +123,14 @@ fn permitted(cpu: &Cpu, rights: &Rights, access: Access, user: bool) -> bool {
     }
 }
 
-/// Sets the accessed bits of the path and the dirty bit of its end.
+/// Sets the accessed bits of the path and the dirty bit of its end, but for a fetch.
 fn finish(memory: &mut Memory, path: &[Gpa], leaf: u64, shift: u32, address: u64, access: Access) -> Mapping {
     let (last, upper) = path.split_last().expect("a path has an end");
-    for &at in upper {
-        mark(memory, at, entry::ACCESSED);
-    }
     let dirty = if access == Access::Write { entry::DIRTY } else { 0 };
-    mark(memory, *last, entry::ACCESSED | dirty);
+    if access != Access::Fetch {
+        upper.iter().for_each(|&at| mark(memory, at, entry::ACCESSED));
+        mark(memory, *last, entry::ACCESSED | dirty);
+    }
     let within = (1u64 << shift) - 1;
     let page = (leaf & ADDRESS & !within) | (address & within & !0xfff);
     Mapping { page: Gpa(page), global: leaf & entry::GLOBAL != 0, dirty: (leaf | dirty) & entry::DIRTY != 0 }

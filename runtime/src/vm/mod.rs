@@ -283,16 +283,18 @@ impl Vm {
         for insn in &block.insns[..count] {
             self.next_rip = self.cpu.rip.wrapping_add(insn.length.into());
             if let Err(fault) = exec(self, insn) {
-                self.retire(done);
+                self.counts.interpreted += done;
                 return self.raise_at(fault, Some(insn));
             }
             self.cpu.rip = self.next_rip;
+            // At once, so that an instruction that reads the time finds the same wherever its block begins.
+            self.cpu.budget -= 1;
             done += 1;
             if self.attention {
                 break;
             }
         }
-        self.retire(done);
+        self.counts.interpreted += done;
     }
 
     /// Carries out the instruction at RIP, and gives its fault instead of delivering it. For tests of instructions;
@@ -319,12 +321,6 @@ impl Vm {
         let indirect = matches!(last.mnemonic, Mnemonic::Ret | Mnemonic::Jmp | Mnemonic::Call)
             && (last.mnemonic == Mnemonic::Ret || last.operands[0] != Operand::Imm);
         self.record_block(self.cpu.rip, block.start, block.length, block.insns.len() as u32, indirect);
-    }
-
-    #[inline(always)]
-    fn retire(&mut self, count: i64) {
-        self.cpu.budget -= count;
-        self.counts.interpreted += count as u64;
     }
 
     /// Delivers a fault of the instruction at RIP, which has changed nothing.

@@ -1,0 +1,315 @@
+/* Programs that change code which has run.
+ *
+ * Each case builds small functions in memory, runs them often enough to be worth translating, changes them, and adds up
+ * what they return. A case whose sum is not what the code as written must give says "wrong" and both sums. */
+
+#define _GNU_SOURCE
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PAGE = 4096, ROUNDS = 40, CALLS = 200 };
+enum { RWX = PROT_READ | PROT_WRITE | PROT_EXEC, RX = PROT_READ | PROT_EXEC };
+
+typedef uint32_t (*function)(uint32_t);
+
+static void die(const char *what)
+{
+    perror(what);
+    exit(2);
+}
+
+static uint8_t *map(void *at, size_t size, int protection, int flags, int file)
+{
+    void *page = mmap(at, size, protection, flags, file, 0);
+    if (page == MAP_FAILED)
+        die("mmap");
+    return page;
+}
+
+static uint8_t *pages(size_t count)
+{
+    return map(NULL, count * PAGE, RWX, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+}
+
+/* lea eax, [rdi + add]; ret */
+static void write_add(uint8_t *at, uint32_t add)
+{
+    memcpy(at, "\x8d\x87", 2);
+    memcpy(at + 2, &add, 4);
+    at[6] = 0xc3;
+}
+
+/* mov eax, edi; xor eax, mask; ret */
+static void write_xor(uint8_t *at, uint32_t mask)
+{
+    memcpy(at, "\x89\xf8\x35", 3);
+    memcpy(at + 3, &mask, 4);
+    at[7] = 0xc3;
+}
+
+static uint64_t call_often(const uint8_t *code, int times)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < times; i++)
+        sum += ((function)(uintptr_t)code)(i);
+    return sum;
+}
+
+static uint64_t added(uint32_t add, int times)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < times; i++)
+        sum += (uint32_t)(i + add);
+    return sum;
+}
+
+static uint64_t masked(uint32_t mask, int times)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < times; i++)
+        sum += (uint32_t)i ^ mask;
+    return sum;
+}
+
+static int report(const char *name, uint64_t sum, uint64_t expected)
+{
+    printf("%s %s %llu", name, sum == expected ? "right" : "wrong", (unsigned long long)sum);
+    if (sum != expected)
+        printf(" expected %llu", (unsigned long long)expected);
+    printf("\n");
+    fflush(stdout);
+    return sum != expected;
+}
+
+/* A loop stores into an instruction of its own body:
+ *   xor eax, eax; mov ecx, edi
+ * next: add eax, 1            ; the immediate is at byte 7
+ *   inc dword [rip + back to the immediate]; dec ecx; jnz next; ret */
+static int rewrite(void)
+{
+    static const uint8_t LOOP[] = {
+        0x31, 0xc0, 0x89, 0xf9, 0x05, 0x01, 0x00, 0x00, 0x00, 0xff, 0x05, 0xf6, 0xff, 0xff, 0xff,
+        0xff, 0xc9, 0x75, 0xf1, 0xc3,
+    };
+    uint8_t *code = pages(1);
+    uint64_t sum = 0, expected = 0, step = 1;
+    memcpy(code, LOOP, sizeof LOOP);
+    for (int round = 0; round < ROUNDS; round++) {
+        uint32_t turns = 0;
+        for (int i = 0; i < CALLS; i++)
+            turns += step++;
+        expected += turns;
+        sum += ((function)(uintptr_t)code)(CALLS);
+    }
+    return report("rewrite", sum, expected);
+}
+
+/* One address holds one function after the other: written over, and unmapped and mapped anew. */
+static int reuse(void)
+{
+    uint8_t *code = pages(1);
+    uint64_t sum = 0, expected = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        if (round % 3 == 2) {
+            munmap(code, PAGE);
+            code = map(code, PAGE, RWX, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1);
+        }
+        if (round % 2)
+            write_add(code, round % 4), expected += added(round % 4, CALLS);
+        else
+            write_xor(code, round % 4), expected += masked(round % 4, CALLS);
+        sum += call_often(code, CALLS);
+        mprotect(code, PAGE, RX);
+        sum += call_often(code, CALLS);
+        expected += round % 2 ? added(round % 4, CALLS) : masked(round % 4, CALLS);
+        mprotect(code, PAGE, RWX);
+    }
+    return report("reuse", sum, expected);
+}
+
+/* The same memory mapped twice: executed through one mapping, written through the other. */
+static int alias_of(const char *name, int file)
+{
+    if (ftruncate(file, PAGE))
+        die("ftruncate");
+    uint8_t *data = map(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file);
+    uint8_t *code = map(NULL, PAGE, RX, MAP_SHARED, file);
+    uint8_t *twin = map(NULL, PAGE, RX, MAP_SHARED, file);
+    uint64_t sum = 0, expected = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        write_add(data, round % 2);
+        sum += call_often(code, CALLS) + call_often(twin, CALLS);
+        expected += 2 * added(round % 2, CALLS);
+        uint32_t other = 100 + round % 2;
+        if (round % 4 == 3) {
+            if (pwrite(file, &other, 4, 2) != 4)
+                die("pwrite");
+        } else {
+            memcpy(data + 2, &other, 4);
+        }
+        sum += call_often(code, CALLS) + call_often(twin, CALLS);
+        expected += 2 * added(other, CALLS);
+    }
+    return report(name, sum, expected);
+}
+
+static int alias(void)
+{
+    int file = memfd_create("code", 0);
+    if (file < 0)
+        die("memfd_create");
+    return alias_of("alias", file);
+}
+
+static int file(void)
+{
+    char path[] = "/tmp/smc-XXXXXX";
+    int file = mkstemp(path);
+    if (file < 0)
+        die("mkstemp");
+    unlink(path);
+    return alias_of("file", file);
+}
+
+/* A callee patches the instruction that its caller goes on with:
+ *   push rbx; mov ebx, edi; mov edi, esi; call rdx; lea eax, [rbx + 0]; pop rbx; ret */
+typedef uint32_t (*caller_function)(uint32_t, uint32_t, void (*)(uint32_t));
+static uint8_t *caller_code;
+
+static void patch(uint32_t add)
+{
+    memcpy(caller_code + 9, &add, 4);
+}
+
+static void write_caller(uint8_t *at)
+{
+    static const uint8_t CALLER[] = {
+        0x53, 0x89, 0xfb, 0x89, 0xf7, 0xff, 0xd2, 0x8d, 0x83, 0, 0, 0, 0, 0x5b, 0xc3,
+    };
+    memcpy(at, CALLER, sizeof CALLER);
+}
+
+static int caller(void)
+{
+    uint64_t sum = 0, expected = 0;
+    caller_code = pages(1);
+    write_caller(caller_code);
+    for (uint32_t i = 0; i < ROUNDS * CALLS; i++) {
+        uint32_t add = i / 16 % 5;
+        sum += ((caller_function)(uintptr_t)caller_code)(i, add, patch);
+        expected += i + add;
+    }
+    return report("caller", sum, expected);
+}
+
+/* A callee takes its caller's page away and puts another there, whose code differs after the call. */
+static void replace(uint32_t add)
+{
+    uint8_t *fresh = pages(1);
+    write_caller(fresh);
+    memcpy(fresh + 9, &add, 4);
+    if (add % 2) {
+        munmap(caller_code, PAGE);
+        caller_code = map(caller_code, PAGE, RWX, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1);
+        memcpy(caller_code, fresh, PAGE);
+        munmap(fresh, PAGE);
+    } else if (mremap(fresh, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, caller_code) == MAP_FAILED) {
+        die("mremap");
+    }
+}
+
+static int unmap(void)
+{
+    uint64_t sum = 0, expected = 0;
+    caller_code = pages(1);
+    write_caller(caller_code);
+    for (uint32_t i = 0; i < ROUNDS * 10; i++) {
+        uint32_t add = i % 3;
+        sum += ((caller_function)(uintptr_t)caller_code)(i, add, replace);
+        expected += i + add;
+    }
+    return report("unmap", sum, expected);
+}
+
+/* Processes with other code at the same address take turns, through fork, exec and pipes. */
+static int spaces(void)
+{
+    uint8_t *code = pages(1);
+    uint64_t sum = 0, expected = 0;
+    write_add(code, 1);
+    call_often(code, CALLS);
+    for (int round = 0; round < ROUNDS / 4; round++) {
+        int there[2], back[2];
+        if (pipe(there) || pipe(back))
+            die("pipe");
+        pid_t child = fork();
+        if (child < 0)
+            die("fork");
+        if (child == 0) {
+            write_xor(code, round);
+            for (char byte; close(there[1]), read(there[0], &byte, 1) == 1;) {
+                uint64_t part = call_often(code, CALLS);
+                if (write(back[1], &part, sizeof part) != sizeof part)
+                    _exit(1);
+            }
+            char *words[] = { "smc", "child", NULL };
+            execv("/proc/self/exe", words);
+            _exit(1);
+        }
+        close(there[0]);
+        for (int turn = 0; turn < 4; turn++) {
+            uint64_t part;
+            sum += call_often(code, CALLS);
+            if (write(there[1], "x", 1) != 1 || read(back[0], &part, sizeof part) != sizeof part)
+                die("turn");
+            sum += part;
+            expected += added(1, CALLS) + masked(round, CALLS);
+        }
+        close(there[1]), close(back[0]), close(back[1]);
+        int status;
+        waitpid(child, &status, 0);
+        sum += WEXITSTATUS(status), expected += 42;
+    }
+    return report("spaces", sum, expected);
+}
+
+/* An instruction across two pages, whose second half changes. */
+static int straddle(void)
+{
+    uint8_t *code = pages(2);
+    uint8_t *at = code + PAGE - 3;
+    uint64_t sum = 0, expected = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        write_add(at, 0);
+        for (uint32_t add = 0; add < 4; add++) {
+            at[3] = add;
+            sum += call_often(at, CALLS);
+            expected += added(add << 8, CALLS);
+        }
+    }
+    return report("straddle", sum, expected);
+}
+
+static const struct {
+    const char *name;
+    int (*run)(void);
+} CASES[] = {
+    { "rewrite", rewrite }, { "reuse", reuse }, { "alias", alias },   { "file", file },
+    { "caller", caller },   { "unmap", unmap }, { "spaces", spaces }, { "straddle", straddle },
+};
+
+int main(int argc, char **argv)
+{
+    int wrong = 0, known = 0;
+    if (argc == 2 && strcmp(argv[1], "child") == 0)
+        return 42;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++)
+        if (argc == 1 || strcmp(argv[1], CASES[i].name) == 0)
+            known = 1, wrong |= CASES[i].run();
+    return known ? wrong : 2;
+}
