@@ -124,6 +124,8 @@ pub struct Manner {
     pub deterministic: bool,
     /// Standard input is at its end from the start.
     pub no_input: bool,
+    /// Standard input is [frames](super::frames). Not in deterministic mode: frames come when they come.
+    pub framed: bool,
 }
 
 /// A run.
@@ -140,7 +142,7 @@ impl<'a, 'h, G: Guest, H: Host> Drive<'a, 'h, G, H> {
     pub fn new(guest: &'a mut G, console: &'a mut Console<'h, H>, manner: Manner) -> Drive<'a, 'h, G, H> {
         let now = console.host.now();
         let time = if manner.deterministic { Time::Deterministic } else { Time::Real(Pace::new(guest.tsc(), now)) };
-        let mut input = Input::new(now);
+        let mut input = Input::new(now, manner.framed);
         if manner.no_input {
             input.end(guest);
         }
@@ -198,6 +200,9 @@ impl<'a, 'h, G: Guest, H: Host> Drive<'a, 'h, G, H> {
     }
 
     fn wait(&mut self, deadline: Option<u64>) -> Result<(), Failure> {
+        if self.input.deliver(self.guest) {
+            return Ok(());
+        }
         match (&self.time, deadline) {
             (Time::Deterministic, Some(deadline)) => self.guest.advance_tsc(deadline),
             (_, None) if !self.input.wanted(self.guest) => return Err(Failure::Stuck),

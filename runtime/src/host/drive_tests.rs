@@ -149,8 +149,9 @@ fn guest(steps: impl IntoIterator<Item = Step>) -> Script {
     Script { steps: steps.into_iter().collect(), space: 8, ..Script::default() }
 }
 
-const REAL: Manner = Manner { deterministic: false, no_input: false };
-const DETERMINISTIC: Manner = Manner { deterministic: true, no_input: false };
+const REAL: Manner = Manner { deterministic: false, no_input: false, framed: false };
+const DETERMINISTIC: Manner = Manner { deterministic: true, ..REAL };
+const FRAMED: Manner = Manner { framed: true, ..REAL };
 
 fn run(guest: &mut Script, world: &mut World, manner: Manner) -> Result<u8, Failure> {
     let mut console = Console::new(world, false);
@@ -206,6 +207,23 @@ fn input_waits_for_room() {
     run(&mut guest, &mut world, REAL).unwrap();
     assert_eq!((&guest.input[..], guest.ended), (&b"0123456789"[..], true));
     assert_eq!(world.waits[1], (false, Some(ms(8))));
+}
+
+#[test]
+fn signals_and_sizes_pass_the_input_that_has_no_room() {
+    let size = channel::WindowSize { rows: 50, columns: 132 };
+    let steps = [idle(None), idle(None), Take(9), idle(None), idle(None), idle(None), exit(0)];
+    let mut guest = guest(steps);
+    let input: [&[u8]; 4] = [b"\0\x0a\x000123456789", b"\x02\x01\0\x0f\x03\x04\0\x32\0\x84\0", b"\x01\0\0", b""];
+    let input = input.into_iter().enumerate().map(|(n, bytes)| (ms(n as u64), bytes)).collect();
+    let mut world = World { input, ..World::default() };
+    run(&mut guest, &mut world, FRAMED).unwrap();
+    assert!(
+        matches!(&guest.sent[1..], [ToGuest::Signal(15), ToGuest::Resize(sent)] if *sent == size),
+        "{:?}",
+        guest.sent
+    );
+    assert_eq!((&guest.input[..], &guest.queue[..], guest.ended), (&b"01234567"[..], &b"89"[..], true));
 }
 
 #[test]

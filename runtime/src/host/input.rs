@@ -3,9 +3,15 @@
 //! In real time the host is asked whether there is input whenever the guest is idle, and now and then while it is busy. In
 //! deterministic mode how much the guest gets must depend on the instruction count alone: its buffer is always filled up,
 //! waiting for the host as long as that takes.
+//!
+//! Plain input is read only as far as the guest has room. Framed input ([`frames`](super::frames)) is read on beyond that, up
+//! to a limit, since a signal may follow the bytes that the guest does not take.
 
 use super::drive::Guest;
-use super::system::Host;
+use super::frames::{Frame, Frames};
+use super::system::{Host, Sink};
+use channel::ToGuest;
+use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::time::Duration;
 
@@ -21,27 +27,60 @@ pub(super) struct Input {
     ended: bool,
     looked: Duration,
     buffer: Vec<u8>,
+    framed: Option<Framed>,
+}
+
+/// What came in frames and is not the guest's yet.
+#[derive(Default)]
+struct Framed {
+    frames: Frames,
+    data: VecDeque<u8>,
+    /// The data's end has come, and
+    end: bool,
+    /// the guest knows.
+    closed: bool,
 }
 
 impl Input {
     /// Input that is not at its end.
-    pub(super) fn new(now: Duration) -> Input {
-        Input { ended: false, looked: now, buffer: vec![0; BUFFER] }
+    pub(super) fn new(now: Duration, framed: bool) -> Input {
+        let framed = framed.then(Framed::default);
+        Input { ended: false, looked: now, buffer: vec![0; BUFFER], framed }
     }
 
-    /// Whether there may be more, and the guest has room for it.
+    /// Whether there may be more, and room for it.
     pub(super) fn wanted(&self, guest: &impl Guest) -> bool {
-        !self.ended && guest.input_space() > 0
+        !self.ended && self.room(guest) > 0
+    }
+
+    /// Most bytes to read now.
+    fn room(&self, guest: &impl Guest) -> usize {
+        match &self.framed {
+            None => guest.input_space().min(BUFFER),
+            Some(framed) => BUFFER.saturating_sub(framed.data.len()),
+        }
     }
 
     /// Gives the guest no more.
     pub(super) fn end(&mut self, guest: &mut impl Guest) {
         self.ended = true;
-        guest.close_input();
+        match &mut self.framed {
+            None => guest.close_input(),
+            Some(framed) => {
+                framed.end = true;
+                framed.deliver(guest);
+            }
+        }
+    }
+
+    /// Gives the guest what it has room for by now; whether there was anything.
+    pub(super) fn deliver(&mut self, guest: &mut impl Guest) -> bool {
+        self.framed.as_mut().is_some_and(|framed| framed.deliver(guest))
     }
 
     /// Looks for input while the guest is busy, if it is time to.
     pub(super) fn glance(&mut self, guest: &mut impl Guest, host: &mut impl Host, now: Duration) {
+        self.deliver(guest);
         if now.saturating_sub(self.looked) >= INTERVAL {
             self.wait(guest, host, now, Some(Duration::ZERO));
         }
@@ -79,13 +118,52 @@ impl Input {
 
     /// One read. A failure that is none of the moment ends the input.
     fn read(&mut self, guest: &mut impl Guest, host: &mut impl Host) {
-        let room = guest.input_space().min(BUFFER);
+        let room = self.room(guest);
         match host.read(&mut self.buffer[..room]) {
             Ok(0) => self.end(guest),
-            Ok(length) => guest.push_input(&self.buffer[..length]),
+            Ok(length) => self.take(length, guest, host),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => drop(host.wait(true, Some(LOOK))),
             Err(_) => self.end(guest),
         }
+    }
+
+    /// Gives what was read to the guest. What should be frames and is not ends the input.
+    fn take(&mut self, length: usize, guest: &mut impl Guest, host: &mut impl Host) {
+        let bytes = &self.buffer[..length];
+        let Some(framed) = &mut self.framed else { return guest.push_input(bytes) };
+        if let Err(text) = framed.take(bytes, guest) {
+            // If standard error cannot be written, there is nobody to tell.
+            let _ = host.write(Sink::Stderr, format!("prelift: {text}\n").as_bytes());
+            self.end(guest);
+        }
+    }
+}
+
+impl Framed {
+    fn take(&mut self, bytes: &[u8], guest: &mut impl Guest) -> Result<(), super::frames::FrameError> {
+        let Framed { frames, data, end, .. } = self;
+        frames.take(bytes, |frame| match frame {
+            Frame::Data(bytes) => data.extend(bytes),
+            Frame::End => *end = true,
+            Frame::Signal(signal) => guest.send(&ToGuest::Signal(signal)),
+            Frame::Resize(size) => guest.send(&ToGuest::Resize(size)),
+        })?;
+        self.deliver(guest);
+        Ok(())
+    }
+
+    fn deliver(&mut self, guest: &mut impl Guest) -> bool {
+        let length = guest.input_space().min(self.data.len());
+        if length > 0 {
+            let bytes: Vec<u8> = self.data.drain(..length).collect();
+            guest.push_input(&bytes);
+        }
+        let closes = self.end && !self.closed && self.data.is_empty();
+        if closes {
+            self.closed = true;
+            guest.close_input();
+        }
+        length > 0 || closes
     }
 }

@@ -16,6 +16,7 @@ pub mod console;
 pub mod drive;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod files;
+pub mod frames;
 mod input;
 pub mod lockstep;
 #[cfg(target_arch = "wasm32")]

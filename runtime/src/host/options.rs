@@ -34,6 +34,8 @@ pub struct Options {
     pub terminal: Option<WindowSize>,
     /// Write the guest's serial console and the devices' log to standard error.
     pub verbose: bool,
+    /// Standard input is frames.
+    pub framed_stdin: bool,
     /// The embedder takes every exit code as it is.
     pub exact_exit: bool,
     /// Note digests of the machine's state.
@@ -115,6 +117,7 @@ const ROWS: &[Row] = &[
     Row("--deterministic", Switch,                    |o, _| set(&mut o.deterministic), "let guest time be the number of instructions; a terminal gives no input"),
     Row("--stats",         Optional("json"),          set_stats,      "at the end, write figures to standard error"),
     Row("--verbose",       Switch,                    |o, _| set(&mut o.verbose),       "write the guest's serial console to standard error"),
+    Row("--framed-stdin",  Switch,                    |o, _| set(&mut o.framed_stdin),  "standard input is frames with data, signals and window sizes, from `prelift run`"),
     Row("--exact-exit",    Switch,                    |o, _| set(&mut o.exact_exit),    "exit with codes above 125 too, which wasmtime turns into 1"),
     Row("--hash-every",    Value("N[,FROM]"),         set_checkpoints, "deterministic, with digests of the state every N instructions (for tests)"),
     Row("--help",          Switch,                    |o, _| set(&mut o.help),          "print this"),

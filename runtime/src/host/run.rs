@@ -74,6 +74,8 @@ enum RunError {
     Config(#[from] ConfigError),
     #[error("the host's random numbers: {0}")]
     Random(#[source] io::Error),
+    #[error("--framed-stdin and --deterministic exclude each other: frames come when they come")]
+    FramesInTime,
     #[error(transparent)]
     Failure(#[from] Failure),
 }
@@ -102,12 +104,19 @@ fn run(
         let _ = system.write(Sink::Stdout, options::help().as_bytes());
         return Ok(0);
     }
+    if options.framed_stdin && options.deterministic {
+        return Err(RunError::FramesInTime);
+    }
     let seeds = if options.deterministic { Seeds::fixed() } else { Seeds::draw(system).map_err(RunError::Random)? };
     let Loaded { mut session, config } = load(&options, seeds.backends())?;
     let wall_clock_ns = (!options.deterministic).then(|| system.wall_clock_ns());
     let wall_clock_ns = seeds.refresh(&mut session.vm, wall_clock_ns);
     let (input, output) = (system.input_is_terminal(), system.output_is_terminal());
-    let manner = Manner { deterministic: options.deterministic, no_input: options.deterministic && input };
+    let manner = Manner {
+        deterministic: options.deterministic,
+        no_input: options.deterministic && input,
+        framed: options.framed_stdin,
+    };
     let surroundings = Surroundings {
         env: environment()?,
         terminal: input && output && !options.deterministic,
