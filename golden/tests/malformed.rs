@@ -22,8 +22,10 @@ fn cuts(size: usize) -> Vec<usize> {
 /// The error of getting a guest ready, which must not succeed.
 fn prepare_error(image: &Path, kernel: KernelChoice) -> String {
     let cache = Cache::of_user().unwrap();
-    let request = GuestRequest { kernel, ..GuestRequest::default() };
-    format!("{:#}", prepare(image, &request, &cache, &|_| ()).expect_err("malformed input was taken"))
+    let ready = kernel.vmlinux(&cache, &|_| ()).and_then(|vmlinux| {
+        prepare(image, &vmlinux, GuestRequest::default().ram_size, &cache, &|_| ())
+    });
+    format!("{:#}", ready.expect_err("malformed input was taken"))
 }
 
 #[test]
@@ -64,8 +66,9 @@ fn snapshots_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let image = directory.path().join("image.tar");
     test_images::busybox().unwrap().write(Format::DockerSave, &image).unwrap();
-    let request = GuestRequest { kernel: kernel(), ..GuestRequest::default() };
-    let guest = prepare(&image, &request, &Cache::of_user().unwrap(), &|_| ()).unwrap();
+    let cache = Cache::of_user().unwrap();
+    let vmlinux = kernel().vmlinux(&cache, &|_| ()).unwrap();
+    let guest = prepare(&image, &vmlinux, GuestRequest::default().ram_size, &cache, &|_| ()).unwrap();
     let mut whole = Vec::new();
     guest.snapshot.write(&mut whole).unwrap();
     assert!(Snapshot::read(&mut whole.as_slice()).is_ok());
