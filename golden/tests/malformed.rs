@@ -22,9 +22,9 @@ fn cuts(size: usize) -> Vec<usize> {
 /// The error of getting a guest ready, which must not succeed.
 fn prepare_error(image: &Path, kernel: KernelChoice) -> String {
     let cache = Cache::of_user().unwrap();
-    let ready = kernel.vmlinux(&cache, &|_| ()).and_then(|vmlinux| {
-        prepare(image, &vmlinux, GuestRequest::default().ram_size, &cache, &|_| ())
-    });
+    let ready = kernel
+        .vmlinux(&cache, &|_| ())
+        .and_then(|vmlinux| prepare(image, &vmlinux, GuestRequest::default().ram_size, &cache, &|_| ()));
     format!("{:#}", ready.expect_err("malformed input was taken"))
 }
 
