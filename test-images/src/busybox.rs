@@ -1,7 +1,6 @@
 //! The smallest useful image: Debian's static busybox with a link for each applet.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -47,9 +46,11 @@ pub(crate) fn base() -> Result<LayerBuilder> {
 /// The applets that the program says it has, sorted.
 fn applets(program: &[u8]) -> Result<Vec<String>> {
     let dir = tempfile::tempdir().context("cannot make a temporary directory")?;
-    let path = dir.path().join("busybox");
-    fs::write(&path, program)?;
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+    let (copy, path) = (dir.path().join("copy"), dir.path().join("busybox"));
+    fs::write(&copy, program)?;
+    // Another process makes the file that is run: a child that some other thread starts just now would inherit our descriptor
+    // for it, and a file that somebody may write cannot be executed.
+    run(Command::new("install").arg("-m755").args([&copy, &path]))?;
     let list = String::from_utf8(run(Command::new(&path).arg("--list"))?).context("busybox --list")?;
     let mut applets: Vec<_> = list.lines().filter(|name| *name != "busybox").map(str::to_owned).collect();
     applets.sort();
