@@ -75,6 +75,8 @@ fn possible(region: &Region, inst: &Inst) -> u64 {
         Inst::Get(reg) if reg == Reg::FLAG_CARRY => 1,
         Inst::Load(w, ..) | Inst::VecLane(w, ..) => w.mask(),
         Inst::VecBitmask(w, _) => (1 << (16 / w.bytes())) - 1,
+        Inst::Bits(w, _) => w.bits().mask(),
+        Inst::FloatUn(op, _) => op.result().mask(),
         Inst::Get(Reg::MXCSR) => u32::MAX.into(),
         Inst::Select(_, a, b) => region.possible(a) | region.possible(b),
         Inst::Un(UnOp::SignExtend, ..) => u64::MAX,

@@ -1,6 +1,7 @@
 //! Instructions of the IR: what they give, what they use, and what order they keep.
 
 use super::{ExitId, Reg, Value};
+use x86::vector::float::{FloatOp, FloatUnOp, FloatWidth, Predicate};
 use x86::vector::{VecOp, VecShift, VecUnOp};
 use x86::{BinOp, Compare, UnOp, Width};
 
@@ -15,6 +16,8 @@ pub enum Type {
     Place,
     /// v128.
     Vec,
+    /// f32 or f64.
+    Float(FloatWidth),
     /// Nothing.
     Unit,
 }
@@ -113,6 +116,24 @@ pub enum Inst {
     VecShuffle(Value, Value, [u8; 16]),
     /// The sign bits of the lanes of a width.
     VecBitmask(Width, Value),
+    /// The number of some bits.
+    FromBits(FloatWidth, Value),
+    /// The bits of a number.
+    Bits(FloatWidth, Value),
+    /// A lane of a vector, as a number.
+    VecLaneFloat(FloatWidth, Value, u8),
+    /// A vector with one lane replaced by a number.
+    VecWithLaneFloat(FloatWidth, Value, u8, Value),
+    /// `a op b` for the four operations of arithmetic; what Wasm leaves open is not used (`x86::vector::float::fast`).
+    FloatBin(FloatOp, FloatWidth, Value, Value),
+    /// See [`FloatUnOp`]: numbers, but for the integers of conversions.
+    FloatUn(FloatUnOp, Value),
+    /// Whether the predicate holds, of two that are no NaN.
+    FloatCompare(Predicate, FloatWidth, Value, Value),
+    /// See [`FloatOp`], in every lane.
+    VecFloatBin(FloatOp, FloatWidth, Value, Value),
+    /// See [`FloatUnOp`], in as many lanes as fit; the rest is 0.
+    VecFloatUn(FloatUnOp, Value),
     /// Leaves where the condition holds.
     ExitIf {
         /// The condition.
@@ -131,6 +152,11 @@ impl Inst {
             Inst::Select(..) | Inst::Load(..) | Inst::VecLane(..) | Inst::VecBitmask(..) => Type::Int,
             Inst::Get(reg) => reg.ty(),
             Inst::ConstBool(_) | Inst::Compare(..) | Inst::Not(_) | Inst::Both(..) | Inst::Either(..) => Type::Bool,
+            Inst::FloatCompare(..) => Type::Bool,
+            Inst::Bits(..) => Type::Int,
+            Inst::FromBits(w, _) | Inst::VecLaneFloat(w, ..) | Inst::FloatBin(_, w, ..) => Type::Float(*w),
+            Inst::FloatUn(op, _) => un_types(*op).1,
+            Inst::VecWithLaneFloat(..) | Inst::VecFloatBin(..) | Inst::VecFloatUn(..) => Type::Vec,
             Inst::Check { .. } | Inst::Pointer { .. } => Type::Place,
             Inst::LoadVec(..) | Inst::VecFrom(..) | Inst::VecConst(_) | Inst::VecWithLane(..) | Inst::VecBin(..) => {
                 Type::Vec
@@ -180,6 +206,10 @@ impl Inst {
             Inst::VecUn(_, a) | Inst::VecBitmask(_, a) => (Some(a), None, None),
             Inst::VecWithLane(_, a, _, b) | Inst::VecBin(_, a, b) | Inst::VecShift(_, a, b) => (Some(a), Some(b), None),
             Inst::VecShuffle(a, b, _) => (Some(a), Some(b), None),
+            Inst::FromBits(_, a) | Inst::Bits(_, a) | Inst::VecLaneFloat(_, a, _) => (Some(a), None, None),
+            Inst::FloatUn(_, a) | Inst::VecFloatUn(_, a) => (Some(a), None, None),
+            Inst::FloatBin(_, _, a, b) | Inst::FloatCompare(_, _, a, b) => (Some(a), Some(b), None),
+            Inst::VecWithLaneFloat(_, a, _, b) | Inst::VecFloatBin(_, _, a, b) => (Some(a), Some(b), None),
             Inst::Check { address: a, .. } | Inst::ExitIf { condition: a, .. } => (Some(a), None, None),
             Inst::Bin(_, _, a, b) | Inst::Compare(_, _, a, b) | Inst::Both(a, b) => (Some(a), Some(b), None),
             Inst::Either(a, b) | Inst::VecFrom(a, b) => (Some(a), Some(b), None),
@@ -189,5 +219,18 @@ impl Inst {
         };
         let op = if let Inst::FlagsWord { op, .. } = *self { Some(op) } else { None };
         [a, b, c, op].into_iter().flatten()
+    }
+}
+
+/// Types of the operand and of the result of an operation on one number.
+pub(super) fn un_types(op: FloatUnOp) -> (Type, Type) {
+    use FloatWidth::{F32, F64};
+    match op {
+        FloatUnOp::Sqrt(w) | FloatUnOp::Round(w, _) => (Type::Float(w), Type::Float(w)),
+        FloatUnOp::Reciprocal | FloatUnOp::ReciprocalSqrt => (Type::Float(F32), Type::Float(F32)),
+        FloatUnOp::Promote => (Type::Float(F32), Type::Float(F64)),
+        FloatUnOp::Demote => (Type::Float(F64), Type::Float(F32)),
+        FloatUnOp::FromInt { to, .. } => (Type::Int, Type::Float(to)),
+        FloatUnOp::ToInt { from, .. } => (Type::Float(from), Type::Int),
     }
 }

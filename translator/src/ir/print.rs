@@ -3,6 +3,7 @@
 use super::{Block, BlockId, Exit, ExitKind, FlagsAt, Inst, Region, Terminator, Value};
 use std::fmt::{self, Display, Formatter};
 use x86::Width;
+use x86::vector::float::FloatWidth;
 
 impl Display for Value {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -40,6 +41,10 @@ fn name(op: impl fmt::Debug, w: Width) -> String {
     format!("{op:?}.{}", w.bits()).to_lowercase()
 }
 
+fn number(op: impl fmt::Debug, w: FloatWidth) -> String {
+    format!("{op:?}.{w:?}").to_lowercase().replace('"', "")
+}
+
 impl Region {
     fn inst_text(&self, inst: &Inst) -> String {
         let exit = |id: &super::ExitId| &self.exits[id.index()];
@@ -66,6 +71,15 @@ impl Region {
             Inst::VecShift(op, a, b) => format!("{op:?} {a}, {b}").to_lowercase(),
             Inst::VecShuffle(a, b, pattern) => format!("shuffle {a}, {b}, {pattern:?}"),
             Inst::VecBitmask(w, a) => format!("bitmask.{} {a}", w.bits()),
+            Inst::FromBits(w, a) => format!("{} {a}", number("number", *w)),
+            Inst::Bits(w, a) => format!("{} {a}", number("bits", *w)),
+            Inst::VecLaneFloat(w, a, index) => format!("{} {a}", number(&format!("lane{index}"), *w)),
+            Inst::VecWithLaneFloat(w, a, index, b) => format!("with {} {a}, {b}", number(&format!("lane{index}"), *w)),
+            Inst::FloatBin(op, w, a, b) => format!("{} {a}, {b}", number(op, *w)),
+            Inst::FloatUn(op, a) => format!("{op:?} {a}").to_lowercase(),
+            Inst::FloatCompare(op, w, a, b) => format!("{} {a}, {b}", number(op, *w)),
+            Inst::VecFloatBin(op, w, a, b) => format!("all {} {a}, {b}", number(op, *w)),
+            Inst::VecFloatUn(op, a) => format!("all {op:?} {a}").to_lowercase(),
             Inst::ExitIf { condition, exit: id } => format!("exit if {condition}: {}", exit(id)),
             other => {
                 let operands: Vec<String> = other.operands().map(|value| value.to_string()).collect();

@@ -1,6 +1,7 @@
 //! Checks that a region is well formed: values are defined before their uses, in the same block, with the types that the
 //! instructions take; numbers are in range; and the stand-in for a block's flags is gone where it was used.
 
+use super::inst::un_types;
 use super::{BlockId, Inst, Region, Type, Value};
 use anyhow::{Result, ensure};
 use std::collections::HashSet;
@@ -41,28 +42,36 @@ fn verify_block(region: &Region, id: BlockId) -> Result<()> {
 }
 
 /// The types of an instruction's operands, in order.
-fn expected(inst: &Inst) -> &'static [Type] {
-    use Type::{Bool, Int, Place, Vec};
-    match inst {
-        Inst::Const(_) | Inst::ConstBool(_) | Inst::VecConst(_) | Inst::Base | Inst::EntryFlags | Inst::Get(_) => &[],
-        Inst::Set(reg, _) if reg.ty() == Vec => &[Vec],
-        Inst::Set(..) | Inst::Un(..) | Inst::Check { .. } => &[Int],
-        Inst::Bin(..) | Inst::Compare(..) | Inst::VecFrom(..) => &[Int, Int],
-        Inst::Int(_) | Inst::Not(_) | Inst::ExitIf { .. } => &[Bool],
-        Inst::Both(..) | Inst::Either(..) => &[Bool, Bool],
-        Inst::Select(..) => &[Bool, Int, Int],
-        Inst::FlagsWord { .. } => &[Int, Int, Int, Int],
-        Inst::Pointer { .. } => &[Place, Int],
-        Inst::Load(..) | Inst::LoadVec(..) => &[Place],
-        Inst::Store(..) => &[Place, Int],
-        Inst::StoreVec(..) => &[Place, Vec],
-        Inst::VecLane(..) | Inst::VecBitmask(..) | Inst::VecUn(..) => &[Vec],
-        Inst::VecWithLane(..) | Inst::VecShift(..) => &[Vec, Int],
-        Inst::VecBin(..) | Inst::VecShuffle(..) => &[Vec, Vec],
+fn expected(inst: &Inst) -> Vec<Type> {
+    use Type::{Bool, Float, Int, Place, Vec as Vector};
+    match *inst {
+        Inst::Const(_) | Inst::ConstBool(_) | Inst::VecConst(_) | Inst::Base | Inst::EntryFlags | Inst::Get(_) => {
+            vec![]
+        }
+        Inst::Set(reg, _) if reg.ty() == Vector => vec![Vector],
+        Inst::Set(..) | Inst::Un(..) | Inst::Check { .. } | Inst::FromBits(..) => vec![Int],
+        Inst::Bin(..) | Inst::Compare(..) | Inst::VecFrom(..) => vec![Int, Int],
+        Inst::Int(_) | Inst::Not(_) | Inst::ExitIf { .. } => vec![Bool],
+        Inst::Both(..) | Inst::Either(..) => vec![Bool, Bool],
+        Inst::Select(..) => vec![Bool, Int, Int],
+        Inst::FlagsWord { .. } => vec![Int, Int, Int, Int],
+        Inst::Pointer { .. } => vec![Place, Int],
+        Inst::Load(..) | Inst::LoadVec(..) => vec![Place],
+        Inst::Store(..) => vec![Place, Int],
+        Inst::StoreVec(..) => vec![Place, Vector],
+        Inst::VecLane(..) | Inst::VecBitmask(..) | Inst::VecUn(..) => vec![Vector],
+        Inst::VecLaneFloat(..) | Inst::VecFloatUn(..) => vec![Vector],
+        Inst::VecWithLane(..) | Inst::VecShift(..) => vec![Vector, Int],
+        Inst::VecBin(..) | Inst::VecShuffle(..) | Inst::VecFloatBin(..) => vec![Vector, Vector],
+        Inst::VecWithLaneFloat(w, ..) => vec![Vector, Float(w)],
+        Inst::Bits(w, _) => vec![Float(w)],
+        Inst::FloatBin(_, w, ..) | Inst::FloatCompare(_, w, ..) => vec![Float(w), Float(w)],
+        Inst::FloatUn(op, _) => vec![un_types(op).0],
     }
 }
 
 fn verify_types(region: &Region, inst: &Inst) -> std::result::Result<(), String> {
     let given: Vec<Type> = inst.operands().map(|value: Value| region.inst(value).ty()).collect();
-    if given == expected(inst) { Ok(()) } else { Err(format!("{:?}, not {given:?}", expected(inst))) }
+    let expected = expected(inst);
+    if given == expected { Ok(()) } else { Err(format!("{expected:?}, not {given:?}")) }
 }

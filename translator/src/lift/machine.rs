@@ -3,6 +3,7 @@
 use super::flags::FlagState;
 use crate::ir::{Builder, Exit, ExitId, ExitKind, Inst, Reg, Value};
 use runtime::translated::abi::ExitReason;
+use std::collections::HashSet;
 use x86::vector::float::{FloatOp, FloatUnOp, FloatWidth};
 use x86::{Arith, BinOp, Compare, FlagOp, Flags, Gpr, Insn, Machine, Segment, UnOp, Width};
 
@@ -43,6 +44,8 @@ pub(super) struct Lifter<'r> {
     pub(super) retired: u32,
     pub(super) outcome: Option<Outcome>,
     pub(super) checked: Option<Checked>,
+    /// Truth values of the block that hold from here on: the block was left where they do not.
+    pub(super) assumed: HashSet<Value>,
     /// Whether the instruction has changed state.
     pub(super) written: bool,
     /// Whether an instruction could leave after it had changed state, which no body may.
@@ -59,6 +62,7 @@ impl<'r> Lifter<'r> {
             retired: 0,
             outcome: None,
             checked: None,
+            assumed: HashSet::new(),
             written: false,
             imprecise: false,
         }
@@ -221,20 +225,20 @@ impl Machine for Lifter<'_> {
     fn set_mxcsr(&mut self, value: Value) {
         self.write(Reg::MXCSR, value);
     }
-    fn float_bin(&mut self, _op: FloatOp, _w: FloatWidth, _a: Value, _b: Value) -> Result<Value, Unlifted> {
-        Err(Unlifted)
+    fn float_bin(&mut self, op: FloatOp, w: FloatWidth, a: Value, b: Value) -> Result<Value, Unlifted> {
+        Ok(self.lift_float_bin(op, w, a, b))
     }
-    fn float_un(&mut self, _op: FloatUnOp, _a: Value) -> Result<Value, Unlifted> {
-        Err(Unlifted)
+    fn float_un(&mut self, op: FloatUnOp, a: Value) -> Result<Value, Unlifted> {
+        self.lift_float_un(op, a)
     }
-    fn float_bin_packed(&mut self, _op: FloatOp, _w: FloatWidth, _a: Value, _b: Value) -> Result<Value, Unlifted> {
-        Err(Unlifted)
+    fn float_bin_packed(&mut self, op: FloatOp, w: FloatWidth, a: Value, b: Value) -> Result<Value, Unlifted> {
+        Ok(self.lift_float_bin_packed(op, w, a, b))
     }
-    fn float_un_packed(&mut self, _op: FloatUnOp, _a: Value) -> Result<Value, Unlifted> {
-        Err(Unlifted)
+    fn float_un_packed(&mut self, op: FloatUnOp, a: Value) -> Result<Value, Unlifted> {
+        self.lift_float_un_packed(op, a)
     }
-    fn float_compare(&mut self, _w: FloatWidth, _signalling: bool, _a: Value, _b: Value) -> Result<Value, Unlifted> {
-        Err(Unlifted)
+    fn float_compare(&mut self, w: FloatWidth, _signalling: bool, a: Value, b: Value) -> Result<Value, Unlifted> {
+        Ok(self.lift_float_compare(w, a, b))
     }
 }
 

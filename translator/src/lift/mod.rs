@@ -11,6 +11,7 @@
 mod assemble;
 mod dataflow;
 mod flags;
+mod float;
 mod machine;
 mod memory;
 mod piece;

@@ -21,7 +21,7 @@ impl Vector for Lifter<'_> {
         self.builder.vec_lane(w, value, index)
     }
     fn vec_with_lane(&mut self, w: Width, value: Value, index: u8, lane: Value) -> Value {
-        self.builder.push(Inst::VecWithLane(w, value, index, lane))
+        self.builder.vec_with_lane(w, value, index, lane)
     }
     fn vec_bin(&mut self, op: VecOp, a: Value, b: Value) -> Value {
         self.builder.vec_bin(op, a, b)

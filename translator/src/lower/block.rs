@@ -44,6 +44,7 @@ impl Emitter<'_> {
             Type::Bool => self.truth(value)?,
             Type::Place => self.place(value)?,
             Type::Vec => self.vector(value)?,
+            Type::Float(_) => self.float(value)?,
             Type::Unit => {}
         }
         let local = self.hold(value);

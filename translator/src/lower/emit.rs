@@ -6,6 +6,7 @@ use crate::lift::{Addresses, Options, Privilege, Targets};
 use crate::passes::liveness::Liveness;
 use std::collections::HashMap;
 use wasm_encoder::{InstructionSink, MemArg, MemArgTarget, ValType};
+use x86::vector::float::FloatWidth;
 
 /// The parameter that holds the region's base.
 pub(super) const BASE: u32 = 0;
@@ -160,6 +161,8 @@ fn val_type(ty: Type) -> ValType {
     match ty {
         Type::Int => ValType::I64,
         Type::Vec => ValType::V128,
+        Type::Float(FloatWidth::F32) => ValType::F32,
+        Type::Float(FloatWidth::F64) => ValType::F64,
         Type::Bool | Type::Place | Type::Unit => ValType::I32,
     }
 }

@@ -4,6 +4,7 @@
 use super::emit::{BASE, Emitter, unaligned};
 use crate::ir::{Inst, Value};
 use anyhow::{Result, bail};
+use x86::vector::float::{FloatUnOp, FloatWidth};
 use x86::{BinOp, UnOp, Width};
 
 /// The low half of an i64.
@@ -67,6 +68,14 @@ impl Emitter<'_> {
                 self.op().i64x2_extract_lane(half);
             }
             Inst::VecLane(..) | Inst::VecBitmask(..) => self.extended(value)?,
+            Inst::Bits(FloatWidth::F64, number) => {
+                self.float(number)?;
+                self.op().i64_reinterpret_f64();
+            }
+            Inst::Bits(FloatWidth::F32, _) | Inst::FloatUn(FloatUnOp::ToInt { to: Width::W32, .. }, _) => {
+                self.extended(value)?;
+            }
+            Inst::FloatUn(op, a) => self.number_to_integer(op, a)?,
             ref other => bail!("{other:?} is no integer that can be lowered"),
         }
         Ok(())
@@ -176,6 +185,11 @@ impl Emitter<'_> {
                 };
             }
             Inst::VecLane(..) | Inst::VecBitmask(..) => self.narrow_of_vector(value)?,
+            Inst::Bits(FloatWidth::F32, number) => {
+                self.float(number)?;
+                self.op().i32_reinterpret_f32();
+            }
+            Inst::FloatUn(op @ FloatUnOp::ToInt { to: Width::W32, .. }, a) => self.number_to_integer(op, a)?,
             _ => self.wrapped(value)?,
         }
         Ok(())

@@ -13,6 +13,7 @@ use anyhow::{Result, bail};
 use core::mem::{offset_of, size_of};
 use runtime::cpu::state::TLB_ENTRIES;
 use runtime::cpu::{Cpu, Tlb, TlbEntry};
+use wasm_encoder::BlockType;
 
 impl Emitter<'_> {
     /// Address of the first entry of a table.
@@ -52,9 +53,25 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    /// Leaves where a condition holds.
+    /// Leaves where a condition holds. Of two conditions that must both hold the second is computed only where the first
+    /// does.
     pub(super) fn exit_if(&mut self, condition: Value, exit: ExitId) -> Result<()> {
         self.set_exit(exit)?;
+        match *self.region.inst(condition) {
+            Inst::Both(first, second) if self.held(condition).is_none() => {
+                self.truth(first)?;
+                self.op().if_(BlockType::Empty);
+                self.labels.push(Label::If);
+                self.leave_if(second)?;
+                self.labels.pop();
+                self.op().end();
+                Ok(())
+            }
+            _ => self.leave_if(condition),
+        }
+    }
+
+    fn leave_if(&mut self, condition: Value) -> Result<()> {
         self.truth(condition)?;
         let depth = self.depth(Label::SideExit);
         self.op().br_if(depth);

@@ -5,7 +5,7 @@
 //!   stamp, or return           prologue
 //!   load variables             prologue
 //!   block                      label of the side exits
-//!     blocks                   structure, block, tree, integer, truth, vector, memory
+//!     blocks                   structure, block, tree, integer, float, truth, vector, memory
 //!   end
 //!   write back, return)        exits
 //! ```
@@ -14,6 +14,7 @@ mod block;
 mod emit;
 mod exits;
 pub mod flags_word;
+mod float;
 mod integer;
 pub mod jump;
 mod memory;

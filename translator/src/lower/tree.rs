@@ -81,8 +81,13 @@ impl Planner<'_> {
             self.trees.locals.insert(value, uses.last);
         }
         let emitted_at = if stays { position } else { uses.last };
-        // The address of a check is read several times.
-        let times = if matches!(inst, Inst::Check { .. }) { 3 } else { 1 };
+        let times = match inst {
+            // The address of a check is read several times.
+            Inst::Check { .. } => 3,
+            // Written out at each use.
+            _ if !stays => uses.count.max(1),
+            _ => 1,
+        };
         inst.operands().for_each(|operand| self.used(operand, emitted_at, times));
         match inst {
             Inst::Set(reg, _) => self.next_set[reg.index()] = position,
@@ -94,6 +99,8 @@ impl Planner<'_> {
     fn may_move(&self, inst: &Inst, uses: Uses) -> bool {
         match inst {
             Inst::Const(_) | Inst::ConstBool(_) | Inst::Base => true,
+            // Free, if the operand is in a local.
+            Inst::Bits(..) => true,
             Inst::Get(reg) => self.next_set[reg.index()] >= uses.last,
             Inst::Load(..) | Inst::LoadVec(..) => uses.count == 1 && self.next_store >= uses.last,
             _ => uses.count == 1,

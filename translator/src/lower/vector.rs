@@ -43,6 +43,9 @@ impl Emitter<'_> {
                 self.vector(b)?;
                 self.op().i8x16_shuffle(pattern);
             }
+            Inst::VecWithLaneFloat(w, a, index, lane) => self.with_lane_float(w, a, index, lane)?,
+            Inst::VecFloatBin(op, w, a, b) => self.vector_float(op, w, a, b)?,
+            Inst::VecFloatUn(op, a) => self.vector_float_unary(op, a)?,
             ref other => bail!("{other:?} is no vector"),
         }
         Ok(())

@@ -167,6 +167,14 @@ impl Builder<'_> {
                 };
                 self.push(Inst::Compare(op, w, a, b))
             }
+            Inst::Both(a, b) => {
+                let (a, b) = (self.not(a), self.not(b));
+                self.either(a, b)
+            }
+            Inst::Either(a, b) => {
+                let (a, b) = (self.not(a), self.not(b));
+                self.both(a, b)
+            }
             _ => self.push(Inst::Not(truth)),
         }
     }

@@ -1,6 +1,7 @@
 //! Vector operations that only x86 has, in terms of those that Wasm has; and what is known of a vector's halves.
 
 use crate::ir::{Builder, Inst, Value};
+use x86::vector::float::FloatWidth;
 use x86::vector::{VecOp, VecShift, VecUnOp};
 use x86::{BinOp, Compare, Width};
 
@@ -34,7 +35,34 @@ impl Builder<'_> {
                 self.constant(lane)
             }
             Inst::VecWithLane(set, _, place, lane) if set == w && place == index => lane,
+            Inst::VecWithLaneFloat(set, _, place, lane) if set.bits() == w && place == index => self.bits(set, lane),
             _ => self.push(Inst::VecLane(w, a, index)),
+        }
+    }
+
+    /// `a` with lane `index` of width `w` replaced.
+    pub fn vec_with_lane(&mut self, w: Width, a: Value, index: u8, lane: Value) -> Value {
+        match *self.region.inst(lane) {
+            Inst::Bits(set, number) if set.bits() == w => self.push(Inst::VecWithLaneFloat(set, a, index, number)),
+            _ => self.push(Inst::VecWithLane(w, a, index, lane)),
+        }
+    }
+
+    /// The bits of a number.
+    pub fn bits(&mut self, w: FloatWidth, number: Value) -> Value {
+        match *self.region.inst(number) {
+            Inst::FromBits(_, bits) => bits,
+            Inst::VecLaneFloat(_, a, index) => self.push(Inst::VecLane(w.bits(), a, index)),
+            _ => self.push(Inst::Bits(w, number)),
+        }
+    }
+
+    /// The number of some bits.
+    pub fn number(&mut self, w: FloatWidth, bits: Value) -> Value {
+        match *self.region.inst(bits) {
+            Inst::Bits(_, number) => number,
+            Inst::VecLane(lane, a, index) if lane == w.bits() => self.push(Inst::VecLaneFloat(w, a, index)),
+            _ => self.push(Inst::FromBits(w, bits)),
         }
     }
 

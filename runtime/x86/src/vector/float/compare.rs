@@ -2,7 +2,7 @@
 
 use super::exact::denormal;
 use super::fast;
-use super::mxcsr::{self, IE, Mode, Outcome};
+use super::mxcsr::{IE, Mode, Outcome};
 use super::number::Number;
 use super::op::{FloatWidth, Predicate};
 use crate::flags::bit;
@@ -46,9 +46,7 @@ pub(super) fn extreme(greatest: bool, w: FloatWidth, x: Number, y: Number) -> Ou
 /// COMISD (`signalling`) or UCOMISD: ZF, PF and CF as a word of flags.
 #[inline]
 pub fn compare(w: FloatWidth, signalling: bool, mxcsr: u32, a: u64, b: u64) -> Outcome<u64> {
-    if mxcsr::is_quick(mxcsr)
-        && let Some(value) = fast::compare(w, a, b)
-    {
+    if let Some(value) = fast::compare(w, a, b) {
         return Outcome { value, flags: 0 };
     }
     let mode = Mode::of(mxcsr);

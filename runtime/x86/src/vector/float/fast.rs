@@ -37,7 +37,7 @@ fn number<A: Arith>(m: &mut A, w: FloatWidth, x: A::Int) -> A::Bool {
 }
 
 /// Zero, normal, infinite or a NaN.
-fn not_denormal<A: Arith>(m: &mut A, w: FloatWidth, x: A::Int) -> A::Bool {
+pub fn not_denormal<A: Arith>(m: &mut A, w: FloatWidth, x: A::Int) -> A::Bool {
     let x = magnitude(m, w, x);
     let one = m.imm(1);
     // Zero wraps to the top.
@@ -72,6 +72,20 @@ fn normal_or_zero<A: Arith>(m: &mut A, w: FloatWidth, x: A::Int, zero_operand: A
 fn is_zero<A: Arith>(m: &mut A, w: FloatWidth, x: A::Int) -> A::Bool {
     let x = magnitude(m, w, x);
     m.is_zero(x)
+}
+
+/// Whether a result may be inexact, so that MXCSR's mode matters. What does not round needs no more than ordinary operands.
+pub const fn bin_rounds(op: FloatOp) -> bool {
+    !matches!(op, FloatOp::Min | FloatOp::Max | FloatOp::Cmp(_))
+}
+
+/// [`bin_rounds`] for operations on one operand.
+pub const fn un_rounds(op: FloatUnOp) -> bool {
+    match op {
+        FloatUnOp::Promote | FloatUnOp::FromInt { from: Width::W32, to: FloatWidth::F64 } => false,
+        FloatUnOp::Round(_, control) => !control.quiet || control.rounding.is_none(),
+        _ => true,
+    }
 }
 
 /// Whether `result`, the bits of `a op b` as Wasm or IEEE 754 has it, is what MXCSR's common mode gives, and raises

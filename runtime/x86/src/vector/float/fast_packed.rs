@@ -118,6 +118,14 @@ pub fn un_packed_is_ordinary<V: Vector>(v: &mut V, op: FloatUnOp, a: V::Vec, res
     all
 }
 
+/// The pattern that takes even lanes from the first and odd ones from the second vector.
+pub const fn odd_from_second(w: FloatWidth) -> [u8; 16] {
+    match w {
+        FloatWidth::F32 => shuffle::blend::<4>(0b1010),
+        FloatWidth::F64 => shuffle::blend::<2>(0b10),
+    }
+}
+
 fn native(op: FloatOp, w: FloatWidth, a: u128, b: u128) -> u128 {
     match w {
         FloatWidth::F32 => zip32(a, b, |x, y| bin32(op, x, y)),
@@ -129,7 +137,7 @@ fn native(op: FloatOp, w: FloatWidth, a: u128, b: u128) -> u128 {
 #[inline(always)]
 pub(super) fn bin(op: FloatOp, w: FloatWidth, a: u128, b: u128) -> Option<u128> {
     let result = if op == FloatOp::AddSub {
-        let odd = if w == FloatWidth::F32 { shuffle::blend::<4>(0b1010) } else { shuffle::blend::<2>(0b10) };
+        let odd = odd_from_second(w);
         let (differences, sums) = (native(FloatOp::Sub, w, a, b), native(FloatOp::Add, w, a, b));
         crate::vector::eval::shuffle(differences, sums, odd)
     } else {

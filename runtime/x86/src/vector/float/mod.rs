@@ -29,7 +29,7 @@ use mxcsr::Mode;
 /// `a op b` on the bits of two numbers. [`FloatOp::AddSub`], which has no scalar form, subtracts.
 #[inline]
 pub fn bin(op: FloatOp, w: FloatWidth, mxcsr: u32, a: u64, b: u64) -> Outcome<u64> {
-    if mxcsr::is_quick(mxcsr)
+    if (mxcsr::is_quick(mxcsr) || !fast::bin_rounds(op))
         && let Some(value) = fast::bin(op, w, a, b)
     {
         return Outcome { value, flags: 0 };
@@ -40,7 +40,7 @@ pub fn bin(op: FloatOp, w: FloatWidth, mxcsr: u32, a: u64, b: u64) -> Outcome<u6
 /// `op a` on the bits of a number or an integer.
 #[inline]
 pub fn un(op: FloatUnOp, mxcsr: u32, a: u64) -> Outcome<u64> {
-    if mxcsr::is_quick(mxcsr)
+    if (mxcsr::is_quick(mxcsr) || !fast::un_rounds(op))
         && let Some(value) = fast::un(op, a)
     {
         return Outcome { value, flags: 0 };

@@ -2,13 +2,13 @@
 
 use super::mxcsr::{self, Outcome};
 use super::op::{FloatOp, FloatUnOp, FloatWidth};
-use super::{bin, fast_packed, un};
+use super::{bin, fast, fast_packed, un};
 use crate::vector::eval::{lane, with_lane};
 
 /// `a op b` in every lane.
 #[inline]
 pub fn bin_packed(op: FloatOp, w: FloatWidth, mxcsr: u32, a: u128, b: u128) -> Outcome<u128> {
-    if mxcsr::is_quick(mxcsr)
+    if (mxcsr::is_quick(mxcsr) || !fast::bin_rounds(op))
         && let Some(value) = fast_packed::bin(op, w, a, b)
     {
         return Outcome::plain(value);
