@@ -65,6 +65,7 @@ impl Begin {
             let index = reason as usize;
             (name, json!(vm.counts.exits[index].saturating_sub(self.counts.exits[index])))
         }));
+        figures.push(("unlifted", unlifted(&vm.counts)));
         figures.extend([
             ("events", json!(vm.counts.events.saturating_sub(self.counts.events))),
             ("regions_bound", json!(vm.counts.bound.saturating_sub(self.counts.bound))),
@@ -77,6 +78,19 @@ impl Begin {
         ]);
         Stats(figures)
     }
+}
+
+/// The instructions without translation that translated code was left for most often: mnemonics, with counts since
+/// the machine was loaded.
+fn unlifted(counts: &Counts) -> Value {
+    const SHOWN: usize = 12;
+    let name = |mnemonic: u16| {
+        x86::Mnemonic::try_from(usize::from(mnemonic)).map_or_else(|_| "?".to_owned(), |m| format!("{m:?}"))
+    };
+    let mut all: Vec<(u64, String)> =
+        counts.unlifted.iter().map(|(mnemonic, count)| (*count, name(*mnemonic))).collect();
+    all.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    Value::Object(all.into_iter().take(SHOWN).map(|(count, name)| (name, json!(count))).collect())
 }
 
 /// 0 where nothing is to be divided by.

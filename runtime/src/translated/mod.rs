@@ -49,11 +49,22 @@ impl Vm {
         match ExitReason::ALL[reason] {
             ExitReason::Next => {}
             ExitReason::Stale => self.translated.forget_jump(self.cpu.rip),
-            ExitReason::Miss | ExitReason::Unlifted | ExitReason::Rare | ExitReason::Budget => {
-                if self.cpu.budget > 0 {
-                    self.interpret(usize::MAX);
-                }
+            // The instruction after one without translation is an entry point.
+            ExitReason::Unlifted if self.cpu.budget > 0 => {
+                self.count_unlifted();
+                self.interpret(1);
             }
+            ExitReason::Miss | ExitReason::Rare | ExitReason::Budget if self.cpu.budget > 0 => {
+                self.interpret(usize::MAX);
+            }
+            _ => {}
+        }
+    }
+
+    /// Counts the instruction at RIP, which has no translation.
+    fn count_unlifted(&mut self) {
+        if let Ok(block) = self.fetch() {
+            *self.counts.unlifted.entry(block.insns[0].mnemonic as u16).or_default() += 1;
         }
     }
 

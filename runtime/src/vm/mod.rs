@@ -28,7 +28,7 @@ use clock::{Clock, Random};
 use spaces::Spaces;
 use stack_fault::resolved;
 pub use state::Resume;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use x86::{Code, Insn, Mnemonic, Operand, exec};
 
 /// Frequency of the guest's TSC: one tick is a nanosecond, and an instruction.
@@ -61,6 +61,8 @@ pub struct Counts {
     pub interpreted: u64,
     /// Returns from translated code, by `ExitReason`.
     pub exits: [u64; 6],
+    /// Those for want of a translation, by `Mnemonic`.
+    pub unlifted: HashMap<u16, u64>,
     /// Exceptions and interrupts delivered.
     pub events: u64,
     /// Regions bound: their code was compared and found.
