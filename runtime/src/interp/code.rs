@@ -18,7 +18,7 @@ pub struct Block {
     pub start: Place,
     /// Bytes of all.
     pub length: u32,
-    /// The generation in which no region could be bound here: no use to try again.
+    /// When no region could be bound here, by generation and pages seen: no use to try again before these change.
     pub tried: Cell<u64>,
 }
 

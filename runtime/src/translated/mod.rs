@@ -72,7 +72,9 @@ impl Vm {
     fn find_region(&mut self, generation: u64) -> bool {
         // The fault of a fetch is the interpreter's to deliver.
         let Ok(block) = self.fetch() else { return false };
-        if block.tried.get() == generation {
+        // A page that the region is on may be mapped since: then it is worth another try.
+        let attempt = generation + (self.spaces.new_pages() << 2);
+        if block.tried.get() == attempt {
             return false;
         }
         let mode = if self.cpu.cpl == 0 { Mode::Kernel } else { Mode::User };
@@ -89,7 +91,7 @@ impl Vm {
         if found {
             return true;
         }
-        block.tried.set(generation);
+        block.tried.set(attempt);
         false
     }
 

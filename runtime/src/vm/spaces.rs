@@ -35,11 +35,26 @@ pub(crate) struct Spaces {
     next: u16,
     clock: u64,
     kernel_pages: HashSet<u64>,
+    new_pages: u64,
+}
+
+impl Spaces {
+    /// How many pages were found to hold code, each once in a generation; below 2^46.
+    pub(crate) fn new_pages(&self) -> u64 {
+        self.new_pages & ((1 << 46) - 1)
+    }
 }
 
 impl Default for Spaces {
     fn default() -> Self {
-        Spaces { slots: Default::default(), current: 0, next: FIRST, clock: 0, kernel_pages: HashSet::new() }
+        Spaces {
+            slots: Default::default(),
+            current: 0,
+            next: FIRST,
+            clock: 0,
+            kernel_pages: HashSet::new(),
+            new_pages: 0,
+        }
     }
 }
 
@@ -55,20 +70,12 @@ impl Vm {
         if self.cpu.cpl == 0 { self.cpu.kernel_generation } else { self.cpu.user_generation | 3 }
     }
 
-    /// The slot of the current address space.
-    pub(crate) fn slot(&self) -> usize {
-        self.spaces.current
-    }
-
     /// Notes that code was fetched from the page of `address`.
     pub(crate) fn note_code_page(&mut self, address: u64) {
-        let page = address >> 12;
-        if self.cpu.cpl == 0 {
-            self.spaces.kernel_pages.insert(page);
-        } else {
-            let current = self.spaces.current;
-            self.spaces.slots[current].pages.insert(page);
-        }
+        let current = self.spaces.current;
+        let pages =
+            if self.cpu.cpl == 0 { &mut self.spaces.kernel_pages } else { &mut self.spaces.slots[current].pages };
+        self.spaces.new_pages += u64::from(pages.insert(address >> 12));
     }
 
     /// A number that no generation in use has. When they run out everything that was found is forgotten.
