@@ -12,7 +12,8 @@ use std::process::ExitCode;
 /// Run a module
 ///
 /// Compiles the module, keeps the machine code in the cache, and runs it. The exit code is the guest's. Arguments
-/// after the module are the container's, with the meaning of `docker run IMAGE ARGS`.
+/// after the module are the container's, with the meaning of `docker run IMAGE ARGS`. If standard input and output are
+/// a terminal, the program has one too; else it has pipes, and SIGINT and SIGTERM are passed on to it.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, override_usage = "prelift run [OPTIONS] MODULE [ARGS]...")]
 pub(super) struct RunArgs {

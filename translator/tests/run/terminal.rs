@@ -13,8 +13,9 @@ fn what_is_typed_is_echoed_once_and_can_be_edited() {
     // Backspace and Ctrl-U, in the shell's own editor,
     let shown = shell.line("echo abX\x7fc");
     assert!(shown.ends_with("\r\nabc\r\n"), "{shown:?}");
-    let shown = shell.line("wrong\x15echo right");
-    assert!(shown.ends_with("\r\nright\r\n"), "{shown:?}");
+    shell.keys("wrong\x15echo right\r");
+    shell.output.expect("echo right\r\nright\r\n");
+    shell.output.expect(PROMPT);
     // and in the guest's terminal.
     shell.start("cat");
     shell.keys("abX\x7fc\r");
@@ -34,6 +35,9 @@ fn ctrl_c_interrupts_the_command_but_not_the_shell() {
     assert_eq!(shell.output.expect(PROMPT), "^C\r\n");
     let shown = shell.line("echo $?");
     assert!(shown.ends_with("\r\n130\r\n"), "{shown:?}");
+    shell.start("while :; do :; done");
+    shell.keys("\x03");
+    assert_eq!(shell.output.expect(PROMPT), "^C\r\n");
 }
 
 #[test]
