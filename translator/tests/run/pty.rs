@@ -1,4 +1,4 @@
-//! A pseudo terminal with `prelift run` on it: the test types and reads, as a terminal emulator does.
+//! A pseudo terminal with a program on it: the test types and reads, as a terminal emulator does.
 
 #![allow(unsafe_code)]
 
@@ -7,7 +7,7 @@ use crate::process::{Process, prelift_run};
 use rustix::process::{ioctl_tiocsctty, setsid};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::stdio::stdin;
-use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
+use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
@@ -32,26 +32,29 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Runs a program of the module on a new terminal.
-    pub(crate) fn run(size: Size, words: &[&str]) -> Terminal {
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-        let master = openpt(flags).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let slave = ioctl_tiocgptpeer(&master, flags).unwrap();
-        let master = File::from(master);
-        resize(&master, size);
-        let before = settings(&master);
-        let process = Process::spawn(&mut session(prelift_run(words), slave));
-        let output = Output::of(master.try_clone().unwrap());
-        Terminal { master, before, process, output }
-    }
-
-    /// An interactive shell that shows its first prompt.
+    /// An interactive shell under `prelift run`, which shows its first prompt.
     pub(crate) fn shell(size: Size) -> Terminal {
-        let mut terminal = Terminal::run(size, &["sh"]);
+        let (master, slave) = open();
+        resize(&master, size);
+        let mut terminal = Terminal::run(prelift_run(&["sh"]), master, slave);
         terminal.output.expect(PROMPT);
         terminal
+    }
+
+    /// Any command, on a terminal in raw mode.
+    pub(crate) fn raw(command: Command) -> Terminal {
+        let (master, slave) = open();
+        let mut settings = tcgetattr(&slave).unwrap();
+        settings.make_raw();
+        tcsetattr(&slave, OptionalActions::Now, &settings).unwrap();
+        Terminal::run(command, master, slave)
+    }
+
+    fn run(command: Command, master: File, slave: OwnedFd) -> Terminal {
+        let before = settings(&master);
+        let process = Process::spawn(&mut session(command, slave));
+        let output = Output::of(master.try_clone().unwrap());
+        Terminal { master, before, process, output }
     }
 
     /// Types these keys.
@@ -89,6 +92,16 @@ impl Terminal {
         assert_eq!(settings(&self.master), self.before, "the terminal's settings after and before the run");
         status
     }
+}
+
+/// Both sides of a new terminal.
+fn open() -> (File, OwnedFd) {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let master = openpt(flags).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let slave = ioctl_tiocgptpeer(&master, flags).unwrap();
+    (master.into(), slave)
 }
 
 /// The command as the leader of a session that the terminal controls.
