@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// The longest wait: no measure of speed, but the point from which on nothing is expected to come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Most bytes of an output that a failure shows: its last ones.
+const SHOWN: usize = 2000;
+
 #[derive(Default)]
 struct Written {
     bytes: Vec<u8>,
@@ -68,7 +71,8 @@ impl Output {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || state.ended {
                 let end = if state.ended { "its end" } else { "no more" };
-                let came = String::from_utf8_lossy(&state.bytes[self.seen..]).into_owned();
+                let came = &state.bytes[self.seen..];
+                let came = String::from_utf8_lossy(&came[came.len().saturating_sub(SHOWN)..]).into_owned();
                 drop(state);
                 panic!("expected {expected} of the program's output, got {came:?} and {end}");
             }
