@@ -1,17 +1,19 @@
 //! `prelift run`: a module in the embedded engine.
 
 use super::{Common, EXACT_EXIT, ModuleOptions};
-use crate::engine::{Directory, Engine, RunOptions, Streams};
+use crate::engine::{Directory, Engine, HostInput, RunOptions, Streams};
 use crate::link::Summary;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
+use runtime::host::options::Options;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Run a module
 ///
 /// Compiles the module, keeps the machine code in the cache, and runs it. The exit code is the guest's. Arguments
-/// after the module are the container's, with the meaning of `docker run IMAGE ARGS`.
+/// after the module are the container's, with the meaning of `docker run IMAGE ARGS`. If standard input and output are
+/// a terminal, the program has one too; else it has pipes, and SIGINT and SIGTERM are passed on to it.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, override_usage = "prelift run [OPTIONS] MODULE [ARGS]...")]
 pub(super) struct RunArgs {
@@ -65,10 +67,28 @@ impl RunArgs {
         let program = engine.load(&module, &common.cache()?, &|text| progress.step(text));
         let program = program.with_context(|| path.display().to_string())?;
         drop((progress, module));
-        let args = words(&path, converted.then_some(&options), args);
-        let outcome = program.run(&engine, &RunOptions { args, env, dirs: dir, streams: Streams::Inherited })?;
+        let mut args = words(&path, converted.then_some(&options), args);
+        let input = if converted { framed_input(&args)? } else { None };
+        let streams = match &input {
+            Some(input) => Streams::Piped(input.stream()?),
+            None => Streams::Inherited,
+        };
+        args.splice(1..1, input.iter().flat_map(HostInput::words));
+        let outcome = program.run(&engine, &RunOptions { args, env, dirs: dir, streams });
+        // The terminal is as it was before anything is said.
+        drop(input);
+        let outcome = outcome?;
         // A code that does not fit the system's eight bits must not become success.
         Ok(ExitCode::from(u8::try_from(outcome.code).unwrap_or(u8::MAX)))
+    }
+}
+
+/// Standard input as a converted module with these words gets it: in frames, unless it only helps, refuses its options,
+/// or must not depend on when input comes.
+fn framed_input(words: &[String]) -> Result<Option<HostInput>> {
+    match Options::parse(words.iter().skip(1).cloned()) {
+        Ok(told) if !told.help && !told.deterministic => HostInput::open(told.tty != Some(false)).map(Some),
+        _ => Ok(None),
     }
 }
 

@@ -6,8 +6,11 @@
 //! above 125 into an error.
 
 mod compiled;
+mod host_input;
+mod raw_mode;
 mod wasi;
 
+pub use host_input::HostInput;
 pub use wasi::{Directory, Outcome, RunOptions, Streams};
 
 use anyhow::{Result, anyhow};

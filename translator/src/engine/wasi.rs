@@ -2,10 +2,14 @@
 
 use super::{Engine, Program};
 use anyhow::{Context, Result, anyhow};
+use std::io::PipeReader;
 use std::path::PathBuf;
+use tokio::net::unix::pipe::Receiver;
 use wasmtime::{Linker, Store};
+use wasmtime_wasi::cli::AsyncStdinStream;
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
+use wasmtime_wasi::runtime::with_ambient_tokio_runtime;
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
 /// A directory of the host that the program may use.
@@ -18,17 +22,19 @@ pub struct Directory {
 }
 
 /// The program's standard streams.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Default)]
 pub enum Streams {
     /// Those of this process.
     #[default]
     Inherited,
     /// Standard input is these bytes; the outputs are collected in [`Outcome`].
     Captured(Vec<u8>),
+    /// Standard input is this pipe; the outputs are those of this process.
+    Piped(PipeReader),
 }
 
 /// What a program runs with.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Default)]
 pub struct RunOptions {
     /// Its arguments, the first of which is its own name.
     pub args: Vec<String>,
@@ -58,7 +64,7 @@ impl Program {
     /// If it traps, imports what WASI preview 1 does not have, or a directory cannot be opened.
     pub fn run(&self, engine: &Engine, options: &RunOptions) -> Result<Outcome> {
         let mut wasi = context(options)?;
-        let (stdout, stderr) = connect(&mut wasi, &options.streams);
+        let (stdout, stderr) = connect(&mut wasi, &options.streams)?;
         let mut store = Store::new(engine.wasmtime(), wasi.build_p1());
         let instance = linker(engine)?.instantiate(&mut store, &self.module).map_err(|error| anyhow!(error))?;
         let start = instance.get_typed_func::<(), ()>(&mut store, "_start").map_err(|error| anyhow!(error))?;
@@ -86,15 +92,23 @@ fn context(options: &RunOptions) -> Result<WasiCtxBuilder> {
 }
 
 /// Connects the standard streams and returns where captured output goes.
-fn connect(wasi: &mut WasiCtxBuilder, streams: &Streams) -> (MemoryOutputPipe, MemoryOutputPipe) {
+fn connect(wasi: &mut WasiCtxBuilder, streams: &Streams) -> Result<(MemoryOutputPipe, MemoryOutputPipe)> {
     let (stdout, stderr) = (MemoryOutputPipe::new(usize::MAX), MemoryOutputPipe::new(usize::MAX));
     match streams {
         Streams::Inherited => wasi.inherit_stdio(),
         Streams::Captured(stdin) => {
             wasi.stdin(MemoryInputPipe::new(stdin.clone())).stdout(stdout.clone()).stderr(stderr.clone())
         }
+        Streams::Piped(stdin) => wasi.inherit_stdout().inherit_stderr().stdin(piped(stdin)?),
     };
-    (stdout, stderr)
+    Ok((stdout, stderr))
+}
+
+/// A pipe as standard input: a poll in the program waits for its bytes.
+fn piped(stdin: &PipeReader) -> Result<AsyncStdinStream> {
+    let pipe = stdin.try_clone().context("the pipe of standard input")?;
+    let receiver = with_ambient_tokio_runtime(|| Receiver::from_owned_fd(pipe.into()));
+    Ok(AsyncStdinStream::new(receiver.context("the pipe of standard input")?))
 }
 
 /// WASI preview 1, with a `proc_exit` that takes every code.

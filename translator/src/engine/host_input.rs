@@ -1,0 +1,161 @@
+//! Standard input and the signals of this process, as frames for a module (`runtime::host::frames`).
+//!
+//! ```text
+//!  standard input ── thread ──► Data, End ──────┐
+//!  signals ───────── thread ──► Signal, Resize ─┴─► pipe ──► the module's standard input
+//! ```
+//!
+//! Between terminals the host's is in raw mode, and a signal that ends a process ends this one, with the terminal as
+//! it was. Otherwise SIGINT and SIGTERM are the program's, as with `docker run`; the third one ends this process.
+//!
+//! A frame is written in one piece, which a pipe takes whole, so the threads need no lock. They end with the process, or
+//! when nobody reads the pipe. Bytes wait for room in the pipe. Signals and sizes do not: where a program leaves its input
+//! unread until the pipe is full, a signal ends this process at once, and a size is lost.
+
+use super::raw_mode::RawMode;
+use anyhow::{Context, Result};
+use channel::WindowSize;
+use runtime::host::frames::{Frame, MAX_DATA};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::stdio::{stdin, stdout};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
+use std::io::{IsTerminal, PipeReader, PipeWriter};
+use std::sync::Arc;
+
+/// Signals that say something about the terminal, or end this process.
+const OF_TERMINAL: &[i32] = &[SIGWINCH, SIGCONT, SIGTSTP, SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+/// Signals that are passed on where there is no terminal.
+const PASSED_ON: &[i32] = &[SIGINT, SIGTERM];
+/// How many of them are, before one ends this process.
+const PATIENCE: usize = 2;
+
+/// Standard input and signals, framed, until it is dropped.
+pub struct HostInput {
+    frames: PipeReader,
+    terminal: Option<Arc<RawMode>>,
+}
+
+impl HostInput {
+    /// Begins to read. If `terminal` is allowed, and standard input and output are one, the program has one too.
+    ///
+    /// # Errors
+    /// If the system has no threads or pipes to give, or the terminal cannot be set.
+    pub fn open(terminal: bool) -> Result<HostInput> {
+        let (frames, to) = std::io::pipe().context("a pipe for standard input")?;
+        rustix::io::ioctl_fionbio(&to, true).context("a pipe for standard input")?;
+        let terminal = terminal && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+        let signals = Signals::new(if terminal { OF_TERMINAL } else { PASSED_ON }).context("watch signals")?;
+        let terminal = terminal.then(|| RawMode::enter().map(Arc::new)).transpose().context("set the terminal")?;
+        let watched = terminal.clone();
+        let to_too = to.try_clone().context("a pipe for standard input")?;
+        let watch = move || match watched {
+            Some(mode) => watch_terminal(signals, &mode, &to_too),
+            None => pass_on(signals, &to_too),
+        };
+        std::thread::Builder::new().name("signals".into()).spawn(watch).context("start a thread")?;
+        std::thread::Builder::new().name("stdin".into()).spawn(move || read(&to)).context("start a thread")?;
+        Ok(HostInput { frames, terminal })
+    }
+
+    /// The options by which the module learns what it gets.
+    pub fn words(&self) -> Vec<String> {
+        let terminal = if self.terminal.is_some() { "--tty" } else { "--no-tty" };
+        let mut words = vec!["--framed-stdin".to_owned(), terminal.to_owned()];
+        if let Some(size) = self.terminal.as_ref().and_then(|_| window()) {
+            words.push(format!("--terminal={}x{}", size.rows, size.columns));
+        }
+        words
+    }
+
+    /// The module's standard input.
+    ///
+    /// # Errors
+    /// If the process has too many open files.
+    pub fn stream(&self) -> Result<PipeReader> {
+        self.frames.try_clone().context("a pipe for standard input")
+    }
+}
+
+impl Drop for HostInput {
+    fn drop(&mut self) {
+        // The thread has the mode too, and is never dropped.
+        if let Some(mode) = &self.terminal {
+            mode.leave();
+        }
+    }
+}
+
+/// The terminal's size, if it has one.
+fn window() -> Option<WindowSize> {
+    let size = rustix::termios::tcgetwinsize(stdout()).ok()?;
+    (size.ws_row > 0 && size.ws_col > 0).then_some(WindowSize { rows: size.ws_row, columns: size.ws_col })
+}
+
+fn watch_terminal(mut signals: Signals, mode: &RawMode, to: &PipeWriter) {
+    for signal in signals.forever() {
+        if !matches!(signal, SIGWINCH | SIGCONT) {
+            mode.suspend();
+            // It comes back from a stop only. If the signal cannot be had again, it is as if it had not come.
+            let _ = emulate_default_handler(signal);
+        }
+        if signal != SIGWINCH {
+            // A terminal that is gone is seen by who reads it.
+            let _ = mode.resume();
+        }
+        if let Some(size) = window() {
+            // Without room it is lost; without a reader there is no program.
+            let _ = send(to, &Frame::Resize(size));
+        }
+    }
+}
+
+fn pass_on(mut signals: Signals, to: &PipeWriter) {
+    for (count, signal) in signals.forever().enumerate() {
+        let number = u8::try_from(signal).unwrap_or_default();
+        if count >= PATIENCE || send(to, &Frame::Signal(number)).is_err() {
+            // If the signal cannot be had again, it is as if it had not come.
+            let _ = emulate_default_handler(signal);
+        }
+    }
+}
+
+/// Writes a frame if there is room for it now.
+fn send(to: &PipeWriter, frame: &Frame<'_>) -> rustix::io::Result<()> {
+    let bytes = frame.encode();
+    rustix::io::retry_on_intr(|| rustix::io::write(to, &bytes)).map(drop)
+}
+
+/// Writes a frame as soon as there is room for it.
+fn send_patiently(to: &PipeWriter, frame: &Frame<'_>) -> rustix::io::Result<()> {
+    loop {
+        match send(to, frame) {
+            // An error leaves it to the write to fail.
+            Err(Errno::AGAIN) => drop(poll(&mut [PollFd::new(to, PollFlags::OUT)], None)),
+            sent => return sent,
+        }
+    }
+}
+
+/// Reads standard input to its end. What cannot be read is at its end.
+fn read(to: &PipeWriter) {
+    let mut buffer = [0; MAX_DATA];
+    loop {
+        let frame = match rustix::io::read(stdin(), &mut buffer) {
+            Ok(0) => Frame::End,
+            Ok(length) => Frame::Data(&buffer[..length]),
+            Err(Errno::INTR) => continue,
+            Err(Errno::AGAIN) => {
+                // Somebody who shares it made it not to block. An error leaves it to the read to fail.
+                let _ = poll(&mut [PollFd::new(&stdin(), PollFlags::IN)], None);
+                continue;
+            }
+            Err(_) => Frame::End,
+        };
+        if send_patiently(to, &frame).is_err() || frame == Frame::End {
+            return;
+        }
+    }
+}

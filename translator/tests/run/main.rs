@@ -1,0 +1,13 @@
+//! A module at its users' hands: `prelift run` on a terminal and without one, and the same file under the stock `wasmtime`
+//! command and node.
+//!
+//! An image is converted once for all tests. `PRELIFT_TEST_VMLINUX=FILE` gives the kernel and saves its build.
+//! Every wait has an end, at which the test says what it expected and what came instead.
+
+mod hosts;
+mod module;
+mod output;
+mod process;
+mod pty;
+mod streams;
+mod terminal;
