@@ -55,6 +55,34 @@ impl Machine for Vm {
         self.load(w, address)
     }
 
+    fn copy(&mut self, w: Width, to: u64, from: u64, bytes: u64) -> Result<(), Exception> {
+        crate::system::string::copy_in_page(self, w, to, from, bytes)
+    }
+
+    fn fill(&mut self, w: Width, to: u64, value: u64, bytes: u64) -> Result<(), Exception> {
+        crate::system::string::fill_in_page(self, w, to, value, bytes)
+    }
+
+    #[inline(always)]
+    fn in_kernel(&mut self) -> bool {
+        self.cpu.cpl == 0
+    }
+
+    #[inline(always)]
+    fn system_flags(&mut self) -> u64 {
+        self.cpu.rflags
+    }
+
+    #[inline(always)]
+    fn set_system_flags(&mut self, value: u64) {
+        self.cpu.rflags = value;
+    }
+
+    fn swap_gs_base(&mut self) {
+        let cpu = &mut *self.cpu;
+        std::mem::swap(&mut cpu.segments[Segment::Gs as usize].base, &mut cpu.kernel_gs_base);
+    }
+
     #[inline(always)]
     fn set_flags(&mut self, op: FlagOp, w: Width, dst: u64, src: u64, carry: u64) {
         self.cpu.set_lazy_flags(Flags { op, width: w, dst, src, carry });

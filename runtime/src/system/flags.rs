@@ -38,10 +38,6 @@ pub(super) fn iopl(vm: &Vm) -> u32 {
     ((vm.cpu.rflags & IOPL) >> 12) as u32
 }
 
-pub(super) fn direction(vm: &mut Vm, down: bool) {
-    vm.cpu.rflags = if down { vm.cpu.rflags | DF } else { vm.cpu.rflags & !DF };
-}
-
 pub(super) fn cli(vm: &mut Vm) -> Done {
     if vm.cpu.cpl > iopl(vm) {
         return Err(Exception::GP0);
@@ -75,12 +71,6 @@ pub(super) fn access(vm: &mut Vm, set: bool) -> Done {
 
 fn width(insn: &Insn) -> Width {
     if insn.code == x86::Code::Pushfw || insn.code == x86::Code::Popfw { Width::W16 } else { Width::W64 }
-}
-
-pub(super) fn push(vm: &mut Vm, insn: &Insn) -> Done {
-    let w = width(insn);
-    let value = rflags(vm) & !(VM | RF) & w.mask();
-    push_value(vm, w, value)
 }
 
 pub(super) fn pop(vm: &mut Vm, insn: &Insn) -> Done {

@@ -11,7 +11,7 @@ mod msr;
 mod port;
 mod random;
 mod segments;
-mod string;
+pub(crate) mod string;
 mod transfer;
 
 pub(crate) use deliver::{exception, interrupt};
@@ -42,11 +42,9 @@ pub(crate) fn execute(vm: &mut Vm, insn: &Insn) -> Done {
         Mn::In | Mn::Out            => port::transfer(vm, insn),
         Mn::Insb | Mn::Insw | Mn::Insd      => port::input_string(vm, insn),
         Mn::Outsb | Mn::Outsw | Mn::Outsd   => port::output_string(vm, insn),
-        Mn::Cld | Mn::Std           => { flags::direction(vm, insn.mnemonic == Mn::Std); Ok(()) }
         Mn::Cli                     => flags::cli(vm),
         Mn::Sti                     => flags::sti(vm),
         Mn::Clac | Mn::Stac         => flags::access(vm, insn.mnemonic == Mn::Stac),
-        Mn::Pushfq | Mn::Pushf      => flags::push(vm, insn),
         Mn::Popfq | Mn::Popf        => flags::pop(vm, insn),
         Mn::Syscall                 => transfer::syscall(vm),
         Mn::Sysretq | Mn::Sysret    => transfer::sysret(vm, insn),
@@ -58,7 +56,7 @@ pub(crate) fn execute(vm: &mut Vm, insn: &Insn) -> Done {
         Mn::Retf                    => transfer::far_return(vm, insn),
         Mn::Jmp                     => transfer::far_jump(vm, insn),
         Mn::Hlt                     => control::halt(vm),
-        Mn::Swapgs                  => segments::swapgs(vm),
+        Mn::Swapgs                  => require_kernel(vm),
         Mn::Lgdt | Mn::Lidt         => segments::load_table(vm, insn),
         Mn::Sgdt | Mn::Sidt         => segments::store_table(vm, insn),
         Mn::Lldt                    => segments::load_ldt(vm, insn),

@@ -205,13 +205,6 @@ pub(super) fn stack(vm: &mut Vm, insn: &Insn) -> Done {
     Ok(())
 }
 
-pub(super) fn swapgs(vm: &mut Vm) -> Done {
-    require_kernel(vm)?;
-    let cpu = &mut *vm.cpu;
-    std::mem::swap(&mut cpu.segments[Segment::Gs as usize].base, &mut cpu.kernel_gs_base);
-    Ok(())
-}
-
 /// RDFSBASE, RDGSBASE, WRFSBASE, WRGSBASE, if CR4.FSGSBASE allows them.
 pub(super) fn base(vm: &mut Vm, insn: &Insn) -> Done {
     const CR4_FSGSBASE: u64 = 1 << 16;

@@ -1,4 +1,5 @@
-//! String operations: MOVS, STOS, LODS, SCAS, CMPS, with REP, REPE and REPNE. SDM volume 1, section 7.3.9; volume 2, REP.
+//! String operations: SCAS and CMPS, and what `x86::body::strings` leaves of MOVS, STOS and LODS. SDM volume 1, section 7.3.9;
+//! volume 2, REP.
 //!
 //! A repeated MOVS or STOS goes page by page, as bulk copies and fills of memory. One execution does at most one
 //! [`CHUNK`]; if elements remain the instruction is executed again, so that interrupts are taken in between and the
@@ -131,20 +132,32 @@ fn copy_some(vm: &mut Vm, insn: &Insn, most: u64) -> Result<u64, Exception> {
     let w = insn.width;
     let (from, to) = (step::source(vm, insn), step::destination(vm, insn));
     let elements = if up(vm) { in_page(from, w, in_page(to, w, most)) } else { 0 };
-    let bytes = elements << w as u32;
     if elements > 1 {
-        let source = page_of(vm, from, Access::Read)?;
-        let target = page_of(vm, to, Access::Write)?;
-        if let (Some(source), Some(target)) = (source, target) {
-            vm.copy_memory(source, target, bytes as u32, w);
-            advance_both(vm, insn, elements);
-            return Ok(elements);
-        }
+        copy_in_page(vm, w, to, from, elements << w as u32)?;
+    } else {
+        let value = vm.load(w, from)?;
+        vm.store(w, to, value)?;
     }
-    let value = vm.load(w, from)?;
-    vm.store(w, to, value)?;
-    advance_both(vm, insn, 1);
-    Ok(1)
+    advance_both(vm, insn, elements.max(1));
+    Ok(elements.max(1))
+}
+
+/// Copies elements upwards, in one page on either side.
+pub(crate) fn copy_in_page(vm: &mut Vm, w: Width, to: u64, from: u64, bytes: u64) -> Done {
+    if bytes == 0 {
+        return Ok(());
+    }
+    let source = page_of(vm, from, Access::Read)?;
+    let target = page_of(vm, to, Access::Write)?;
+    if let (Some(source), Some(target)) = (source, target) {
+        vm.copy_memory(source, target, bytes as u32, w);
+        return Ok(());
+    }
+    for offset in (0..bytes).step_by(w.bytes() as usize) {
+        let value = vm.load(w, from + offset)?;
+        vm.store(w, to + offset, value)?;
+    }
+    Ok(())
 }
 
 fn advance_both(vm: &mut Vm, insn: &Insn, elements: u64) {
@@ -176,15 +189,27 @@ fn fill_some(vm: &mut Vm, insn: &Insn, most: u64) -> Result<u64, Exception> {
     let value = read_gpr(vm, Gpr::RAX, w);
     let elements = if up(vm) { in_page(to, w, most) } else { 0 };
     if elements > 1 {
-        if let Some(target) = page_of(vm, to, Access::Write)? {
-            vm.fill_memory(target, (elements << w as u32) as u32, value, w);
-            step::advance(vm, insn, Gpr::RDI, elements);
-            return Ok(elements);
-        }
+        fill_in_page(vm, w, to, value, elements << w as u32)?;
+    } else {
+        vm.store(w, to, value)?;
     }
-    vm.store(w, to, value)?;
-    step::advance(vm, insn, Gpr::RDI, 1);
-    Ok(1)
+    step::advance(vm, insn, Gpr::RDI, elements.max(1));
+    Ok(elements.max(1))
+}
+
+/// Fills memory with elements, in one page.
+pub(crate) fn fill_in_page(vm: &mut Vm, w: Width, to: u64, value: u64, bytes: u64) -> Done {
+    if bytes == 0 {
+        return Ok(());
+    }
+    if let Some(target) = page_of(vm, to, Access::Write)? {
+        vm.fill_memory(target, bytes as u32, value, w);
+        return Ok(());
+    }
+    for offset in (0..bytes).step_by(w.bytes() as usize) {
+        vm.store(w, to + offset, value)?;
+    }
+    Ok(())
 }
 
 /// LODS: each element replaces the last.

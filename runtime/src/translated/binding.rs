@@ -10,8 +10,9 @@
 //! bytes
 //! ```
 //!
-//! An entry's key is made of the mode, its offset in its page and the first bytes of its code ([`key`]), so that a block
-//! of code knows in one binary search whether some region might begin there.
+//! An entry's key is made of the mode, its offset in its page and the first instruction there ([`key`]), so that a block
+//! of code knows in one binary search whether some region might begin there. More bytes than that the two sides need not
+//! have in common: a region may hold no more of the code there than one instruction.
 
 use crate::profile::Mode;
 
@@ -34,18 +35,20 @@ pub struct RegionCode {
 }
 
 impl RegionCode {
-    fn bytes_at(&self, offset: u32) -> &[u8] {
+    /// The instruction at an offset; empty if the region has none there.
+    fn instruction_at(&self, offset: u32) -> &[u8] {
         let holder = self.ranges.iter().find(|(start, bytes)| (*start..*start + bytes.len() as u32).contains(&offset));
-        holder.map_or(&[], |(start, bytes)| &bytes[(offset - start) as usize..])
+        let code = holder.map_or(&[][..], |(start, bytes)| &bytes[(offset - start) as usize..]);
+        x86::decode(code).map_or(&[], |insn| &code[..insn.length.into()])
     }
 }
 
-/// The key of code that begins at `offset` in its page with `bytes`: up to eight of them, cut at the page's end.
-pub fn key(mode: Mode, offset: u32, bytes: &[u8]) -> u64 {
+/// The key of code that begins at `offset` in its page with an instruction: up to eight bytes of it, cut at the page's end.
+pub fn key(mode: Mode, offset: u32, instruction: &[u8]) -> u64 {
     let within = offset & 0xfff;
-    let take = bytes.len().min(8).min((0x1000 - within) as usize);
+    let take = instruction.len().min(8).min((0x1000 - within) as usize);
     let mut word = [0; 8];
-    word[..take].copy_from_slice(&bytes[..take]);
+    word[..take].copy_from_slice(&instruction[..take]);
     let mixed = (u64::from_le_bytes(word) ^ (u64::from(within) << 1 | mode as u64)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed ^ mixed >> 29
 }
@@ -69,7 +72,7 @@ pub fn encode(regions: &[RegionCode]) -> Vec<u8> {
             bytes.extend_from_slice(code);
         }
         for (entry, &offset) in region.entries.iter().enumerate() {
-            let key = key(region.mode, offset, region.bytes_at(offset));
+            let key = key(region.mode, offset, region.instruction_at(offset));
             entries.push((key, number as u32, entry as u32, offset));
         }
     }
@@ -186,7 +189,7 @@ mod tests {
             RegionCode {
                 mode: Mode::User,
                 entries: vec![0xffc, 0x10],
-                ranges: vec![(0x10, vec![0x90, 0xc3]), (0xffc, vec![1, 2, 3, 4, 5, 6, 7, 8])],
+                ranges: vec![(0x10, vec![0x90, 0xc3]), (0xffc, vec![0x48, 0xb8, 3, 4, 5, 6, 7, 8, 9, 10, 0xc3])],
             },
         ]
     }
@@ -196,14 +199,14 @@ mod tests {
         let data = encode(&regions());
         let bindings = Bindings::parse(&data).unwrap();
         assert_eq!(bindings.len(), 2);
-        let found: Vec<_> = bindings.candidates(key(Mode::Kernel, 0x10, &[0x90; 20])).collect();
+        let found: Vec<_> = bindings.candidates(key(Mode::Kernel, 0x10, &[0x90])).collect();
         assert_eq!(found, [EntryPoint { region: 0, entry: 0, offset: 0x10 }]);
         // At the end of a page only the bytes before it count.
-        let found: Vec<_> = bindings.candidates(key(Mode::User, 0x2ffc, &[1, 2, 3, 4])).collect();
+        let found: Vec<_> = bindings.candidates(key(Mode::User, 0x2ffc, &[0x48, 0xb8, 3, 4])).collect();
         assert_eq!(found, [EntryPoint { region: 1, entry: 0, offset: 0xffc }]);
-        assert_eq!(bindings.candidates(key(Mode::User, 0x10, &[0x90; 8])).count(), 0);
+        assert_eq!(bindings.candidates(key(Mode::User, 0x10, &[0xc3])).count(), 0);
         let ranges: Vec<_> = bindings.ranges(1).collect();
-        assert_eq!(ranges, [(0x10, &[0x90, 0xc3][..]), (0xffc, &[1, 2, 3, 4, 5, 6, 7, 8][..])]);
+        assert_eq!(ranges, [(0x10, &[0x90, 0xc3][..]), (0xffc, &[0x48, 0xb8, 3, 4, 5, 6, 7, 8, 9, 10, 0xc3][..])]);
     }
 
     #[test]

@@ -97,8 +97,8 @@ impl Vm {
 
     fn block_key(&self, block: &Block, mode: Mode) -> u64 {
         let offset = block.start.0 & 0xfff;
-        let rest = (PAGE as u32 - offset).min(8) as usize;
-        key(mode, offset, self.memory.bytes(block.start, rest))
+        let rest = PAGE - offset as usize;
+        key(mode, offset, self.memory.bytes(block.start, rest.min(block.insns[0].length.into())))
     }
 
     /// Binds a region at `base` in the current address space, if its code is there.

@@ -3,7 +3,7 @@
 use crate::body::arith::{self, xadd};
 use crate::body::bits::{self, BitOp};
 use crate::body::flag_control::{self, CarryOp};
-use crate::body::{control, data, muldiv, shift, sse, stack};
+use crate::body::{control, data, muldiv, shift, sse, stack, strings, system};
 use crate::flags::{Condition, FlagOp};
 use crate::insn::Insn;
 use crate::machine::{BinOp, Machine, UnOp};
@@ -132,18 +132,29 @@ pub fn exec<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
         Mn::Ret                 => control::ret(m, insn),
         Mn::Enter               => stack::enter(m, insn),
         Mn::Leave               => stack::leave(m, insn),
+        // 5.1.8 Strings
+        Mn::Movsb | Mn::Movsw | Mn::Movsq => strings::movs(m, insn),
+        Mn::Movsd if insn.is_string() => strings::movs(m, insn),
+        Mn::Stosb | Mn::Stosw | Mn::Stosd | Mn::Stosq => strings::stos(m, insn),
+        Mn::Lodsb | Mn::Lodsw | Mn::Lodsd | Mn::Lodsq => strings::lods(m, insn),
         // 5.1.10 Flag control
         Mn::Clc                 => { flag_control::carry(m, CarryOp::Clear); Ok(()) }
         Mn::Stc                 => { flag_control::carry(m, CarryOp::Set); Ok(()) }
         Mn::Cmc                 => { flag_control::carry(m, CarryOp::Complement); Ok(()) }
         Mn::Lahf                => { flag_control::lahf(m); Ok(()) }
         Mn::Sahf                => { flag_control::sahf(m); Ok(()) }
+        Mn::Cld                 => { system::direction(m, false); Ok(()) }
+        Mn::Std                 => { system::direction(m, true); Ok(()) }
+        Mn::Cli                 => system::cli(m, insn),
+        Mn::Pushfq | Mn::Pushf  => system::pushf(m, insn),
         // 5.1.13 Miscellaneous
         Mn::Nop | Mn::Endbr64 | Mn::Endbr32 | Mn::Pause
         | Mn::Prefetcht0 | Mn::Prefetcht1 | Mn::Prefetcht2 | Mn::Prefetchnta | Mn::Prefetchw | Mn::Reservednop
         | Mn::Lfence | Mn::Mfence | Mn::Sfence => Ok(()),
         Mn::Lzcnt               => bits::count_zeros(m, insn, UnOp::Clz),
         Mn::Tzcnt               => bits::count_zeros(m, insn, UnOp::Ctz),
+        // 5.20 System
+        Mn::Swapgs              => system::swapgs(m, insn),
         // 5.5 to 5.10 SSE
         _ => sse::exec(m, insn),
     }

@@ -209,6 +209,27 @@ pub trait Machine: Vector {
     /// The fault.
     fn load_for_store(&mut self, w: Width, address: Self::Int) -> Result<Self::Int, Self::Stop>;
 
+    /// Copies `bytes`, elements of width `w`, upwards. On either side they lie in one page, and `to` is not behind the first
+    /// of those that are read.
+    ///
+    /// # Errors
+    /// The fault of the first element; nothing was written.
+    fn copy(&mut self, w: Width, to: Self::Int, from: Self::Int, bytes: Self::Int) -> Result<(), Self::Stop>;
+    /// Fills `bytes`, which lie in one page, with elements of width `w`.
+    ///
+    /// # Errors
+    /// The fault of the first element; nothing was written.
+    fn fill(&mut self, w: Width, to: Self::Int, value: Self::Int, bytes: Self::Int) -> Result<(), Self::Stop>;
+
+    /// Whether the privilege level is 0.
+    fn in_kernel(&mut self) -> bool;
+    /// RFLAGS without the arithmetic flags.
+    fn system_flags(&mut self) -> Self::Int;
+    /// Sets RFLAGS but for the arithmetic flags; nothing that was off (an interrupt, a trap) is on afterwards.
+    fn set_system_flags(&mut self, value: Self::Int);
+    /// Exchanges the base of GS and IA32_KERNEL_GS_BASE.
+    fn swap_gs_base(&mut self);
+
     /// Sets all six arithmetic flags, lazily: see [`FlagOp`] for what the operands mean.
     fn set_flags(&mut self, op: FlagOp, w: Width, dst: Self::Int, src: Self::Int, carry: Self::Int);
     /// The arithmetic flags as the last setter left them.

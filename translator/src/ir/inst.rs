@@ -94,6 +94,28 @@ pub enum Inst {
     Load(Width, Value, u32),
     /// Stores to a pointer, at a constant offset.
     Store(Width, Value, u32, Value),
+    /// Copies bytes upwards between places in the machine's memory, as elements of a width.
+    Copy {
+        /// Width of an element.
+        width: Width,
+        /// To where.
+        to: Value,
+        /// From where.
+        from: Value,
+        /// How many bytes: whole elements.
+        bytes: Value,
+    },
+    /// Fills bytes with elements of a width.
+    Fill {
+        /// Width of an element.
+        width: Width,
+        /// From where on.
+        to: Value,
+        /// The element.
+        value: Value,
+        /// How many bytes: whole elements.
+        bytes: Value,
+    },
     /// Loads 16 bytes.
     LoadVec(Value, u32),
     /// Stores 16 bytes.
@@ -163,6 +185,7 @@ impl Inst {
             }
             Inst::VecUn(..) | Inst::VecShift(..) | Inst::VecShuffle(..) => Type::Vec,
             Inst::Set(..) | Inst::Store(..) | Inst::StoreVec(..) | Inst::ExitIf { .. } => Type::Unit,
+            Inst::Copy { .. } | Inst::Fill { .. } => Type::Unit,
         }
     }
 
@@ -173,7 +196,7 @@ impl Inst {
 
     /// Whether it writes guest memory.
     pub fn writes_memory(&self) -> bool {
-        matches!(self, Inst::Store(..) | Inst::StoreVec(..))
+        matches!(self, Inst::Store(..) | Inst::StoreVec(..) | Inst::Copy { .. } | Inst::Fill { .. })
     }
 
     /// Whether it reads guest memory.
@@ -216,6 +239,9 @@ impl Inst {
             Inst::Pointer { entry: a, address: b, .. } => (Some(a), Some(b), None),
             Inst::Store(_, a, _, b) | Inst::StoreVec(a, _, b) => (Some(a), Some(b), None),
             Inst::Select(a, b, c) => (Some(a), Some(b), Some(c)),
+            Inst::Copy { to: a, from: b, bytes: c, .. } | Inst::Fill { to: a, value: b, bytes: c, .. } => {
+                (Some(a), Some(b), Some(c))
+            }
         };
         let op = if let Inst::FlagsWord { op, .. } = *self { Some(op) } else { None };
         [a, b, c, op].into_iter().flatten()

@@ -19,12 +19,16 @@ impl Reg {
     pub const FLAG_OP: Reg = Reg(35);
     /// Base of FS; a region never sets it.
     pub const FS_BASE: Reg = Reg(36);
-    /// Base of GS; a region never sets it.
+    /// Base of GS; only SWAPGS sets it.
     pub const GS_BASE: Reg = Reg(37);
     /// MXCSR.
     pub const MXCSR: Reg = Reg(38);
+    /// RFLAGS without the arithmetic flags.
+    pub const SYSTEM_FLAGS: Reg = Reg(55);
+    /// IA32_KERNEL_GS_BASE.
+    pub const KERNEL_GS_BASE: Reg = Reg(56);
     /// Number of variables.
-    pub const COUNT: usize = 39;
+    pub const COUNT: usize = 57;
 
     /// A general-purpose register.
     pub const fn gpr(gpr: Gpr) -> Reg {
@@ -72,6 +76,8 @@ impl fmt::Display for Reg {
         match self.0 {
             n @ 0..16 => f.write_str(GPR[usize::from(n)]),
             n @ 16..32 => write!(f, "xmm{}", n - 16),
+            55 => f.write_str("system_flags"),
+            56 => f.write_str("kernel_gs_base"),
             n => f.write_str(OTHER[usize::from(n) - 32]),
         }
     }

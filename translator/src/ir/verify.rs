@@ -59,6 +59,8 @@ fn expected(inst: &Inst) -> Vec<Type> {
         Inst::Load(..) | Inst::LoadVec(..) => vec![Place],
         Inst::Store(..) => vec![Place, Int],
         Inst::StoreVec(..) => vec![Place, Vector],
+        Inst::Copy { .. } => vec![Place, Place, Int],
+        Inst::Fill { .. } => vec![Place, Int, Int],
         Inst::VecLane(..) | Inst::VecBitmask(..) | Inst::VecUn(..) => vec![Vector],
         Inst::VecLaneFloat(..) | Inst::VecFloatUn(..) => vec![Vector],
         Inst::VecWithLane(..) | Inst::VecShift(..) => vec![Vector, Int],

@@ -5,6 +5,7 @@ use super::dataflow::{self, Plan, Summary};
 use super::flags::FlagState;
 use super::machine::{Lifter, Outcome};
 use super::piece::{Next, Piece};
+use super::source::Privilege;
 use crate::ir::{Block, BlockId, Builder, Exit, ExitKind, FlagsAt, Inst, Reg, Region, Terminator, Value};
 use anyhow::{Result, ensure};
 use runtime::translated::abi::ExitReason;
@@ -13,6 +14,7 @@ use x86::{Compare, Width};
 
 struct Assembly {
     region: Region,
+    privilege: Privilege,
     pieces: Vec<Piece>,
     plan: Plan,
     numbers: BTreeMap<i64, BlockId>,
@@ -22,10 +24,10 @@ struct Assembly {
 ///
 /// # Errors
 /// Flags that are read where they cannot be known, which would be a defect of the plan.
-pub(super) fn assemble(pieces: Vec<Piece>, entries: Vec<i64>) -> Result<Lifted> {
+pub(super) fn assemble(pieces: Vec<Piece>, entries: Vec<i64>, privilege: Privilege) -> Result<Lifted> {
     let numbers: BTreeMap<i64, BlockId> = (0..).map(BlockId).zip(&pieces).map(|(id, p)| (p.offset, id)).collect();
     let plan = dataflow::solve(&summaries(&pieces, &numbers, &entries));
-    let mut assembly = Assembly { region: Region::new(), pieces, plan, numbers };
+    let mut assembly = Assembly { region: Region::new(), privilege, pieces, plan, numbers };
     assembly.reserve();
     for number in 0..assembly.pieces.len() {
         assembly.block(number)?;
@@ -69,7 +71,8 @@ impl Assembly {
         let explicit = self.plan.explicit[number];
         let successors: Vec<_> = piece.successors().iter().filter_map(|offset| self.numbers.get(offset)).collect();
         let dynamic = successors.iter().any(|id| self.plan.starts[id.index()] == FlagsAt::Dynamic);
-        let mut lifter = Lifter::new(Builder::new(&mut self.region), FlagState::At(self.plan.starts[number]));
+        let flags = FlagState::At(self.plan.starts[number]);
+        let mut lifter = Lifter::new(Builder::new(&mut self.region), self.privilege, flags);
         for (offset, insn) in &piece.insns {
             lifter.lift(*offset, insn);
         }

@@ -1,6 +1,7 @@
 //! The lifter: the abstract machine whose values are IR values. Running an instruction's body on it records the body.
 
 use super::flags::FlagState;
+use super::source::Privilege;
 use crate::ir::{Builder, Exit, ExitId, ExitKind, Inst, Reg, Value};
 use runtime::translated::abi::ExitReason;
 use std::collections::HashSet;
@@ -36,6 +37,7 @@ pub(super) struct Checked {
 pub(super) struct Lifter<'r> {
     pub(super) builder: Builder<'r>,
     pub(super) flags: FlagState,
+    pub(super) privilege: Privilege,
     /// The state before the instruction, once it has asked for the flags.
     pub(super) before: Option<super::flags::Before>,
     /// Offset of the instruction from the region's base.
@@ -53,10 +55,11 @@ pub(super) struct Lifter<'r> {
 }
 
 impl<'r> Lifter<'r> {
-    pub(super) fn new(builder: Builder<'r>, flags: FlagState) -> Self {
+    pub(super) fn new(builder: Builder<'r>, privilege: Privilege, flags: FlagState) -> Self {
         Lifter {
             builder,
             flags,
+            privilege,
             before: None,
             offset: 0,
             retired: 0,
@@ -159,6 +162,30 @@ impl Machine for Lifter<'_> {
     }
     fn load_for_store(&mut self, w: Width, address: Value) -> Result<Value, Unlifted> {
         Ok(self.load_to_modify(w, address))
+    }
+
+    fn copy(&mut self, w: Width, to: Value, from: Value, bytes: Value) -> Result<(), Unlifted> {
+        self.copy_checked(w, to, from, bytes);
+        Ok(())
+    }
+    fn fill(&mut self, w: Width, to: Value, value: Value, bytes: Value) -> Result<(), Unlifted> {
+        self.fill_checked(w, to, value, bytes);
+        Ok(())
+    }
+
+    fn in_kernel(&mut self) -> bool {
+        self.privilege == Privilege::Kernel
+    }
+    fn system_flags(&mut self) -> Value {
+        self.builder.get(Reg::SYSTEM_FLAGS)
+    }
+    fn set_system_flags(&mut self, value: Value) {
+        self.write(Reg::SYSTEM_FLAGS, value);
+    }
+    fn swap_gs_base(&mut self) {
+        let (gs, kernel_gs) = (self.builder.get(Reg::GS_BASE), self.builder.get(Reg::KERNEL_GS_BASE));
+        self.write(Reg::GS_BASE, kernel_gs);
+        self.write(Reg::KERNEL_GS_BASE, gs);
     }
 
     fn set_flags(&mut self, op: FlagOp, w: Width, dst: Value, src: Value, carry: Value) {

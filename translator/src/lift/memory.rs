@@ -33,6 +33,21 @@ impl Lifter<'_> {
         self.written = true;
     }
 
+    /// Copies `bytes`, which lie in one page on either side.
+    pub(super) fn copy_checked(&mut self, width: Width, to: Value, from: Value, bytes: Value) {
+        let from = self.pointer(Access::Read, from, 1);
+        let to = self.pointer(Access::Write, to, 1);
+        self.builder.push(Inst::Copy { width, to, from, bytes });
+        self.written = true;
+    }
+
+    /// Fills `bytes`, which lie in one page.
+    pub(super) fn fill_checked(&mut self, width: Width, to: Value, value: Value, bytes: Value) {
+        let to = self.pointer(Access::Write, to, 1);
+        self.builder.push(Inst::Fill { width, to, value, bytes });
+        self.written = true;
+    }
+
     pub(super) fn load_vec_checked(&mut self, address: Value) -> Value {
         let pointer = self.pointer(Access::Read, address, 16);
         self.builder.push(Inst::LoadVec(pointer, 0))

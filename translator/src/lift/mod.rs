@@ -44,13 +44,13 @@ pub struct Lifted {
 /// An entry point at which no block starts, or an instruction body that breaks its rules.
 pub fn lift(source: &RegionSource) -> Result<Lifted> {
     let in_region = || format!("region {} ({})", source.index, source.name);
-    let pieces = piece::cut(&source.blocks).with_context(in_region)?;
+    let pieces = piece::cut(&source.blocks, source.privilege).with_context(in_region)?;
     for entry in &source.entries {
         ensure!(pieces.contains_key(entry), "{}: no block starts at entry point {entry:#x}", in_region());
     }
     ensure!(!source.entries.is_empty(), "{}: no entry point", in_region());
     let (pieces, entries) = reachable(pieces, &source.entries);
-    assemble::assemble(pieces, entries).with_context(in_region)
+    assemble::assemble(pieces, entries, source.privilege).with_context(in_region)
 }
 
 /// What the entry points lead to, and the entry points with those that are found on the way.
@@ -76,7 +76,7 @@ fn reachable(mut pieces: BTreeMap<i64, Piece>, given: &[i64]) -> (Vec<Piece>, Ve
 /// [`Reg::FLAG_DST`].
 pub(crate) fn flags_word(region: &mut Region, op: x86::FlagOp, width: x86::Width) -> Vec<Value> {
     let state = flags::FlagState::At(FlagsAt::Known(op, width));
-    let mut lifter = machine::Lifter::new(Builder::new(region), state);
+    let mut lifter = machine::Lifter::new(Builder::new(region), Privilege::User, state);
     let now = lifter.lazy_flags();
     let word = x86::flags::word(&mut lifter, now);
     lifter.builder.push(Inst::Set(Reg::FLAG_DST, word));

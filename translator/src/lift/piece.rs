@@ -6,7 +6,7 @@
 use super::dataflow::Leaves;
 use super::flags::FlagState;
 use super::machine::{Lifter, Outcome};
-use super::source::SourceBlock;
+use super::source::{Privilege, SourceBlock};
 use crate::ir::{Builder, FlagsAt, Inst, Region};
 use crate::passes::dce;
 use anyhow::{Result, ensure};
@@ -55,13 +55,13 @@ impl Piece {
 ///
 /// # Errors
 /// A body that could leave after it had changed state.
-pub(super) fn cut(blocks: &[SourceBlock]) -> Result<BTreeMap<i64, Piece>> {
+pub(super) fn cut(blocks: &[SourceBlock], privilege: Privilege) -> Result<BTreeMap<i64, Piece>> {
     let mut pieces = BTreeMap::new();
     for block in blocks {
         let mut at = 0;
         while at < block.bytes.len() {
             let offset = block.offset.wrapping_add(at as i64);
-            let (piece, length) = first_piece(offset, &block.bytes[at..])?;
+            let (piece, length) = first_piece(privilege, offset, &block.bytes[at..])?;
             pieces.entry(offset).or_insert(piece);
             if length == 0 {
                 break;
@@ -73,9 +73,9 @@ pub(super) fn cut(blocks: &[SourceBlock]) -> Result<BTreeMap<i64, Piece>> {
 }
 
 /// The piece at the start of `bytes`, and the bytes to the next; 0 where what follows is no instruction.
-fn first_piece(offset: i64, bytes: &[u8]) -> Result<(Piece, usize)> {
+fn first_piece(privilege: Privilege, offset: i64, bytes: &[u8]) -> Result<(Piece, usize)> {
     let mut region = Region::new();
-    let mut lifter = Lifter::new(Builder::new(&mut region), FlagState::At(FlagsAt::Dynamic));
+    let mut lifter = Lifter::new(Builder::new(&mut region), privilege, FlagState::At(FlagsAt::Dynamic));
     let mut insns = Vec::new();
     let mut at = 0;
     while at < bytes.len() && lifter.outcome.is_none() {
@@ -110,10 +110,10 @@ fn first_piece(offset: i64, bytes: &[u8]) -> Result<(Piece, usize)> {
     Ok((Piece { offset, insns, next, resumes_at, reads_flags, leaves }, length))
 }
 
-/// Whether an instruction has no translation.
+/// Whether an instruction has no translation, even in the kernel.
 pub(super) fn is_unlifted(insn: &Insn) -> bool {
     let mut region = Region::new();
-    let mut lifter = Lifter::new(Builder::new(&mut region), FlagState::At(FlagsAt::Dynamic));
+    let mut lifter = Lifter::new(Builder::new(&mut region), Privilege::Kernel, FlagState::At(FlagsAt::Dynamic));
     lifter.lift(0, insn);
     lifter.outcome == Some(Outcome::Unlifted)
 }

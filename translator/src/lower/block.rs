@@ -84,6 +84,8 @@ impl Emitter<'_> {
                 self.vector(a)?;
                 self.op().v128_store(unaligned(offset));
             }
+            Inst::Copy { width, to, from, bytes } => self.copy(width, to, from, bytes)?,
+            Inst::Fill { width, to, value, bytes } => self.fill(width, to, value, bytes)?,
             ref other => anyhow::bail!("{other:?} is no effect"),
         }
         Ok(())

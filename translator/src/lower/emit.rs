@@ -134,6 +134,17 @@ impl<'a> Emitter<'a> {
         local
     }
 
+    /// A local for work between two instructions, to be given back.
+    pub(super) fn scratch(&mut self, ty: ValType) -> u32 {
+        let free = self.free.get_mut(&ty).and_then(Vec::pop);
+        free.unwrap_or_else(|| self.new_local(ty))
+    }
+
+    /// Gives a local of [`Emitter::scratch`] back.
+    pub(super) fn give_back(&mut self, ty: ValType, local: u32) {
+        self.free.entry(ty).or_default().push(local);
+    }
+
     /// The local of a value, if it has one.
     pub(super) fn held(&self, value: Value) -> Option<u32> {
         self.held.get(&value).copied()

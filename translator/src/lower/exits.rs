@@ -53,6 +53,8 @@ pub(super) fn home(reg: Reg) -> (usize, u64) {
         Reg::FLAG_CARRY => (offset_of!(Cpu, flags_carry), 8),
         Reg::FLAG_OP => (offset_of!(Cpu, flags_op), 4),
         Reg::MXCSR => (offset_of!(Cpu, mxcsr), 4),
+        Reg::SYSTEM_FLAGS => (offset_of!(Cpu, rflags), 8),
+        Reg::KERNEL_GS_BASE => (offset_of!(Cpu, kernel_gs_base), 8),
         Reg::FS_BASE => (base(Segment::Fs), 8),
         _ => (base(Segment::Gs), 8),
     }
@@ -126,6 +128,9 @@ impl Emitter<'_> {
                     self.op().i64_const(chain.base_delta).i64_add();
                 }
                 self.op().i32_const(chain.entry as i32).return_call(chain.function_index);
+            }
+            (None, None) if tail_calls => {
+                self.op().local_get(BASE).i64_const(exit.offset).i64_add().return_call(jump);
             }
             _ => self.return_with(ExitReason::Next),
         }

@@ -5,12 +5,13 @@
 //!   stamp, or return           prologue
 //!   load variables             prologue
 //!   block                      label of the side exits
-//!     blocks                   structure, block, tree, integer, float, truth, vector, memory
+//!     blocks                   structure, block, tree, integer, float, truth, vector, memory, bulk
 //!   end
 //!   write back, return)        exits
 //! ```
 
 mod block;
+mod bulk;
 mod emit;
 mod exits;
 pub mod flags_word;

@@ -9,3 +9,5 @@ pub mod muldiv;
 pub mod shift;
 pub mod sse;
 pub mod stack;
+pub mod strings;
+pub mod system;

@@ -168,6 +168,23 @@ impl Machine for State {
     fn load_for_store(&mut self, w: Width, address: u64) -> Result<u64, Stop> {
         self.load(w, address)
     }
+    fn copy(&mut self, w: Width, to: u64, from: u64, bytes: u64) -> Result<(), Stop> {
+        (0..bytes).step_by(w.bytes() as usize).try_for_each(|at| {
+            let value = self.load(w, from + at)?;
+            self.store(w, to + at, value)
+        })
+    }
+    fn fill(&mut self, w: Width, to: u64, value: u64, bytes: u64) -> Result<(), Stop> {
+        (0..bytes).step_by(w.bytes() as usize).try_for_each(|at| self.store(w, to + at, value))
+    }
+    fn in_kernel(&mut self) -> bool {
+        false
+    }
+    fn system_flags(&mut self) -> u64 {
+        2
+    }
+    fn set_system_flags(&mut self, _: u64) {}
+    fn swap_gs_base(&mut self) {}
     fn set_flags(&mut self, op: FlagOp, width: Width, dst: u64, src: u64, carry: u64) {
         self.flags = Flags { op, width, dst, src, carry };
     }
