@@ -6,7 +6,7 @@
 use x86::{FlagOp, Flags, Segment, Width};
 
 /// Entries of each TLB table.
-pub const TLB_ENTRIES: usize = 1024;
+pub const TLB_ENTRIES: usize = 2048;
 
 /// One translation. A lookup of address `a` and size `n` takes entry `(a >> 12) % TLB_ENTRIES` and hits if
 /// `(tag ^ a) <= 4096 - n` (unsigned): one comparison tests page, validity and page crossing.
@@ -42,6 +42,32 @@ pub struct Tlb {
     pub write: TlbTable,
     /// Pages whose code may be fetched.
     pub exec: TlbTable,
+}
+
+/// Where translations that are not global were filled in since the last flush of these, so that a flush looks only there.
+#[derive(Debug, Clone)]
+#[repr(C)]
+pub struct LocalFills {
+    /// How many; more than fit if the list overflowed.
+    pub count: u32,
+    /// Entry numbers, the same for each table.
+    pub entries: [u16; Self::MOST],
+}
+
+impl LocalFills {
+    /// What the list holds.
+    pub const MOST: usize = 1022;
+    /// Nothing.
+    pub const NONE: LocalFills = LocalFills { count: 0, entries: [0; Self::MOST] };
+
+    /// Adds an entry.
+    #[inline(always)]
+    pub fn add(&mut self, entry: usize) {
+        if let Some(place) = self.entries.get_mut(self.count as usize) {
+            *place = entry as u16;
+        }
+        self.count = self.count.saturating_add(1);
+    }
 }
 
 /// A segment register with its cached descriptor. In 64-bit mode only FS and GS have a base.
@@ -179,6 +205,8 @@ pub struct Cpu {
     pub kernel_tlb: Tlb,
     /// Translations for user mode.
     pub user_tlb: Tlb,
+    /// Where either has entries that are not global.
+    pub local_fills: LocalFills,
 }
 
 impl Tlb {
@@ -245,6 +273,7 @@ impl Cpu {
         tsc_offset: 0,
         kernel_tlb: Tlb::EMPTY,
         user_tlb: Tlb::EMPTY,
+        local_fills: LocalFills::NONE,
     };
 
     /// The translations of the current privilege.

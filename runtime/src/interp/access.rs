@@ -115,8 +115,11 @@ impl Vm {
         let tag = address & !0xfff;
         let entry = TlbEntry { tag, addend: page.0.wrapping_sub(tag as u32), global: mapping.global.into() };
         let writable = access == Access::Write && !self.code.has_code(page.page());
-        let tlb = if user { &mut self.cpu.user_tlb } else { &mut self.cpu.kernel_tlb };
         let index = (address >> 12) as usize % TLB_ENTRIES;
+        if !mapping.global {
+            self.cpu.local_fills.add(index);
+        }
+        let tlb = if user { &mut self.cpu.user_tlb } else { &mut self.cpu.kernel_tlb };
         match access {
             Access::Fetch => tlb.exec[index] = entry,
             Access::Read => tlb.read[index] = entry,

@@ -1,6 +1,6 @@
 //! TLB flushes. Fills are the machine's, which knows where code is.
 
-use crate::cpu::state::{TLB_ENTRIES, Tlb, TlbTable};
+use crate::cpu::state::{LocalFills, TLB_ENTRIES, Tlb, TlbTable};
 use crate::cpu::{Cpu, TlbEntry};
 
 fn tables(tlb: &mut Tlb) -> [&mut TlbTable; 3] {
@@ -16,15 +16,25 @@ pub fn flush_all(cpu: &mut Cpu) {
     for table in all_tables(cpu) {
         table.fill(TlbEntry::EMPTY);
     }
+    cpu.local_fills.count = 0;
 }
 
 /// Drops every translation that is not global.
 pub fn flush_non_global(cpu: &mut Cpu) {
-    for table in all_tables(cpu) {
-        for entry in table.iter_mut().filter(|entry| entry.global == 0) {
+    let drop_local = |entry: &mut TlbEntry| {
+        if entry.global == 0 {
             *entry = TlbEntry::EMPTY;
         }
+    };
+    let count = cpu.local_fills.count as usize;
+    if count > LocalFills::MOST {
+        all_tables(cpu).flatten().for_each(drop_local);
     }
+    for place in 0..count.min(LocalFills::MOST) {
+        let index = usize::from(cpu.local_fills.entries[place]) % TLB_ENTRIES;
+        all_tables(cpu).for_each(|table| drop_local(&mut table[index]));
+    }
+    cpu.local_fills.count = 0;
 }
 
 /// Drops the translations of one page, global ones too (SDM 3A, 4.10.4.1).
@@ -34,6 +44,30 @@ pub fn flush_page(cpu: &mut Cpu, address: u64) {
         let entry = &mut table[(address >> 12) as usize % TLB_ENTRIES];
         if entry.tag == page {
             *entry = TlbEntry::EMPTY;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::CpuCell;
+
+    #[test]
+    fn a_flush_finds_what_is_local_wherever_it_was_filled_in() {
+        for fills in [3, LocalFills::MOST + 5] {
+            let mut cpu = CpuCell::new();
+            let entry = |page: usize, global| TlbEntry { tag: (page as u64) << 12, addend: 0, global };
+            for page in 0..fills {
+                cpu.user_tlb.read[page] = entry(page, 0);
+                cpu.local_fills.add(page);
+            }
+            cpu.kernel_tlb.write[1] = entry(1, 0);
+            cpu.kernel_tlb.read[1] = entry(1, 1);
+            flush_non_global(&mut cpu);
+            assert!(cpu.user_tlb.read.iter().chain(&cpu.kernel_tlb.write).all(|entry| *entry == TlbEntry::EMPTY));
+            assert_eq!(cpu.kernel_tlb.read[1], entry(1, 1));
+            assert_eq!(cpu.local_fills.count, 0);
         }
     }
 }

@@ -49,7 +49,7 @@ registers! {
         // RFLAGS, written as one word.
         rflags, flags_dst, flags_src, flags_carry, flags_op,
         // Of the run, and found anew.
-        reserved, budget, user_generation, kernel_generation, stamps, exit_reason, kernel_tlb, user_tlb,
+        reserved, budget, user_generation, kernel_generation, stamps, exit_reason, kernel_tlb, user_tlb, local_fills,
     }
 }
 
