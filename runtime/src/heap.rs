@@ -1,44 +1,35 @@
-//! The heap of the Wasm build: an arena of fixed size between the runtime's data and the linked snapshot.
+//! The heap of the Wasm build: linear memory that is added behind everything else.
 //!
-//! The linker appends the image and the guest's RAM to linear memory, right after the arena, so the heap must never
-//! look at `memory.size`, nor grow memory (which would end up after the RAM, in the way of RAM that is added later).
-//! wasi-libc's allocator does both, some versions of it even hand out all of the initial memory. So this one serves
-//! Rust and, under C's names, wasi-libc itself, whose own `malloc` is then not linked. When the arena is full,
-//! allocation fails.
-//!
-//! The arena is `__heap_base..__heap_end`, both set by wasm-ld; its size is the set-up's `--initial-heap`.
+//! The linker appends the image and the guest's RAM to the runtime's own data and stack, so the heap may have nothing but
+//! what `memory.grow` gives; then the module's data lie close together, as engines need to map them instead of copying.
+//! wasi-libc's allocator is no use: some versions hand out all of the initial memory. So this one serves Rust and,
+//! under C's names, wasi-libc itself, whose own `malloc` is then not linked.
 
 #![allow(unsafe_code)]
 
 use dlmalloc::{Allocator, Dlmalloc};
 use std::alloc::{GlobalAlloc, Layout};
-use std::cell::{Cell, UnsafeCell};
+use std::cell::UnsafeCell;
 use std::ptr::null_mut;
-
-unsafe extern "C" {
-    static __heap_base: u8;
-    static __heap_end: u8;
-}
 
 /// `errno` of WASI preview 1.
 const ENOMEM: i32 = 48;
 
-/// Bytes of the arena that dlmalloc has been given.
-struct Arena {
-    used: Cell<usize>,
-}
+const WASM_PAGE: usize = 1 << 16;
+/// Least that memory grows by, in its pages.
+const STEP: usize = 16;
 
-// SAFETY: what `alloc` returns lies in the arena, which nobody else uses, and is returned once.
-unsafe impl Allocator for Arena {
+/// What lies behind the end of linear memory.
+struct Tail;
+
+// SAFETY: `memory.grow` gives memory that nobody else uses, once.
+unsafe impl Allocator for Tail {
     fn alloc(&self, size: usize) -> (*mut u8, usize, u32) {
-        let base = (&raw const __heap_base).addr().next_multiple_of(16);
-        let free = (&raw const __heap_end).addr().saturating_sub(base + self.used.get());
-        if size > free {
-            return (null_mut(), 0, 0);
+        let pages = size.div_ceil(WASM_PAGE).max(STEP);
+        match core::arch::wasm32::memory_grow::<0>(pages) {
+            usize::MAX => (null_mut(), 0, 0),
+            before => (std::ptr::with_exposed_provenance_mut(before * WASM_PAGE), pages * WASM_PAGE, 0),
         }
-        let start = base + self.used.get();
-        self.used.set(self.used.get() + size);
-        (std::ptr::with_exposed_provenance_mut(start), size, 0)
     }
 
     fn remap(&self, _: *mut u8, _: usize, _: usize, _: bool) -> *mut u8 {
@@ -62,22 +53,22 @@ unsafe impl Allocator for Arena {
     }
 
     fn page_size(&self) -> usize {
-        4096
+        WASM_PAGE
     }
 }
 
-struct Heap(UnsafeCell<Dlmalloc<Arena>>);
+struct Heap(UnsafeCell<Dlmalloc<Tail>>);
 
 // SAFETY: wasm32-wasip1 has one thread.
 unsafe impl Sync for Heap {}
 
 #[global_allocator]
-static HEAP: Heap = Heap(UnsafeCell::new(Dlmalloc::new_with_allocator(Arena { used: Cell::new(0) })));
+static HEAP: Heap = Heap(UnsafeCell::new(Dlmalloc::new_with_allocator(Tail)));
 
 impl Heap {
     /// Runs `f` on the allocator. `f` must not allocate.
-    fn with<R>(&self, f: impl FnOnce(&mut Dlmalloc<Arena>) -> R) -> R {
-        // SAFETY: one thread, and dlmalloc calls nothing but `Arena`, so there is no second reference.
+    fn with<R>(&self, f: impl FnOnce(&mut Dlmalloc<Tail>) -> R) -> R {
+        // SAFETY: one thread, and dlmalloc calls nothing but `Tail`, so there is no second reference.
         f(unsafe { &mut *self.0.get() })
     }
 }

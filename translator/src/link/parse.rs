@@ -62,7 +62,7 @@ impl Runtime {
         self.functions.get(name).copied().with_context(|| format!("the runtime exports no function {name:?}"))
     }
 
-    /// Address in linear memory of an exported data symbol (a Rust `static`, or the linker's `__heap_base` and so on).
+    /// Address in linear memory of an exported data symbol (a Rust `static`, or the linker's `__data_end` and so on).
     ///
     /// # Errors
     /// If the runtime exports no such symbol.
@@ -86,7 +86,7 @@ impl Runtime {
         TableIndex(u32::try_from(self.table.initial).unwrap_or(u32::MAX))
     }
 
-    /// First byte of linear memory after the runtime's data, stack and heap arena: the place for the image and the
+    /// First byte of linear memory after the runtime's stack and data: the place for the image and the
     /// guest's RAM. A multiple of [`WASM_PAGE`].
     pub fn memory_end(&self) -> u64 {
         self.memory.initial * WASM_PAGE

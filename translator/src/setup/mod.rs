@@ -7,7 +7,7 @@ mod runtime_module;
 mod stock_wasmtime;
 mod wasm_toolchain;
 
-pub use runtime_module::{HEAP_ARENA, STACK, runtime_module};
+pub use runtime_module::{STACK, runtime_module};
 pub use stock_wasmtime::{STOCK_WASMTIME_VERSION, stock_wasmtime};
 pub use wasm_toolchain::WasmToolchain;
 

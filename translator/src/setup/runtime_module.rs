@@ -14,8 +14,6 @@ use std::process::Stdio;
 
 /// Size of the stack that compiled Rust keeps in linear memory, in bytes.
 pub const STACK: u32 = 512 << 10;
-/// Size of the runtime's heap, in bytes.
-pub const HEAP_ARENA: u32 = 16 << 20;
 
 const PACKAGE: &str = "runtime";
 const PROGRAM: &str = "prelift-runtime";
@@ -56,9 +54,6 @@ fn flags() -> Vec<String> {
         "--growable-table",
         "--stack-first",
         &format!("-zstack-size={STACK}"),
-        &format!("--initial-heap={HEAP_ARENA}"),
-        "--export=__heap_base",
-        "--export=__heap_end",
         "--export=__data_end",
     ];
     flags.extend(linker.map(|flag| format!("-Clink-arg={flag}")));
