@@ -46,6 +46,8 @@ fn operand(insn: &mut Instruction, n: u32, kind: Kind, shape: Shape, random: &mu
     }
     match kind {
         Kind::mem => memory(insn, n, random),
+        Kind::mem_vsib32x | Kind::mem_vsib64x => vector_indexed(insn, n, Register::XMM0, random),
+        Kind::mem_vsib32y | Kind::mem_vsib64y => vector_indexed(insn, n, Register::YMM0, random),
         Kind::mem_offs => absolute(insn, n, random),
         Kind::imm8_const_1 => {
             insn.set_op_kind(n, OpKind::Immediate8);
@@ -159,6 +161,19 @@ fn memory(insn: &mut Instruction, n: u32, random: &mut Random) -> Option<()> {
     }
     if random.one_in(12) {
         insn.set_segment_prefix(random.pick(&[Register::FS, Register::GS]));
+    }
+    Some(())
+}
+
+/// `[base + vector]`, with scale and displacement.
+fn vector_indexed(insn: &mut Instruction, n: u32, class: Register, random: &mut Random) -> Option<()> {
+    insn.set_op_kind(n, OpKind::Memory);
+    insn.set_memory_base(random.pick(&BASES));
+    insn.set_memory_index(class + random.below(16) as u32);
+    insn.set_memory_index_scale(1 << random.below(4));
+    if random.one_in(2) {
+        insn.set_memory_displ_size(1);
+        insn.set_memory_displacement64(random.below(0x40));
     }
     Some(())
 }

@@ -3,7 +3,7 @@
 //! [`Cpu`] is `repr(C)` and holds only integers of fixed size, so that its offsets are the same in the native and the
 //! Wasm build: the translator takes them with `offset_of!`, translated code uses them as constants.
 
-use x86::{FlagOp, Flags, Segment, Width};
+use x86::{FlagOp, Flags, Level, Segment, Width};
 
 /// Entries of each TLB table.
 pub const TLB_ENTRIES: usize = 1024;
@@ -102,6 +102,8 @@ pub struct Cpu {
     pub segments: [SegmentRegister; 6],
     /// XMM0 to XMM15, low half first.
     pub xmm: [[u64; 2]; 16],
+    /// Bits 128 to 255 of YMM0 to YMM15, low half first.
+    pub ymm_high: [[u64; 2]; 16],
     /// Why translated code came back to the dispatcher: an `ExitReason`.
     pub exit_reason: u32,
     /// Nonzero while the instruction after STI or MOV SS holds interrupts off.
@@ -115,8 +117,8 @@ pub struct Cpu {
     pub fsw: u16,
     /// x87 abridged tag word: bit n is set where physical register n holds a value.
     pub ftw: u8,
-    /// Zero.
-    pub reserved: u8,
+    /// Number of the processor's [`Level`].
+    pub level: u8,
     /// x87 opcode of the last instruction.
     pub fop: u16,
     /// x87 instruction pointer.
@@ -208,13 +210,14 @@ impl Cpu {
         mxcsr: 0x1f80,
         segments: [SegmentRegister { selector: 0, rights: 0, limit: 0, base: 0 }; 6],
         xmm: [[0; 2]; 16],
+        ymm_high: [[0; 2]; 16],
         exit_reason: 0,
         interrupt_shadow: 0,
         fpr: [[0; 2]; 8],
         fcw: 0x37f,
         fsw: 0,
         ftw: 0,
-        reserved: 0,
+        level: Level::V1 as u8,
         fop: 0,
         fip: 0,
         fdp: 0,
@@ -251,6 +254,11 @@ impl Cpu {
     #[inline(always)]
     pub fn tlb(&mut self) -> &mut Tlb {
         if self.cpl == 0 { &mut self.kernel_tlb } else { &mut self.user_tlb }
+    }
+
+    /// Which instructions the processor has.
+    pub fn level(&self) -> Level {
+        Level::from_number(self.level).unwrap_or(Level::V1)
     }
 
     /// A segment register.

@@ -24,7 +24,7 @@ impl Reg {
     /// MXCSR.
     pub const MXCSR: Reg = Reg(38);
     /// Number of variables.
-    pub const COUNT: usize = 39;
+    pub const COUNT: usize = 55;
 
     /// A general-purpose register.
     pub const fn gpr(gpr: Gpr) -> Reg {
@@ -34,6 +34,11 @@ impl Reg {
     /// An XMM register.
     pub const fn xmm(number: u8) -> Reg {
         Reg(16 + number)
+    }
+
+    /// Bits 128 to 255 of a YMM register.
+    pub const fn ymm_high(number: u8) -> Reg {
+        Reg(39 + number)
     }
 
     /// Dense number, below [`Reg::COUNT`].
@@ -51,6 +56,11 @@ impl Reg {
         (16..32).contains(&self.0).then(|| self.0 - 16)
     }
 
+    /// The number of the YMM register whose upper half it is, if it is one.
+    pub fn as_ymm_high(self) -> Option<u8> {
+        (39..55).contains(&self.0).then(|| self.0 - 39)
+    }
+
     /// The general-purpose register, if it is one.
     pub fn as_gpr(self) -> Option<Gpr> {
         (self.0 < 16).then_some(Gpr(self.0))
@@ -58,7 +68,7 @@ impl Reg {
 
     /// Its type.
     pub fn ty(self) -> Type {
-        if self.as_xmm().is_some() { Type::Vec } else { Type::Int }
+        if self.as_xmm().or(self.as_ymm_high()).is_some() { Type::Vec } else { Type::Int }
     }
 }
 
@@ -72,6 +82,7 @@ impl fmt::Display for Reg {
         match self.0 {
             n @ 0..16 => f.write_str(GPR[usize::from(n)]),
             n @ 16..32 => write!(f, "xmm{}", n - 16),
+            n @ 39.. => write!(f, "ymm{}_high", n - 39),
             n => f.write_str(OTHER[usize::from(n) - 32]),
         }
     }
