@@ -8,7 +8,9 @@ use super::{Density, Random};
 use crate::layout;
 use crate::operand::{address, memory_operand};
 use crate::state::{RSP, STATUS_FLAGS, State, X87};
-use iced_x86::{CpuidFeature, EncodingKind, Instruction, InstructionInfoFactory, MemorySize, Mnemonic, OpAccess, OpKind, Register};
+use iced_x86::{
+    CpuidFeature, EncodingKind, Instruction, InstructionInfoFactory, MemorySize, Mnemonic, OpAccess, OpKind, Register,
+};
 
 /// The state that `insn` starts from.
 pub(super) fn state(insn: &Instruction, density: Density, random: &mut Random) -> State {
@@ -307,7 +309,7 @@ fn environment(size: usize, random: &mut Random) -> Vec<u8> {
     let words = [control, random.bits() as u16 & 0x7f7f & !0x3f, random.bits() as u16];
     let mut bytes: Vec<u8> = words.iter().flat_map(|&word| u32::from(word).to_le_bytes()).collect();
     bytes.resize(28, 0);
-    bytes.extend(Lane::Extended.bytes(size - 28, random));
+    bytes.extend(Lane::Extended.bytes(size.saturating_sub(28), random));
     bytes
 }
 

@@ -22,8 +22,7 @@ pub enum Family {
 
 impl Family {
     /// All.
-    pub const ALL: [Family; 6] =
-        [Family::General, Family::X87, Family::Mmx, Family::Sse, Family::V2, Family::V3];
+    pub const ALL: [Family; 6] = [Family::General, Family::X87, Family::Mmx, Family::Sse, Family::V2, Family::V3];
 }
 
 /// The codes of a family that take part, in the order of iced's table.

@@ -88,7 +88,13 @@ fn later(code: Code) -> &'static str {
     }
     if code.op_code().encoding() != EncodingKind::VEX {
         let crypto = ["aes", "sha", "pclmul"].iter().any(|prefix| name.starts_with(prefix));
-        return if crypto { "crypto" } else if vector { "sse4" } else { "bits-v3" };
+        return if crypto {
+            "crypto"
+        } else if vector {
+            "sse4"
+        } else {
+            "bits-v3"
+        };
     }
     if !vector && !name.starts_with("vzero") {
         return "bits-v3";

@@ -44,8 +44,8 @@ static REMAINDERS: [u32; 256] = {
 pub(super) fn crc32(vm: &mut Vm, insn: &Insn) -> Done {
     let bytes = read(vm, insn, 1, insn.source_width)?.to_le_bytes();
     let start = read(vm, insn, 0, Width::W32)? as u32;
-    let result = bytes[..insn.source_width.bytes() as usize].iter().fold(start, |sum, byte| {
-        sum >> 8 ^ REMAINDERS[usize::from(sum as u8 ^ byte)]
-    });
+    let result = bytes[..insn.source_width.bytes() as usize]
+        .iter()
+        .fold(start, |sum, byte| sum >> 8 ^ REMAINDERS[usize::from(sum as u8 ^ byte)]);
     write(vm, insn, 0, Width::W64, result.into())
 }

@@ -70,8 +70,8 @@ pub(super) fn masked_move(vm: &mut Vm, insn: &Insn, w: Width) -> Done {
     Ok(())
 }
 
-/// VGATHER and VPGATHER: lanes of width `w` at indices of width `index_width`. A lane that is loaded clears its mask, so that
-/// after a fault the rest is gathered.
+/// VGATHER and VPGATHER: lanes of width `w` at indices of width `index_width`. Lanes go in order, and each that is done clears its
+/// mask, so that after a fault the rest is gathered. The masks of those not reached stay; some processors fill them.
 pub(super) fn gather(vm: &mut Vm, insn: &Insn, index_width: Width, w: Width) -> Done {
     vm.avx_available()?;
     let ((dst, mut result), (mask_number, mut mask)) = (register(vm, insn, 0)?, register(vm, insn, 2)?);
@@ -82,11 +82,8 @@ pub(super) fn gather(vm: &mut Vm, insn: &Insn, index_width: Width, w: Width) -> 
     let halves = if insn.vex == Vex::L256 { 2 } else { 1 };
     let lanes = per_half(w).min(per_half(index_width)) * halves;
     for index in 0..lanes {
-        let filled = if is_set(w, mask, index) { w.mask() } else { 0 };
-        put(w, &mut mask, index, filled);
-    }
-    for index in 0..lanes {
         if !is_set(w, mask, index) {
+            put(w, &mut mask, index, 0);
             continue;
         }
         let distance = index_width.sign_extend(get(index_width, indices, index)) << insn.mem.scale;

@@ -80,6 +80,8 @@ pub(crate) fn execute(vm: &mut Vm, insn: &Insn) -> Done {
         Mn::Clflush | Mn::Clflushopt | Mn::Clwb => control::flush_line(vm, insn),
         Mn::Rdmsr                   => msr::rdmsr(vm),
         Mn::Wrmsr                   => msr::wrmsr(vm),
+        // There is no performance counter, so every number of one is wrong.
+        Mn::Rdpmc                   => Err(Exception::GP0),
         Mn::Rdtsc                   => msr::rdtsc(vm, false),
         Mn::Rdtscp                  => msr::rdtsc(vm, true),
         Mn::Cpuid                   => { cpuid::cpuid(vm); Ok(()) }

@@ -6,9 +6,7 @@
 use crate::insn::{Gpr, Insn, Mem, Operand, Prefixes, Segment, Vex};
 use crate::level::Level;
 use crate::width::Width;
-use iced_x86::{
-    Code, Decoder, DecoderError, DecoderOptions, EncodingKind, Instruction, Mnemonic, OpKind, Register,
-};
+use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, EncodingKind, Instruction, Mnemonic, OpKind, Register};
 
 /// Why bytes are no instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,13 +100,16 @@ fn convert(raw: &Instruction) -> Insn {
     }
 }
 
-/// The encoding, and whether an operand is a YMM register.
+/// The encoding, and whether an operand, or a vector of indices, has 256 bits.
 fn vex(raw: &Instruction) -> Vex {
     if raw.code().encoding() != EncodingKind::VEX {
         return Vex::None;
     }
     let is_ymm = |index| raw.op_kind(index) == OpKind::Register && raw.op_register(index).is_ymm();
-    let wide = raw.mnemonic() == Mnemonic::Vzeroall || (0..raw.op_count()).any(is_ymm);
+    let wide = raw.mnemonic() == Mnemonic::Vzeroall
+        || raw.memory_index().is_ymm()
+        || raw.memory_size().size() == 32
+        || (0..raw.op_count()).any(is_ymm);
     if wide { Vex::L256 } else { Vex::L128 }
 }
 

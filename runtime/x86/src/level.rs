@@ -12,12 +12,13 @@
 use iced_x86::{Code, CpuidFeature as Feature, Mnemonic};
 
 /// A processor level, least first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Level {
     /// x86-64.
     V1 = 1,
     /// x86-64-v2.
+    #[default]
     V2 = 2,
     /// x86-64-v3.
     V3 = 3,
@@ -70,7 +71,7 @@ fn least_with(feature: Feature) -> Option<Level> {
     use Feature as F;
     match feature {
         F::INTEL8086 | F::INTEL186 | F::INTEL286 | F::INTEL386 | F::INTEL486 | F::X64 => Some(Level::V1),
-        F::CPUID | F::CX8 | F::CMOV | F::TSC | F::MSR | F::RDPMC | F::SYSCALL | F::SEP | F::PAUSE => Some(Level::V1),
+        F::CPUID | F::CX8 | F::CMOV | F::TSC | F::MSR | F::RDPMC | F::SYSCALL | F::PAUSE => Some(Level::V1),
         F::MULTIBYTENOP | F::CLFSH | F::RDTSCP | F::CMPXCHG16B | F::FSGSBASE | F::INVPCID => Some(Level::V1),
         F::RDRAND | F::RDSEED | F::SMAP | F::WBNOINVD => Some(Level::V1),
         F::FPU | F::FPU287 | F::FPU387 | F::MMX | F::FXSR | F::SSE | F::SSE2 => Some(Level::V1),

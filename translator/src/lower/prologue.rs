@@ -50,8 +50,8 @@ impl Emitter<'_> {
     /// Leaves unless VEX instructions may run: CR0.TS clear, CR4.OSXSAVE set, SSE and AVX set in XCR0 (SDM 1, 14.8 and
     /// 14.9). Of the instructions that change these a region has none.
     pub(super) fn test_avx(&mut self) {
-        let [cr0, cr4, xcr0] = [offset_of!(Cpu, cr0), offset_of!(Cpu, cr4), offset_of!(Cpu, xcr0)]
-            .map(|field| at(self.cpu(field), 8));
+        let [cr0, cr4, xcr0] =
+            [offset_of!(Cpu, cr0), offset_of!(Cpu, cr4), offset_of!(Cpu, xcr0)].map(|field| at(self.cpu(field), 8));
         self.op().i32_const(0).i64_load(cr0).i64_const(CR0_TS).i64_and();
         self.op().i32_const(0).i64_load(cr4).i64_const(CR4_OSXSAVE).i64_and().i64_const(CR4_OSXSAVE).i64_xor();
         self.op().i64_or();

@@ -227,13 +227,7 @@ impl Machine for Reference {
         let outcome = float::un_packed(op, self.mxcsr, a);
         self.settled(outcome)
     }
-    fn float_bin_wide(
-        &mut self,
-        op: FloatOp,
-        w: FloatWidth,
-        a: [u128; 2],
-        b: [u128; 2],
-    ) -> Result<[u128; 2], Stop> {
+    fn float_bin_wide(&mut self, op: FloatOp, w: FloatWidth, a: [u128; 2], b: [u128; 2]) -> Result<[u128; 2], Stop> {
         let outcome = float::bin_wide(op, w, self.mxcsr, a, b);
         self.settled(outcome)
     }
@@ -241,11 +235,7 @@ impl Machine for Reference {
         let outcome = float::un_wide(op, self.mxcsr, a);
         self.settled(outcome)
     }
-    fn float_large<const N: usize>(
-        &mut self,
-        op: LargeFloatOp,
-        operands: [[u128; N]; 3],
-    ) -> Result<[u128; N], Stop> {
+    fn float_large<const N: usize>(&mut self, op: LargeFloatOp, operands: [[u128; N]; 3]) -> Result<[u128; N], Stop> {
         let outcome = float::large(op, self.mxcsr, operands);
         self.settled(outcome)
     }

@@ -1,6 +1,8 @@
 //! Integer arithmetic, logic, shifts and shuffles. SDM volume 1, sections 5.5.2, 5.6.3, 5.9, 5.10.
 
-use super::operand::{Wide, available, binary, first, number, pair, register, set, set_wide, source, source_wide, unary};
+use super::operand::{
+    Wide, available, binary, first, number, pair, register, set, set_wide, source, source_wide, unary,
+};
 use crate::flags::{FlagOp, bit, placed};
 use crate::insn::{Insn, Operand, Vex};
 use crate::machine::{BinOp, Compare, Machine};

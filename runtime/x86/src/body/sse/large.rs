@@ -17,7 +17,7 @@ use crate::width::Width;
 pub fn bin<M: Machine>(m: &mut M, insn: &Insn, op: LargeOp) -> Result<(), M::Stop> {
     available(m, insn)?;
     let dst = number(m, insn, 0)?;
-    let b = source(m, insn, first(insn) + 1)?;
+    let b = if matches!(op, LargeOp::Sha(_)) { unaligned(m, insn)? } else { source(m, insn, first(insn) + 1)? };
     let a = base(m, insn)?;
     let c = if op == LargeOp::Sha(ShaOp::Rounds256) { m.xmm(0) } else { b };
     let result = m.vec_large(op, [a, b, c])?;
@@ -35,8 +35,9 @@ pub fn un<M: Machine>(m: &mut M, insn: &Insn, op: LargeOp) -> Result<(), M::Stop
     Ok(())
 }
 
-/// A string: memory need not be aligned, unlike that of other legacy instructions.
-fn string<M: Machine>(m: &mut M, insn: &Insn) -> Result<M::Vec, M::Stop> {
+/// Operand 1, whose memory need not be aligned, unlike that of other legacy instructions: strings, and SHA as AMD's
+/// processors have it.
+fn unaligned<M: Machine>(m: &mut M, insn: &Insn) -> Result<M::Vec, M::Stop> {
     if insn.operands[1] == Operand::Mem {
         let address = address(m, insn);
         return m.load_vec(address);
@@ -53,7 +54,7 @@ pub fn compare_strings<M: Machine>(
     lengths: Option<Width>,
 ) -> Result<(), M::Stop> {
     available(m, insn)?;
-    let b = string(m, insn)?;
+    let b = unaligned(m, insn)?;
     let a = number(m, insn, 0)?;
     let a = m.xmm(a);
     let explicit = match lengths {
@@ -139,11 +140,8 @@ pub fn widen_half<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     m.avx_available()?;
     let dst = number(m, insn, 0)?;
     let a = source(m, insn, 1)?;
-    let operand = if insn.vex == Vex::L256 {
-        Wide::Two([a, m.vec_shuffle(a, a, lanes64([1, 1]))])
-    } else {
-        Wide::One(a)
-    };
+    let operand =
+        if insn.vex == Vex::L256 { Wide::Two([a, m.vec_shuffle(a, a, lanes64([1, 1]))]) } else { Wide::One(a) };
     let result = float(m, LargeFloatOp::Widen, [operand; 3])?;
     set_wide(m, insn, dst, result);
     Ok(())

@@ -13,8 +13,8 @@ mod operand;
 pub mod permute;
 
 use crate::insn::{Insn, Vex};
-use crate::machine::Machine;
 use crate::machine::BinOp;
+use crate::machine::Machine;
 use crate::vector::float::{FloatOp, FloatUnOp, FloatWidth, RoundControl};
 use crate::vector::large::{AesOp, LargeOp, Output, ShaOp};
 use crate::vector::shuffle::*;

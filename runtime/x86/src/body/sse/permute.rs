@@ -6,8 +6,8 @@ use super::operand::{Wide, available, binary, number, set, set_wide, source, sou
 use crate::insn::{Insn, Operand, Vex};
 use crate::machine::Machine;
 use crate::operands::address;
-use crate::vector::shuffle::{lanes32, lanes64};
 use crate::vector::VecOp;
+use crate::vector::shuffle::{lanes32, lanes64};
 use crate::width::Width;
 
 /// Both halves of a 256-bit operand.
@@ -133,9 +133,7 @@ pub fn permute_within32<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Sto
 pub fn permute_within64<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     if insn.operands[2] == Operand::Imm {
         let bit = |place: usize| (insn.imm >> place) as u8 & 1;
-        return unary(m, insn, 1, |m, half, a| {
-            m.vec_shuffle(a, a, lanes64([bit(2 * half), bit(2 * half + 1)]))
-        });
+        return unary(m, insn, 1, |m, half, a| m.vec_shuffle(a, a, lanes64([bit(2 * half), bit(2 * half + 1)])));
     }
     binary(m, insn, |m, _, a, index| {
         let two = m.vec_const(2 << 64 | 2);

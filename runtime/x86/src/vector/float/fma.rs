@@ -57,8 +57,7 @@ fn finite(w: FloatWidth, mode: Mode, product: Addend, z: Number) -> Outcome<u64>
     if z.is_zero() {
         return normalized(w, mode, product.negative, product.exponent + 1, product.significand);
     }
-    let addend =
-        Addend { negative: z.negative, exponent: z.exponent, significand: u128::from(z.significand) << 63 };
+    let addend = Addend { negative: z.negative, exponent: z.exponent, significand: u128::from(z.significand) << 63 };
     let (large, small) = if addend.exponent > product.exponent { (addend, product) } else { (product, addend) };
     let (a, b) = (large.significand, shift_sticky(small.significand, large.exponent.abs_diff(small.exponent)));
     let exponent = large.exponent + 1;

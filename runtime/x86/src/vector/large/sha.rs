@@ -50,8 +50,7 @@ fn four_rounds(quarter: u8, state: u128, message: u128) -> u128 {
             _ => b ^ c ^ d,
         };
         let constant = CONSTANTS[usize::from(quarter & 3)];
-        let next =
-            mixed.wrapping_add(a.rotate_left(5)).wrapping_add(word).wrapping_add(e).wrapping_add(constant);
+        let next = mixed.wrapping_add(a.rotate_left(5)).wrapping_add(word).wrapping_add(e).wrapping_add(constant);
         (a, b, c, d, e) = (next, a, b.rotate_left(30), c, d);
     }
     joined([a, b, c, d])
