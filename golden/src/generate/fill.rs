@@ -187,7 +187,7 @@ fn special(insn: &Instruction, state: &mut State, random: &mut Random) {
     if insn.is_string_instruction() {
         string(insn, state, random);
     }
-    if matches!(insn.mnemonic(), M::Maskmovq | M::Maskmovdqu) {
+    if matches!(insn.mnemonic(), M::Maskmovq | M::Maskmovdqu | M::Vmaskmovdqu) {
         state.gpr[7] = target(16, random);
     }
     if matches!(insn.memory_segment(), Register::FS | Register::GS) && insn.segment_prefix() != Register::None {
@@ -218,8 +218,10 @@ fn strings(insn: &Instruction, state: &mut State, random: &mut Random) {
 
 /// A gather's indices: mostly near, now and then far away.
 fn indices(insn: &Instruction, state: &mut State, random: &mut Random) {
+    // Not into the upper half of the address space, where the operating system is.
+    let far = if insn.is_vsib32() { 0x3fff_ffff } else { u64::MAX };
     for word in &mut state.ymm[insn.memory_index().number()] {
-        let near = |random: &mut Random| if random.one_in(12) { random.bits() } else { random.below(0x60) };
+        let near = |random: &mut Random| if random.one_in(12) { random.bits() >> 20 & far } else { random.below(0x60) };
         *word = match insn.is_vsib32() {
             true => near(random) & 0xffff_ffff | near(random) << 32,
             false => near(random),

@@ -96,6 +96,9 @@ fn later(code: Code) -> &'static str {
             "bits-v3"
         };
     }
+    if name == "fisttp" {
+        return "x87";
+    }
     if !vector && !name.starts_with("vzero") {
         return "bits-v3";
     }

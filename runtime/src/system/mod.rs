@@ -23,7 +23,7 @@ pub(crate) use flags::rflags;
 
 use crate::exception::{Exception, vector};
 use crate::vm::Vm;
-use x86::{Insn, Mnemonic as Mn, Width};
+use x86::{Insn, Mnemonic as Mn, Segment, Width};
 
 type Done = Result<(), Exception>;
 
@@ -61,7 +61,11 @@ pub(crate) fn execute(vm: &mut Vm, insn: &Insn) -> Done {
         Mn::Ud2 | Mn::Ud1 | Mn::Ud0 => Err(Exception::UD),
         Mn::Retf                    => transfer::far_return(vm, insn),
         Mn::Jmp                     => transfer::far_jump(vm, insn),
+        Mn::Call                    => transfer::far_call(vm, insn),
         Mn::Hlt                     => control::halt(vm),
+        Mn::Lss                     => segments::load_far_pointer(vm, insn, Segment::Ss),
+        Mn::Lfs                     => segments::load_far_pointer(vm, insn, Segment::Fs),
+        Mn::Lgs                     => segments::load_far_pointer(vm, insn, Segment::Gs),
         Mn::Swapgs                  => segments::swapgs(vm),
         Mn::Lgdt | Mn::Lidt         => segments::load_table(vm, insn),
         Mn::Sgdt | Mn::Sidt         => segments::store_table(vm, insn),
