@@ -90,7 +90,7 @@ impl GuestMemory {
             made.put(JUMP_CACHE as usize + n * size_of::<JumpCacheEntry>(), JumpCacheEntry::EMPTY.rip);
         }
         for n in 0..size_of::<Tlb>() / size_of::<TlbEntry>() {
-            made.put_cpu(offset_of!(Cpu, user_tlb) + n * size_of::<TlbEntry>(), TlbEntry::INVALID);
+            made.put_cpu(offset_of!(Cpu, user_tlb) + n * size_of::<TlbEntry>(), TlbEntry::empty(n).tag);
         }
         made.put_cpu(offset_of!(Cpu, user_generation), GENERATION);
         made.put_cpu(offset_of!(Cpu, stamps), STAMPS.into());

@@ -13,7 +13,7 @@ pub const TLB_ENTRIES: usize = 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
 pub struct TlbEntry {
-    /// Virtual address of the page, or [`TlbEntry::INVALID`].
+    /// Virtual address of the page, or that of [`TlbEntry::empty`].
     pub tag: u64,
     /// What to add to the low 32 bits of the address, modulo 2^32, to get the place in the machine's memory.
     pub addend: u32,
@@ -22,10 +22,19 @@ pub struct TlbEntry {
 }
 
 impl TlbEntry {
-    /// A tag that no address matches: it is not canonical.
-    pub const INVALID: u64 = 0x8000_0000_0000_0000;
-    /// The empty entry.
-    pub const EMPTY: TlbEntry = TlbEntry { tag: Self::INVALID, addend: 0, global: 0 };
+    /// Bits 62 and 63 of a tag that is no translation's: no canonical address has them so.
+    const INVALID: u64 = 0x8000_0000_0000_0000;
+
+    /// The empty entry at a place in its table. Its tag is of a page that is looked up at another place, since one that
+    /// is not canonical is looked up like others and must not be found.
+    pub const fn empty(index: usize) -> TlbEntry {
+        TlbEntry { tag: Self::INVALID | ((index % TLB_ENTRIES == 0) as u64) << 12, addend: 0, global: 0 }
+    }
+
+    /// Whether it is a translation.
+    pub const fn is_valid(&self) -> bool {
+        self.tag >> 62 != Self::INVALID >> 62
+    }
 }
 
 /// One table of translations.
@@ -183,13 +192,15 @@ pub struct Cpu {
     pub user_tlb: Tlb,
 }
 
+const EMPTY_TABLE: TlbTable = {
+    let mut table = [TlbEntry::empty(1); TLB_ENTRIES];
+    table[0] = TlbEntry::empty(0);
+    table
+};
+
 impl Tlb {
     /// A table without entries.
-    pub const EMPTY: Tlb = Tlb {
-        read: [TlbEntry::EMPTY; TLB_ENTRIES],
-        write: [TlbEntry::EMPTY; TLB_ENTRIES],
-        exec: [TlbEntry::EMPTY; TLB_ENTRIES],
-    };
+    pub const EMPTY: Tlb = Tlb { read: EMPTY_TABLE, write: EMPTY_TABLE, exec: EMPTY_TABLE };
 }
 
 impl Cpu {

@@ -14,15 +14,17 @@ fn all_tables(cpu: &mut Cpu) -> impl Iterator<Item = &mut TlbTable> {
 /// Drops every translation.
 pub fn flush_all(cpu: &mut Cpu) {
     for table in all_tables(cpu) {
-        table.fill(TlbEntry::EMPTY);
+        for (index, entry) in table.iter_mut().enumerate() {
+            *entry = TlbEntry::empty(index);
+        }
     }
 }
 
 /// Drops every translation that is not global.
 pub fn flush_non_global(cpu: &mut Cpu) {
     for table in all_tables(cpu) {
-        for entry in table.iter_mut().filter(|entry| entry.global == 0) {
-            *entry = TlbEntry::EMPTY;
+        for (index, entry) in table.iter_mut().enumerate().filter(|(_, entry)| entry.global == 0) {
+            *entry = TlbEntry::empty(index);
         }
     }
 }
@@ -31,9 +33,10 @@ pub fn flush_non_global(cpu: &mut Cpu) {
 pub fn flush_page(cpu: &mut Cpu, address: u64) {
     let page = address & !0xfff;
     for table in all_tables(cpu) {
-        let entry = &mut table[(address >> 12) as usize % TLB_ENTRIES];
+        let index = (address >> 12) as usize % TLB_ENTRIES;
+        let entry = &mut table[index];
         if entry.tag == page {
-            *entry = TlbEntry::EMPTY;
+            *entry = TlbEntry::empty(index);
         }
     }
 }
