@@ -14,7 +14,7 @@ use runtime::mmu::fault;
 use runtime::vm::Vm;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use x86::{Code, FlagOp, Flags, Segment, Width};
+use x86::{Code, FlagOp, Flags, Level, Segment, Width};
 
 const PAGE: u64 = 0x1000;
 const TABLES: u64 = 0x1000;
@@ -51,8 +51,11 @@ impl Interpreter {
         let cpu = &mut vm.cpu;
         cpu.cr0 = 0x8005_0033;
         cpu.cr3 = TABLES;
-        // PAE, OSFXSR, OSXMMEXCPT, FSGSBASE.
-        cpu.cr4 = 0x1_0620;
+        // PAE, OSFXSR, OSXMMEXCPT, FSGSBASE, OSXSAVE.
+        cpu.cr4 = 0x5_0620;
+        // x87, SSE, AVX.
+        cpu.xcr0 = 7;
+        cpu.level = Level::V3 as u8;
         // LME, LMA, NXE.
         cpu.efer = 0xd00;
         cpu.cpl = 3;
@@ -186,6 +189,9 @@ fn load_registers(cpu: &mut Cpu, state: &State) {
     for (register, ymm) in cpu.xmm.iter_mut().zip(&state.ymm) {
         *register = [ymm[0], ymm[1]];
     }
+    for (register, ymm) in cpu.ymm_high.iter_mut().zip(&state.ymm) {
+        *register = [ymm[2], ymm[3]];
+    }
     (cpu.fcw, cpu.fsw, cpu.ftw) = (state.x87.control, state.x87.status, state.x87.tags);
     for (register, value) in cpu.fpr.iter_mut().zip(&state.x87.registers) {
         *register = [*value as u64, (*value >> 64) as u64];
@@ -196,8 +202,8 @@ fn store_registers(cpu: &Cpu) -> State {
     let mut state = State { gpr: cpu.gpr, mxcsr: cpu.mxcsr, ..State::default() };
     state.fs_base = cpu.segment(Segment::Fs).base;
     state.gs_base = cpu.segment(Segment::Gs).base;
-    for (ymm, register) in state.ymm.iter_mut().zip(&cpu.xmm) {
-        *ymm = [register[0], register[1], 0, 0];
+    for (ymm, (low, high)) in state.ymm.iter_mut().zip(cpu.xmm.iter().zip(&cpu.ymm_high)) {
+        *ymm = [low[0], low[1], high[0], high[1]];
     }
     (state.x87.control, state.x87.status, state.x87.tags) = (cpu.fcw, cpu.fsw, cpu.ftw);
     for (value, register) in state.x87.registers.iter_mut().zip(&cpu.fpr) {

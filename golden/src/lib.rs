@@ -13,6 +13,7 @@
 
 pub mod case;
 pub mod compare;
+pub mod coverage;
 pub mod generate;
 pub mod images;
 pub mod interpreter;

@@ -24,7 +24,7 @@ fn prepare_error(image: &Path, kernel: KernelChoice) -> String {
     let cache = Cache::of_user().unwrap();
     let ready = kernel
         .vmlinux(&cache, &|_| ())
-        .and_then(|vmlinux| prepare(image, &vmlinux, GuestRequest::default().ram_size, &cache, &|_| ()));
+        .and_then(|vmlinux| prepare(image, &vmlinux, &GuestRequest::default(), &cache, &|_| ()));
     format!("{:#}", ready.expect_err("malformed input was taken"))
 }
 
@@ -68,7 +68,7 @@ fn snapshots_are_refused() {
     test_images::busybox().unwrap().write(Format::DockerSave, &image).unwrap();
     let cache = Cache::of_user().unwrap();
     let vmlinux = kernel().vmlinux(&cache, &|_| ()).unwrap();
-    let guest = prepare(&image, &vmlinux, GuestRequest::default().ram_size, &cache, &|_| ()).unwrap();
+    let guest = prepare(&image, &vmlinux, &GuestRequest::default(), &cache, &|_| ()).unwrap();
     let mut whole = Vec::new();
     guest.snapshot.write(&mut whole).unwrap();
     assert!(Snapshot::read(&mut whole.as_slice()).is_ok());

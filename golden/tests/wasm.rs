@@ -66,7 +66,7 @@ fn random_cases_agree(per_code: usize, seed: u64) {
     use golden::oracle::UserSpace;
     use golden::shrink::differential;
     let (mut host, mut tested) = (UserSpace::new().unwrap(), Translated::new().unwrap());
-    for family in [Family::General, Family::Sse] {
+    for family in [Family::General, Family::Sse, Family::V2, Family::V3] {
         let result = differential(&mut host, &mut tested, &codes(family), per_code, seed);
         let rows = result.rows.iter().map(|[left, host, here]| format!("{left}\n  host => {host}\n  here => {here}\n"));
         assert!(result.rows.is_empty(), "{family:?}: {} mismatches\n{}", result.mismatches, rows.collect::<String>());

@@ -36,7 +36,13 @@ fn main() -> anyhow::Result<()> {
     };
     let boot = boot::load(&request)?;
     let entropy = Some(Box::new(SeededEntropy::new([1; 32])) as _);
-    let vm = machine::power_up(&boot, sizes, 1_700_000_000_000_000_000, Backends { disk: None, entropy })?;
+    let vm = machine::power_up(
+        &boot,
+        sizes,
+        x86::Level::default(),
+        1_700_000_000_000_000_000,
+        Backends { disk: None, entropy },
+    )?;
     let mut session = Session::new(vm);
     let begun = std::time::Instant::now();
     let result = loop {

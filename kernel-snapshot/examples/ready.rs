@@ -22,7 +22,14 @@ fn main() -> anyhow::Result<()> {
     let mut image = std::fs::read(image)?;
     image.resize(image.len().next_multiple_of(2 << 20), 0);
     let (vmlinux, init) = (std::fs::read(vmlinux)?, std::fs::read(init)?);
-    let request = ReadyRequest { vmlinux: &vmlinux, init: &init, ram_size: 128 << 20, image: &image, extra };
+    let request = ReadyRequest {
+        vmlinux: &vmlinux,
+        init: &init,
+        ram_size: 128 << 20,
+        level: x86::Level::default(),
+        image: &image,
+        extra,
+    };
     let begun = Instant::now();
     let mut session = ready::boot(&request, &|line| println!("{line}, {:?}", begun.elapsed()))?;
     println!("tsc {}, next timer {:?}", session.vm.tsc(), session.vm.devices.next_deadline());

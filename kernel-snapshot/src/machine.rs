@@ -7,7 +7,7 @@ use runtime::cpu::state::{SegmentRegister, TableRegister};
 use runtime::devices::{Backends, Gpa};
 use runtime::memory::Memory;
 use runtime::vm::Vm;
-use x86::{Gpr, Segment};
+use x86::{Gpr, Level, Segment};
 
 const CR0_PE: u64 = 1;
 const CR0_ET: u64 = 1 << 4;
@@ -26,12 +26,12 @@ pub struct Sizes {
     pub image: u64,
 }
 
-/// A machine with the boot image in its RAM and the processor as the 64-bit boot protocol has it. The image's pages are
+/// A machine with the boot image in its RAM and the processor of a level as the 64-bit boot protocol has it. The image's pages are
 /// zero: [`Memory::bytes_mut`] fills them.
 ///
 /// # Errors
 /// If the sizes cannot be, or the boot image is not for RAM of this size.
-pub fn power_up(boot: &BootImage, sizes: Sizes, wall_clock_ns: u64, backends: Backends) -> Result<Vm> {
+pub fn power_up(boot: &BootImage, sizes: Sizes, level: Level, wall_clock_ns: u64, backends: Backends) -> Result<Vm> {
     let mut memory = Memory::new(sizes.ram, sizes.image)?;
     for store in &boot.stores {
         let gpa = Gpa(store.at.0);
@@ -40,6 +40,7 @@ pub fn power_up(boot: &BootImage, sizes: Sizes, wall_clock_ns: u64, backends: Ba
         memory.bytes_mut(place, store.bytes.len()).copy_from_slice(&store.bytes);
     }
     let mut vm = Vm::new(memory, wall_clock_ns, backends);
+    vm.cpu.level = level as u8;
     enter_kernel(&mut vm.cpu, boot);
     vm.start();
     Ok(vm)

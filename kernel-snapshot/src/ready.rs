@@ -17,6 +17,7 @@ use runtime::snapshot::Snapshot;
 use runtime::vm::TSC_KHZ;
 use std::fs::File;
 use std::io::BufWriter;
+use x86::Level;
 
 /// The guest's wall clock at power-up, in nanoseconds since the Unix epoch: 2024-01-01. `Start` sets the true time.
 pub const EPOCH_NS: u64 = 1_704_067_200 * 1_000_000_000;
@@ -37,6 +38,8 @@ pub struct ReadyRequest<'a> {
     pub init: &'a [u8],
     /// Bytes of RAM.
     pub ram_size: u64,
+    /// Which instructions the processor has.
+    pub level: Level,
     /// The image: an EROFS file system, padded with zeros to a multiple of 2 MiB.
     pub image: &'a [u8],
     /// Appended to the kernel's command line; empty for nothing.
@@ -55,6 +58,7 @@ impl ReadyRequest<'_> {
             .bytes("init", self.init)
             .text("command line", &self.command_line())
             .text("RAM", &self.ram_size.to_string())
+            .text("processor", self.level.name())
             .digest()
     }
 }
@@ -78,7 +82,7 @@ pub fn power_up(request: &ReadyRequest<'_>) -> Result<Session> {
         image_size: sizes.image,
         seed: &BOOT_SEED,
     })?;
-    let mut vm = machine::power_up(&boot, sizes, EPOCH_NS, backends())?;
+    let mut vm = machine::power_up(&boot, sizes, request.level, EPOCH_NS, backends())?;
     if let Some(place) = vm.memory.place(IMAGE_BASE) {
         vm.memory.bytes_mut(place, request.image.len()).copy_from_slice(request.image);
     }

@@ -12,6 +12,7 @@ use crate::memory::{PAGE, Place};
 use crate::snapshot::codec::{CodecError, Reader, Writer};
 use crate::vm::Vm;
 use std::collections::{BTreeMap, HashMap};
+use x86::Level;
 
 /// Which privilege code ran at, and with it what its addresses mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -62,13 +63,16 @@ pub struct Profile {
     pub pages: BTreeMap<CodeAddress, Box<[u8; PAGE]>>,
     /// Instructions that ran while it was recorded.
     pub retired: u64,
+    /// Which processor they ran on.
+    pub level: Level,
 }
 
 impl Profile {
     /// Writes it as one section.
     pub fn save(&self, to: &mut Writer) {
-        to.section("profile", 1, |to| {
+        to.section("profile", 2, |to| {
             to.field(&self.retired);
+            to.field(&(self.level as u8));
             to.field(&(self.blocks.len() as u64));
             for (address, block) in &self.blocks {
                 save_address(*address, to);
@@ -95,8 +99,11 @@ impl Profile {
     /// # Errors
     /// [`CodecError`] says where it is damaged.
     pub fn load(from: &mut Reader<'_>) -> Result<Profile, CodecError> {
-        from.section("profile", 1, |from| {
+        from.section("profile", 2, |from| {
             let mut profile = Profile { retired: from.field()?, ..Profile::default() };
+            let level = Level::from_number(from.field()?);
+            from.check(level.is_some(), "a processor level from 1 to 3")?;
+            profile.level = level.unwrap_or_default();
             for _ in 0..from.field::<u64>()? {
                 let address = load_address(from)?;
                 let block = BlockProfile { length: from.field()?, insns: from.field()?, count: from.field()? };
@@ -168,6 +175,7 @@ impl Vm {
             indirect: recorder.indirect.into_iter().collect(),
             pages: recorder.pages.into_iter().collect(),
             retired: self.retired() - recorder.begun,
+            level: self.cpu.level(),
         })
     }
 

@@ -54,7 +54,8 @@ fn image(directory: &Path) -> Result<Vec<u8>> {
 
 fn make_snapshot(directory: &Path, vmlinux: &[u8], image: &[u8]) -> Result<()> {
     let init = guest::init_binary(&Cache::of_user()?, &|line| eprintln!("{line}"))?;
-    let request = ReadyRequest { vmlinux, init: &init, ram_size: 128 << 20, image, extra: "" };
+    let request =
+        ReadyRequest { vmlinux, init: &init, ram_size: 128 << 20, level: x86::Level::default(), image, extra: "" };
     let mut session = ready::boot(&request, &|line| eprintln!("{line}"))?;
     let snapshot = Snapshot::take(&mut session, request.boot_digest().0);
     Ok(snapshot.write(&mut File::create(directory.join("snapshot"))?)?)

@@ -32,7 +32,8 @@ fn profile(vmlinux: &[u8], init: &[u8]) -> Result<Profile> {
     };
     let entropy = Some(Box::new(SeededEntropy::new([1; 32])) as _);
     let backends = Backends { disk: None, entropy };
-    let vm = machine::power_up(&boot::load(&request)?, sizes, 1_700_000_000_000_000_000, backends)?;
+    let vm =
+        machine::power_up(&boot::load(&request)?, sizes, x86::Level::default(), 1_700_000_000_000_000_000, backends)?;
     let mut session = Session::new(vm);
     session.vm.start_profile();
     loop {

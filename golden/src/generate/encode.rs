@@ -45,7 +45,9 @@ fn operand(insn: &mut Instruction, n: u32, kind: Kind, shape: Shape, random: &mu
         return immediate(insn, n, kind, random);
     }
     match kind {
-        Kind::mem => memory(insn, n, random),
+        Kind::mem | Kind::mem_mpx | Kind::sibmem => memory(insn, n, random),
+        Kind::mem_vsib32x | Kind::mem_vsib64x => vector_indexed(insn, n, Register::XMM0, random),
+        Kind::mem_vsib32y | Kind::mem_vsib64y => vector_indexed(insn, n, Register::YMM0, random),
         Kind::mem_offs => absolute(insn, n, random),
         Kind::imm8_const_1 => {
             insn.set_op_kind(n, OpKind::Immediate8);
@@ -88,7 +90,10 @@ fn register_class(kind: Kind) -> Option<Register> {
         Kind::xmm_reg | Kind::xmm_rm | Kind::xmm_vvvv | Kind::xmm_is4            => Register::XMM0,
         Kind::ymm_reg | Kind::ymm_rm | Kind::ymm_vvvv | Kind::ymm_is4            => Register::YMM0,
         Kind::sti_opcode                                                         => Register::ST1,
-        Kind::al | Kind::cl | Kind::ax | Kind::dx | Kind::eax | Kind::rax | Kind::st0 => Register::None,
+        Kind::seg_reg                                                            => Register::ES,
+        Kind::cr_reg                                                             => Register::CR0,
+        Kind::dr_reg                                                             => Register::DR0,
+        Kind::fs | Kind::gs | Kind::al | Kind::cl | Kind::ax | Kind::dx | Kind::eax | Kind::rax | Kind::st0 => Register::None,
         _ => return None,
     })
 }
@@ -97,6 +102,9 @@ fn register(insn: &mut Instruction, n: u32, class: Register, random: &mut Random
     const HIGH: [Register; 4] = [Register::AH, Register::CH, Register::DH, Register::BH];
     let count = match class {
         Register::MM0 => 8,
+        Register::ES => 6,
+        Register::CR0 => 9,
+        Register::DR0 => 8,
         _ => 16,
     };
     let register = match class {
@@ -119,6 +127,7 @@ fn register(insn: &mut Instruction, n: u32, class: Register, random: &mut Random
 fn fixed(kind: Kind) -> Option<Register> {
     Some(match kind {
         Kind::al => Register::AL,   Kind::cl => Register::CL,   Kind::ax => Register::AX,  Kind::dx => Register::DX,
+        Kind::fs => Register::FS,   Kind::gs => Register::GS,
         Kind::eax => Register::EAX, Kind::rax => Register::RAX, Kind::st0 => Register::ST0,
         _ => return None,
     })
@@ -159,6 +168,19 @@ fn memory(insn: &mut Instruction, n: u32, random: &mut Random) -> Option<()> {
     }
     if random.one_in(12) {
         insn.set_segment_prefix(random.pick(&[Register::FS, Register::GS]));
+    }
+    Some(())
+}
+
+/// `[base + vector]`, with scale and displacement.
+fn vector_indexed(insn: &mut Instruction, n: u32, class: Register, random: &mut Random) -> Option<()> {
+    insn.set_op_kind(n, OpKind::Memory);
+    insn.set_memory_base(random.pick(&BASES));
+    insn.set_memory_index(class + random.below(16) as u32);
+    insn.set_memory_index_scale(1 << random.below(4));
+    if random.one_in(2) {
+        insn.set_memory_displ_size(1);
+        insn.set_memory_displacement64(random.below(0x40));
     }
     Some(())
 }

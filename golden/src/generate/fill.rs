@@ -8,7 +8,9 @@ use super::{Density, Random};
 use crate::layout;
 use crate::operand::{address, memory_operand};
 use crate::state::{RSP, STATUS_FLAGS, State, X87};
-use iced_x86::{CpuidFeature, Instruction, InstructionInfoFactory, MemorySize, Mnemonic, OpAccess, OpKind, Register};
+use iced_x86::{
+    CpuidFeature, EncodingKind, Instruction, InstructionInfoFactory, MemorySize, Mnemonic, OpAccess, OpKind, Register,
+};
 
 /// The state that `insn` starts from.
 pub(super) fn state(insn: &Instruction, density: Density, random: &mut Random) -> State {
@@ -40,11 +42,12 @@ fn lane(insn: &Instruction, random: &mut Random) -> Lane {
     }
     let vector = insn.code().op_code().op_kinds().iter().any(|k| format!("{k:?}").contains("mm"));
     let name = format!("{:?}", insn.mnemonic()).to_lowercase();
+    let name = if insn.code().op_code().encoding() == EncodingKind::VEX { &name[1..] } else { &name };
     let name = name
         .strip_prefix("cvtt")
         .or(name.strip_prefix("cvt"))
         .and_then(|n| n.split('2').next())
-        .unwrap_or(&name)
+        .unwrap_or(name)
         .to_owned();
     let ends = |suffixes: &[&str]| suffixes.iter().any(|s| name.ends_with(s));
     match () {
@@ -56,11 +59,12 @@ fn lane(insn: &Instruction, random: &mut Random) -> Lane {
 
 fn registers(insn: &Instruction, density: Density, lane: Lane, state: &mut State, random: &mut Random) {
     let mut factory = InstructionInfoFactory::new();
+    let is_vex = insn.code().op_code().encoding() == EncodingKind::VEX;
     if density == Density::Dense {
         for n in (0..16).filter(|&n| n != RSP) {
             state.gpr[n] = values::integer(64, random);
         }
-        (0..16).for_each(|n| vector(state, n, lane, random));
+        (0..16).for_each(|n| vector(state, n, 4, lane, random));
     }
     for used in factory.info(insn).used_registers() {
         let register = used.register();
@@ -73,13 +77,14 @@ fn registers(insn: &Instruction, density: Density, lane: Lane, state: &mut State
                 if register.size() < 8 && random.one_in(2) { random.bits() << (8 * register.size()) } else { 0 };
             state.gpr[n] = (values::integer(8 * register.size() as u32, random) | upper) << shift;
         } else if register.is_xmm() || register.is_ymm() {
-            vector(state, n, lane, random);
+            vector(state, n, if is_vex { 4 } else { 2 }, lane, random);
         }
     }
 }
 
-fn vector(state: &mut State, n: usize, lane: Lane, random: &mut Random) {
-    for (word, bytes) in state.ymm[n][..2].iter_mut().zip(lane.bytes(16, random).chunks_exact(8)) {
+/// Fills the low quadwords of a register.
+fn vector(state: &mut State, n: usize, words: usize, lane: Lane, random: &mut Random) {
+    for (word, bytes) in state.ymm[n][..words].iter_mut().zip(lane.bytes(8 * words, random).chunks_exact(8)) {
         *word = bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
     }
 }
@@ -165,21 +170,62 @@ fn special(insn: &Instruction, state: &mut State, random: &mut Random) {
         M::Call | M::Jmp if insn.op0_kind() == OpKind::Register && insn.op0_register() != Register::RSP => {
             state.gpr[insn.op0_register().number()] = code_address(random);
         }
+        M::Mulx if insn.op2_kind() == OpKind::Register && random.one_in(8) => state.gpr[rdx] = u64::MAX,
         M::Wrfsbase | M::Wrgsbase => {
             let n = insn.op0_register().number();
             state.gpr[n] &= if n == RSP { u64::MAX } else { 0x7fff_ffff_ffff };
         }
+        M::Bextr | M::Bzhi => {
+            state.gpr[insn.op2_register().full_register().number()] = random.below(70) | random.below(70) << 8;
+        }
         _ => {}
+    }
+    strings(insn, state, random);
+    if insn.is_vsib() {
+        indices(insn, state, random);
     }
     if insn.is_string_instruction() {
         string(insn, state, random);
     }
-    if matches!(insn.mnemonic(), M::Maskmovq | M::Maskmovdqu) {
+    if matches!(insn.mnemonic(), M::Maskmovq | M::Maskmovdqu | M::Vmaskmovdqu) {
         state.gpr[7] = target(16, random);
     }
     if matches!(insn.memory_segment(), Register::FS | Register::GS) && insn.segment_prefix() != Register::None {
         state.fs_base = 0x1000 * random.below(16);
         state.gs_base = 0x1230 * random.below(16);
+    }
+}
+
+/// PCMPESTRI and its kin: lengths about the number of elements, and texts of few letters.
+fn strings(insn: &Instruction, state: &mut State, random: &mut Random) {
+    let name = format!("{:?}", insn.mnemonic()).to_lowercase();
+    if !name.contains("pcmpestr") && !name.contains("pcmpistr") {
+        return;
+    }
+    for length in [0, 2] {
+        state.gpr[length] = (random.below(40) as i64 - 20) as u64;
+    }
+    if random.one_in(4) {
+        return;
+    }
+    let bytes = |random: &mut Random| -> u64 {
+        (0..8).fold(0, |word, _| word << 8 | random.pick(&[0x61, 0x61, 0x62, 0x62, 0x7a, 0x80, 0xff, 0]))
+    };
+    for ymm in &mut state.ymm {
+        (ymm[0], ymm[1]) = (bytes(random), bytes(random));
+    }
+}
+
+/// A gather's indices: mostly near, now and then far away.
+fn indices(insn: &Instruction, state: &mut State, random: &mut Random) {
+    // Not into the upper half of the address space, where the operating system is.
+    let far = if insn.is_vsib32() { 0x3fff_ffff } else { u64::MAX };
+    for word in &mut state.ymm[insn.memory_index().number()] {
+        let near = |random: &mut Random| if random.one_in(12) { random.bits() >> 20 & far } else { random.below(0x60) };
+        *word = match insn.is_vsib32() {
+            true => near(random) & 0xffff_ffff | near(random) << 32,
+            false => near(random),
+        };
     }
 }
 
@@ -223,6 +269,9 @@ fn memory(insn: &Instruction, lane: Lane, state: &mut State, random: &mut Random
         write(state, at, &bytes);
     }
     let Some(operand) = memory_operand(insn) else { return };
+    if insn.is_vsib() {
+        return gathered(insn, state, random);
+    }
     let size = insn.memory_size().size().max(1);
     bit_offset(insn, state, random);
     // Which byte of a split x87 environment faults first is the maker's choice: those stay inside the window.
@@ -248,13 +297,21 @@ fn memory(insn: &Instruction, lane: Lane, state: &mut State, random: &mut Random
     }
 }
 
+/// Puts the base of a gather into the window, and bytes where its indices mostly lead.
+fn gathered(insn: &Instruction, state: &mut State, random: &mut Random) {
+    let base = insn.memory_base().full_register().number();
+    let start = if random.one_in(5) { layout::WINDOW + layout::WINDOW_LEN - 0x80 } else { layout::WINDOW + 0x800 };
+    state.gpr[base] = start.wrapping_sub(insn.memory_displacement64());
+    write(state, start, &Lane::Integer(64).bytes(0x320, random));
+}
+
 /// An x87 environment in 32-bit format (SDM volume 1, figure 8-9): control, status and tag word, no pointers, then registers if `size` has room.
 fn environment(size: usize, random: &mut Random) -> Vec<u8> {
     let control = 0x37f_u16 & !0x300 | random.pick(&[0, 0x200, 0x300]) | (random.bits() as u16 & 0xc00);
     let words = [control, random.bits() as u16 & 0x7f7f & !0x3f, random.bits() as u16];
     let mut bytes: Vec<u8> = words.iter().flat_map(|&word| u32::from(word).to_le_bytes()).collect();
     bytes.resize(28, 0);
-    bytes.extend(Lane::Extended.bytes(size - 28, random));
+    bytes.extend(Lane::Extended.bytes(size.saturating_sub(28), random));
     bytes
 }
 

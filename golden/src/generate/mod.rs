@@ -47,3 +47,11 @@ pub fn case(code: Code, shape: Shape, density: Density, random: &mut Random) -> 
         Case::new(&bytes, state).ok().filter(|_| defined)
     })
 }
+
+/// A case of any code, also of one that is left out of the comparisons, for the interpreter alone.
+pub(crate) fn unchecked_case(code: Code, shape: Shape, random: &mut Random) -> Option<Case> {
+    (0..10).find_map(|_| {
+        let (insn, bytes) = encode::encode(code, shape, random)?;
+        Some(Case::unchecked(&bytes, fill::state(&insn, Density::Dense, random)))
+    })
+}

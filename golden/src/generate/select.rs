@@ -1,6 +1,7 @@
 //! Which codes are tested, by family, and why others are not.
 
 use iced_x86::{Code, CpuidFeature, FlowControl, MemorySize as S, Mnemonic, OpCodeOperandKind};
+use x86::Level;
 
 /// Families of instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,13 @@ pub enum Family {
     Sse,
     /// SSE3, SSSE3, SSE4.1, SSE4.2, POPCNT and what else x86-64-v2 adds.
     V2,
+    /// AVX, AVX2, BMI1, BMI2, FMA and what else x86-64-v3 adds.
+    V3,
+}
+
+impl Family {
+    /// All.
+    pub const ALL: [Family; 6] = [Family::General, Family::X87, Family::Mmx, Family::Sse, Family::V2, Family::V3];
 }
 
 /// The codes of a family that take part, in the order of iced's table.
@@ -28,6 +36,11 @@ fn family_of(code: Code) -> Option<Family> {
     let info = code.op_code();
     if !info.mode64() || !info.is_instruction() {
         return None;
+    }
+    match x86::level::least(code)? {
+        Level::V1 => {}
+        Level::V2 => return Some(Family::V2),
+        Level::V3 => return Some(Family::V3),
     }
     let families = code.cpuid_features().iter().map(|feature| match *feature {
         F::INTEL8086
@@ -43,7 +56,6 @@ fn family_of(code: Code) -> Option<Family> {
         F::FPU | F::FPU287 | F::FPU387 => Some(Family::X87),
         F::MMX => Some(Family::Mmx),
         F::SSE | F::SSE2 => Some(Family::Sse),
-        F::SSE3 | F::SSSE3 | F::SSE4_1 | F::SSE4_2 | F::POPCNT => Some(Family::V2),
         _ => None,
     });
     let all: Option<Vec<Family>> = families.collect();
@@ -53,13 +65,7 @@ fn family_of(code: Code) -> Option<Family> {
         .op_kinds()
         .iter()
         .any(|k| matches!(k, OpCodeOperandKind::mm_reg | OpCodeOperandKind::mm_rm | OpCodeOperandKind::mm_or_mem));
-    Some(if all.contains(&Family::V2) {
-        Family::V2
-    } else if mmx {
-        Family::Mmx
-    } else {
-        first
-    })
+    Some(if mmx { Family::Mmx } else { first })
 }
 
 /// Why a code is not generated, if so.
@@ -105,8 +111,11 @@ fn by_mnemonic(code: Code) -> Option<&'static str> {
         M::Fnstenv | M::Fnsave | M::Fldenv | M::Frstor if matches!(code.op_code().memory_size(), S::FpuEnv14 | S::FpuState94) => Some("16-bit format"),
         M::Fxsave | M::Fxsave64 | M::Fxrstor | M::Fxrstor64
             => Some("makers differ in the last-instruction pointers, which a case does not hold"),
+        M::Xsave | M::Xsave64 | M::Xsaveopt | M::Xsaveopt64 | M::Xsavec | M::Xsavec64 | M::Xrstor | M::Xrstor64
+            => Some("the area holds last-instruction pointers, in which makers differ, and what the host's XCR0 has"),
+        M::Xgetbv | M::Rdpid => Some("shows the operating system's settings"),
         M::Fsin | M::Fcos | M::Fsincos | M::Fptan | M::Fpatan | M::F2xm1 | M::Fyl2x | M::Fyl2xp1 => Some("makers differ within documented bounds"),
-        M::Rcpps | M::Rcpss | M::Rsqrtps | M::Rsqrtss => Some("makers differ within documented bounds"),
+        M::Rcpps | M::Rcpss | M::Rsqrtps | M::Rsqrtss | M::Vrcpps | M::Vrcpss | M::Vrsqrtps | M::Vrsqrtss => Some("makers differ within documented bounds"),
         M::Fndisi | M::Fneni | M::Fnsetpm | M::Frstpm | M::Fsetpm | M::Fdisi | M::Feni => Some("no operation since the 387"),
         M::Fstdw | M::Fstsg | M::Fnstdw | M::Fnstsg => Some("387SL only"),
         M::Salc | M::Loadall | M::Int1 | M::Umonitor | M::Monitor | M::Mwait => Some("not for user mode in 64-bit code"),

@@ -9,7 +9,7 @@ use crate::compare::Executor;
 use crate::generate::{self, Density, Family, Random, Shape};
 use crate::row::{Row, left_side};
 use anyhow::Result;
-use iced_x86::{Code, FlowControl, Mnemonic};
+use iced_x86::{Code, EncodingKind, FlowControl, Mnemonic, OpCodeOperandKind};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows per code.
@@ -24,7 +24,7 @@ pub fn files(executor: &mut dyn Executor) -> Result<BTreeMap<&'static str, Strin
         let lines = cases.iter().zip(&outcomes).map(|(case, outcome)| Row::print(case, Some(outcome)) + "\n");
         files.insert(name, HEADER.to_owned() + &lines.collect::<String>());
     }
-    for family in [Family::General, Family::X87, Family::Mmx, Family::Sse] {
+    for family in Family::ALL {
         for code in generate::codes(family) {
             let text = files.entry(chapter(family, code)).or_insert_with(|| HEADER.into());
             *text += &rows(code, executor);
@@ -56,7 +56,8 @@ fn chapter(family: Family, code: Code) -> &'static str {
         Family::General => general(code),
         Family::X87 => "x87",
         Family::Mmx => "mmx",
-        Family::Sse | Family::V2 => sse(code),
+        Family::Sse => sse(code),
+        Family::V2 | Family::V3 => later(code),
     }
 }
 
@@ -76,8 +77,45 @@ fn general(code: Code) -> &'static str {
     }
 }
 
+/// What x86-64-v2 and v3 add.
+fn later(code: Code) -> &'static str {
+    use OpCodeOperandKind as Kind;
+    let kinds = code.op_code().op_kinds();
+    let name = format!("{:?}", code.mnemonic()).to_lowercase();
+    let vector = kinds.iter().any(|kind| format!("{kind:?}").contains("mm"));
+    if kinds.iter().any(|kind| matches!(kind, Kind::mm_reg | Kind::mm_or_mem | Kind::mm_rm)) {
+        return "mmx-ssse3";
+    }
+    if code.op_code().encoding() != EncodingKind::VEX {
+        let crypto = ["aes", "sha", "pclmul"].iter().any(|prefix| name.starts_with(prefix));
+        return if crypto {
+            "crypto"
+        } else if vector {
+            "sse4"
+        } else {
+            "bits-v3"
+        };
+    }
+    if name == "fisttp" {
+        return "x87";
+    }
+    if !vector && !name.starts_with("vzero") {
+        return "bits-v3";
+    }
+    if name.starts_with("vfm") || name.starts_with("vfnm") {
+        return "fma";
+    }
+    match sse(code) {
+        "sse-convert" => "avx-convert",
+        "sse-move" => "avx-move",
+        "sse-float" => "avx-float",
+        _ => "avx-integer",
+    }
+}
+
 fn sse(code: Code) -> &'static str {
     let name = format!("{:?}", code.mnemonic()).to_lowercase();
+    let name = if code.op_code().encoding() == EncodingKind::VEX { name[1..].to_owned() } else { name };
     let float = ["ps", "pd", "ss", "sd"].iter().any(|suffix| name.ends_with(suffix)) || name.contains("comis");
     match name.as_str() {
         n if n.starts_with("cvt") => "sse-convert",

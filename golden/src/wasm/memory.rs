@@ -61,6 +61,7 @@ fn fields(cpu: &mut Cpu, visit: &mut dyn FnMut(usize, Field<'_>)) {
     };
     quads(offset_of!(Cpu, gpr), &mut cpu.gpr, visit);
     quads(offset_of!(Cpu, xmm), cpu.xmm.as_flattened_mut(), visit);
+    quads(offset_of!(Cpu, ymm_high), cpu.ymm_high.as_flattened_mut(), visit);
     visit(offset_of!(Cpu, rip), Field::Quad(&mut cpu.rip));
     visit(offset_of!(Cpu, flags_dst), Field::Quad(&mut cpu.flags_dst));
     visit(offset_of!(Cpu, flags_src), Field::Quad(&mut cpu.flags_src));
@@ -70,6 +71,7 @@ fn fields(cpu: &mut Cpu, visit: &mut dyn FnMut(usize, Field<'_>)) {
     visit(offset_of!(Cpu, mxcsr), Field::Double(&mut cpu.mxcsr));
     visit(offset_of!(Cpu, cr0), Field::Quad(&mut cpu.cr0));
     visit(offset_of!(Cpu, cr4), Field::Quad(&mut cpu.cr4));
+    visit(offset_of!(Cpu, xcr0), Field::Quad(&mut cpu.xcr0));
     for segment in [Segment::Fs, Segment::Gs] {
         let register = offset_of!(Cpu, segments) + segment as usize * size_of::<SegmentRegister>();
         let base = &mut cpu.segments[segment as usize].base;
@@ -88,7 +90,7 @@ impl GuestMemory {
             made.put(JUMP_CACHE as usize + n * size_of::<JumpCacheEntry>(), JumpCacheEntry::EMPTY.rip);
         }
         for n in 0..size_of::<Tlb>() / size_of::<TlbEntry>() {
-            made.put_cpu(offset_of!(Cpu, user_tlb) + n * size_of::<TlbEntry>(), TlbEntry::INVALID);
+            made.put_cpu(offset_of!(Cpu, user_tlb) + n * size_of::<TlbEntry>(), TlbEntry::empty(n).tag);
         }
         made.put_cpu(offset_of!(Cpu, user_generation), GENERATION);
         made.put_cpu(offset_of!(Cpu, stamps), STAMPS.into());

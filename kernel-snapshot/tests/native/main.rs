@@ -38,7 +38,14 @@ impl Parts {
     }
 
     fn request(&self) -> ReadyRequest<'_> {
-        ReadyRequest { vmlinux: &self.vmlinux, init: &self.init, ram_size: 128 << 20, image: &self.image, extra: "" }
+        ReadyRequest {
+            vmlinux: &self.vmlinux,
+            init: &self.init,
+            ram_size: 128 << 20,
+            level: x86::Level::default(),
+            image: &self.image,
+            extra: "",
+        }
     }
 }
 

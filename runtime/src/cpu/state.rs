@@ -3,7 +3,7 @@
 //! [`Cpu`] is `repr(C)` and holds only integers of fixed size, so that its offsets are the same in the native and the
 //! Wasm build: the translator takes them with `offset_of!`, translated code uses them as constants.
 
-use x86::{FlagOp, Flags, Segment, Width};
+use x86::{FlagOp, Flags, Level, Segment, Width};
 
 /// Entries of each TLB table.
 pub const TLB_ENTRIES: usize = 2048;
@@ -13,7 +13,7 @@ pub const TLB_ENTRIES: usize = 2048;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
 pub struct TlbEntry {
-    /// Virtual address of the page, or [`TlbEntry::INVALID`].
+    /// Virtual address of the page, or that of [`TlbEntry::empty`].
     pub tag: u64,
     /// What to add to the low 32 bits of the address, modulo 2^32, to get the place in the machine's memory.
     pub addend: u32,
@@ -22,10 +22,19 @@ pub struct TlbEntry {
 }
 
 impl TlbEntry {
-    /// A tag that no address matches: it is not canonical.
-    pub const INVALID: u64 = 0x8000_0000_0000_0000;
-    /// The empty entry.
-    pub const EMPTY: TlbEntry = TlbEntry { tag: Self::INVALID, addend: 0, global: 0 };
+    /// Bits 62 and 63 of a tag that is no translation's: no canonical address has them so.
+    const INVALID: u64 = 0x8000_0000_0000_0000;
+
+    /// The empty entry at a place in its table. Its tag is of a page that is looked up at another place, since one that
+    /// is not canonical is looked up like others and must not be found.
+    pub const fn empty(index: usize) -> TlbEntry {
+        TlbEntry { tag: Self::INVALID | ((index % TLB_ENTRIES == 0) as u64) << 12, addend: 0, global: 0 }
+    }
+
+    /// Whether it is a translation.
+    pub const fn is_valid(&self) -> bool {
+        self.tag >> 62 != Self::INVALID >> 62
+    }
 }
 
 /// One table of translations.
@@ -128,6 +137,8 @@ pub struct Cpu {
     pub segments: [SegmentRegister; 6],
     /// XMM0 to XMM15, low half first.
     pub xmm: [[u64; 2]; 16],
+    /// Bits 128 to 255 of YMM0 to YMM15, low half first.
+    pub ymm_high: [[u64; 2]; 16],
     /// Why translated code came back to the dispatcher: an `ExitReason`.
     pub exit_reason: u32,
     /// Nonzero while the instruction after STI or MOV SS holds interrupts off.
@@ -141,8 +152,8 @@ pub struct Cpu {
     pub fsw: u16,
     /// x87 abridged tag word: bit n is set where physical register n holds a value.
     pub ftw: u8,
-    /// Zero.
-    pub reserved: u8,
+    /// Number of the processor's [`Level`].
+    pub level: u8,
     /// x87 opcode of the last instruction.
     pub fop: u16,
     /// x87 instruction pointer.
@@ -209,13 +220,15 @@ pub struct Cpu {
     pub local_fills: LocalFills,
 }
 
+const EMPTY_TABLE: TlbTable = {
+    let mut table = [TlbEntry::empty(1); TLB_ENTRIES];
+    table[0] = TlbEntry::empty(0);
+    table
+};
+
 impl Tlb {
     /// A table without entries.
-    pub const EMPTY: Tlb = Tlb {
-        read: [TlbEntry::EMPTY; TLB_ENTRIES],
-        write: [TlbEntry::EMPTY; TLB_ENTRIES],
-        exec: [TlbEntry::EMPTY; TLB_ENTRIES],
-    };
+    pub const EMPTY: Tlb = Tlb { read: EMPTY_TABLE, write: EMPTY_TABLE, exec: EMPTY_TABLE };
 }
 
 impl Cpu {
@@ -236,13 +249,14 @@ impl Cpu {
         mxcsr: 0x1f80,
         segments: [SegmentRegister { selector: 0, rights: 0, limit: 0, base: 0 }; 6],
         xmm: [[0; 2]; 16],
+        ymm_high: [[0; 2]; 16],
         exit_reason: 0,
         interrupt_shadow: 0,
         fpr: [[0; 2]; 8],
         fcw: 0x37f,
         fsw: 0,
         ftw: 0,
-        reserved: 0,
+        level: Level::V1 as u8,
         fop: 0,
         fip: 0,
         fdp: 0,
@@ -280,6 +294,11 @@ impl Cpu {
     #[inline(always)]
     pub fn tlb(&mut self) -> &mut Tlb {
         if self.cpl == 0 { &mut self.kernel_tlb } else { &mut self.user_tlb }
+    }
+
+    /// Which instructions the processor has.
+    pub fn level(&self) -> Level {
+        Level::from_number(self.level).unwrap_or(Level::V1)
     }
 
     /// A segment register.

@@ -138,9 +138,9 @@ impl Vm {
         let place = page << 12;
         let cpu = &mut *self.cpu;
         for table in [&mut cpu.kernel_tlb.write, &mut cpu.user_tlb.write] {
-            for entry in table.iter_mut() {
-                if entry.tag != TlbEntry::INVALID && entry.addend.wrapping_add(entry.tag as u32) == place {
-                    *entry = TlbEntry::EMPTY;
+            for (index, entry) in table.iter_mut().enumerate() {
+                if entry.is_valid() && entry.addend.wrapping_add(entry.tag as u32) == place {
+                    *entry = TlbEntry::empty(index);
                 }
             }
         }
@@ -199,5 +199,20 @@ impl Vm {
             bytes.chunks_exact_mut(element.len()).for_each(|place| place.copy_from_slice(element));
         }
         self.note_write(target, length);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::Tlb;
+
+    #[test]
+    fn an_empty_table_knows_no_address_not_even_one_that_is_not_canonical() {
+        for page in (0..2 * TLB_ENTRIES as u64).chain([u64::MAX >> 12]) {
+            for upper in [0, 1 << 63, 0xffff_8000_0000_0000] {
+                assert_eq!(lookup(&Tlb::EMPTY.read, upper | page << 12, 1), None, "{upper:x} {page:x}");
+            }
+        }
     }
 }

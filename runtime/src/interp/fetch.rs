@@ -14,7 +14,7 @@ use crate::vm::Vm;
 use std::cell::Cell;
 use std::rc::Rc;
 use x86::decode::Undecodable;
-use x86::{Insn, Mnemonic, decode};
+use x86::{Insn, Mnemonic, decode_for};
 
 impl Vm {
     /// The block at RIP.
@@ -65,11 +65,12 @@ impl Vm {
     /// Decodes what begins at `place` and ends in its page; `None` where not even one instruction does.
     fn decode_block(&mut self, place: Place) -> Result<Option<Rc<Block>>, Exception> {
         let rest = PAGE - place.0 as usize % PAGE;
+        let level = self.cpu.level();
         let bytes = self.memory.bytes(place, rest);
         let mut insns = Vec::new();
         let mut at = 0;
         while insns.len() < MAX_BLOCK && at < rest {
-            match decode(&bytes[at..]) {
+            match decode_for(level, &bytes[at..]) {
                 Ok(insn) => {
                     at += usize::from(insn.length);
                     insns.push(insn);
@@ -92,7 +93,7 @@ impl Vm {
         let mut bytes = self.memory.bytes(place, first).to_vec();
         let next = self.fetch_place(rip.wrapping_add(first as u64))?;
         bytes.extend_from_slice(self.memory.bytes(next, 15));
-        match decode(&bytes) {
+        match decode_for(self.cpu.level(), &bytes) {
             Ok(insn) => Ok(Rc::new(Block {
                 insns: Box::new([insn]),
                 start: place,
@@ -120,6 +121,7 @@ pub(crate) fn ends_block(insn: &Insn) -> bool {
                 | Mnemonic::Wrmsr
                 | Mnemonic::Cpuid
                 | Mnemonic::Lmsw
+                | Mnemonic::Xsetbv
         )
         || insn.operands.iter().any(|o| matches!(o, x86::Operand::Control(_)))
 }

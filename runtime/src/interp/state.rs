@@ -3,7 +3,8 @@
 use super::vector as float;
 use crate::exception::{Exception, vector};
 use crate::vm::Vm;
-use x86::vector::float::{FloatOp, FloatUnOp, FloatWidth};
+use x86::vector::float::{FloatOp, FloatUnOp, FloatWidth, LargeFloatOp};
+use x86::vector::{LargeOp, large};
 use x86::{FlagOp, Flags, Gpr, Insn, Machine, Segment, Width};
 
 impl Machine for Vm {
@@ -165,6 +166,29 @@ impl Machine for Vm {
     }
 
     #[inline(always)]
+    fn ymm_high(&mut self, number: u8) -> u128 {
+        let [low, high] = self.cpu.ymm_high[usize::from(number & 15)];
+        u128::from(low) | u128::from(high) << 64
+    }
+
+    #[inline(always)]
+    fn set_ymm_high(&mut self, number: u8, value: u128) {
+        self.cpu.ymm_high[usize::from(number & 15)] = [value as u64, (value >> 64) as u64];
+    }
+
+    #[inline(always)]
+    fn load_wide(&mut self, address: u64) -> Result<[u128; 2], Exception> {
+        Ok([self.load_vec(address)?, self.load_vec(address.wrapping_add(16))?])
+    }
+
+    #[inline(always)]
+    fn store_wide(&mut self, address: u64, [low, high]: [u128; 2]) -> Result<(), Exception> {
+        self.probe_write(address, 32)?;
+        self.store_vec(address, low)?;
+        self.store_vec(address.wrapping_add(16), high)
+    }
+
+    #[inline(always)]
     fn sse_available(&mut self) -> Result<(), Exception> {
         const EM_TS: u64 = 0xc;
         const CR4_OSFXSR: u64 = 1 << 9;
@@ -173,6 +197,17 @@ impl Machine for Vm {
         }
         let emulated = self.cpu.cr0 & 4 != 0 || self.cpu.cr4 & CR4_OSFXSR == 0;
         Err(Exception::plain(if emulated { vector::UD } else { vector::NM }))
+    }
+
+    #[inline(always)]
+    fn avx_available(&mut self) -> Result<(), Exception> {
+        const TS: u64 = 1 << 3;
+        const CR4_OSXSAVE: u64 = 1 << 18;
+        const SSE_AVX: u64 = 6;
+        if self.cpu.cr4 & CR4_OSXSAVE == 0 || self.cpu.xcr0 & SSE_AVX != SSE_AVX {
+            return Err(Exception::UD);
+        }
+        if self.cpu.cr0 & TS == 0 { Ok(()) } else { Err(Exception::plain(vector::NM)) }
     }
 
     #[inline(always)]
@@ -203,5 +238,31 @@ impl Machine for Vm {
 
     fn float_compare(&mut self, w: FloatWidth, signalling: bool, a: u64, b: u64) -> Result<u64, Exception> {
         float::compare(self, w, signalling, a, b)
+    }
+
+    fn float_bin_wide(
+        &mut self,
+        op: FloatOp,
+        w: FloatWidth,
+        a: [u128; 2],
+        b: [u128; 2],
+    ) -> Result<[u128; 2], Exception> {
+        float::bin_wide(self, op, w, a, b)
+    }
+
+    fn float_un_wide(&mut self, op: FloatUnOp, a: [u128; 2]) -> Result<[u128; 2], Exception> {
+        float::un_wide(self, op, a)
+    }
+
+    fn float_large<const N: usize>(
+        &mut self,
+        op: LargeFloatOp,
+        operands: [[u128; N]; 3],
+    ) -> Result<[u128; N], Exception> {
+        float::large(self, op, operands)
+    }
+
+    fn vec_large(&mut self, op: LargeOp, operands: [u128; 3]) -> Result<u128, Exception> {
+        Ok(large::large(op, operands))
     }
 }

@@ -3,7 +3,7 @@
 use crate::exception::{Exception, vector};
 use crate::vm::Vm;
 use x86::Width;
-use x86::vector::float::{self, FloatOp, FloatUnOp, FloatWidth, Outcome};
+use x86::vector::float::{self, FloatOp, FloatUnOp, FloatWidth, LargeFloatOp, Outcome};
 use x86::vector::{VecOp, VecShift, VecUnOp, Vector, eval};
 
 impl Vector for Vm {
@@ -91,5 +91,30 @@ pub(super) fn un_packed(vm: &mut Vm, op: FloatUnOp, a: u128) -> Result<u128, Exc
 
 pub(super) fn compare(vm: &mut Vm, w: FloatWidth, signalling: bool, a: u64, b: u64) -> Result<u64, Exception> {
     let outcome = float::compare(w, signalling, vm.cpu.mxcsr, a, b);
+    settled(vm, outcome)
+}
+
+pub(super) fn bin_wide(
+    vm: &mut Vm,
+    op: FloatOp,
+    w: FloatWidth,
+    a: [u128; 2],
+    b: [u128; 2],
+) -> Result<[u128; 2], Exception> {
+    let outcome = float::bin_wide(op, w, vm.cpu.mxcsr, a, b);
+    settled(vm, outcome)
+}
+
+pub(super) fn un_wide(vm: &mut Vm, op: FloatUnOp, a: [u128; 2]) -> Result<[u128; 2], Exception> {
+    let outcome = float::un_wide(op, vm.cpu.mxcsr, a);
+    settled(vm, outcome)
+}
+
+pub(super) fn large<const N: usize>(
+    vm: &mut Vm,
+    op: LargeFloatOp,
+    operands: [[u128; N]; 3],
+) -> Result<[u128; N], Exception> {
+    let outcome = float::large(op, vm.cpu.mxcsr, operands);
     settled(vm, outcome)
 }

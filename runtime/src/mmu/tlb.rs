@@ -14,25 +14,27 @@ fn all_tables(cpu: &mut Cpu) -> impl Iterator<Item = &mut TlbTable> {
 /// Drops every translation.
 pub fn flush_all(cpu: &mut Cpu) {
     for table in all_tables(cpu) {
-        table.fill(TlbEntry::EMPTY);
+        for (index, entry) in table.iter_mut().enumerate() {
+            *entry = TlbEntry::empty(index);
+        }
     }
     cpu.local_fills.count = 0;
 }
 
 /// Drops every translation that is not global.
 pub fn flush_non_global(cpu: &mut Cpu) {
-    let drop_local = |entry: &mut TlbEntry| {
+    let drop_local = |(index, entry): (usize, &mut TlbEntry)| {
         if entry.global == 0 {
-            *entry = TlbEntry::EMPTY;
+            *entry = TlbEntry::empty(index);
         }
     };
     let count = cpu.local_fills.count as usize;
     if count > LocalFills::MOST {
-        all_tables(cpu).flatten().for_each(drop_local);
+        all_tables(cpu).for_each(|table| table.iter_mut().enumerate().for_each(drop_local));
     }
     for place in 0..count.min(LocalFills::MOST) {
         let index = usize::from(cpu.local_fills.entries[place]) % TLB_ENTRIES;
-        all_tables(cpu).for_each(|table| drop_local(&mut table[index]));
+        all_tables(cpu).for_each(|table| drop_local((index, &mut table[index])));
     }
     cpu.local_fills.count = 0;
 }
@@ -41,9 +43,10 @@ pub fn flush_non_global(cpu: &mut Cpu) {
 pub fn flush_page(cpu: &mut Cpu, address: u64) {
     let page = address & !0xfff;
     for table in all_tables(cpu) {
-        let entry = &mut table[(address >> 12) as usize % TLB_ENTRIES];
+        let index = (address >> 12) as usize % TLB_ENTRIES;
+        let entry = &mut table[index];
         if entry.tag == page {
-            *entry = TlbEntry::EMPTY;
+            *entry = TlbEntry::empty(index);
         }
     }
 }
@@ -65,7 +68,9 @@ mod tests {
             cpu.kernel_tlb.write[1] = entry(1, 0);
             cpu.kernel_tlb.read[1] = entry(1, 1);
             flush_non_global(&mut cpu);
-            assert!(cpu.user_tlb.read.iter().chain(&cpu.kernel_tlb.write).all(|entry| *entry == TlbEntry::EMPTY));
+            for table in [&cpu.user_tlb.read, &cpu.kernel_tlb.write] {
+                assert!(table.iter().enumerate().all(|(index, entry)| *entry == TlbEntry::empty(index)));
+            }
             assert_eq!(cpu.kernel_tlb.read[1], entry(1, 1));
             assert_eq!(cpu.local_fills.count, 0);
         }

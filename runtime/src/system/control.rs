@@ -6,7 +6,7 @@ use crate::exception::Exception;
 use crate::mmu::canonical;
 use crate::vm::Vm;
 use x86::operands::{address, read, read_gpr, write};
-use x86::{Insn, Machine, Operand, Width};
+use x86::{Insn, Level, Machine, Operand, Width};
 
 const CR0_PE: u64 = 1;
 const CR0_TS: u64 = 1 << 3;
@@ -23,6 +23,9 @@ const CR4_PGE: u64 = 1 << 7;
 const CR4_PCIDE: u64 = 1 << 17;
 /// TSD DE PSE PAE MCE PGE PCE OSFXSR OSXMMEXCPT FSGSBASE PCIDE: what CPUID says is there.
 const CR4_DEFINED: u64 = 1 << 2 | 1 << 3 | 1 << 4 | CR4_PAE | 1 << 6 | CR4_PGE | 3 << 9 | 1 << 8 | 1 << 16 | CR4_PCIDE;
+
+/// OSXSAVE, where CPUID reports XSAVE.
+const CR4_OSXSAVE: u64 = 1 << 18;
 
 const EFER_LME: u64 = 1 << 8;
 const EFER_LMA: u64 = 1 << 10;
@@ -136,7 +139,8 @@ fn write_cr0(vm: &mut Vm, value: u64) -> Done {
 fn write_cr4(vm: &mut Vm, value: u64) -> Done {
     let old = vm.cpu.cr4;
     let enables_pcid = value & !old & CR4_PCIDE != 0;
-    if value & !CR4_DEFINED != 0 || value & CR4_PAE == 0 || enables_pcid && vm.cpu.cr3 & 0xfff != 0 {
+    let defined = CR4_DEFINED | if vm.cpu.level() >= Level::V3 { CR4_OSXSAVE } else { 0 };
+    if value & !defined != 0 || value & CR4_PAE == 0 || enables_pcid && vm.cpu.cr3 & 0xfff != 0 {
         return Err(Exception::GP0);
     }
     vm.cpu.cr4 = value;

@@ -1,13 +1,15 @@
 //! CPUID: the processor that the guest sees. SDM volume 2, CPUID; Linux `Documentation/virt/kvm/x86/cpuid.rst` and
 //! `msr.rst` for the paravirtual leaves.
 //!
-//! It is x86-64's baseline plus CMPXCHG16B, PCID, INVPCID, RDRAND, RDSEED and FSGSBASE.
+//! Each level adds the features of [`x86::level`], and nothing that is not there.
 
+use crate::cpu::Cpu;
 use crate::devices::APIC_TSC_RATIO;
 use crate::mmu::PHYSICAL_BITS;
 use crate::vm::{TSC_KHZ, Vm};
+use crate::x87::xsave;
 use x86::operands::{read_gpr, write_gpr};
-use x86::{Gpr, Width};
+use x86::{Gpr, Level, Width};
 
 /// One bit of a feature word, by its place.
 const fn bits<const N: usize>(places: [u32; N]) -> u32 {
@@ -25,6 +27,19 @@ const LEAF1_EDX: u32 = bits([0, 2, 3, 4, 5, 6, 8, 9, 13, 15, 16, 19, 23, 24, 25,
 const LEAF1_ECX: u32 = bits([13, 17, 24, 30, 31]);
 /// FSGSBASE, INVPCID, RDSEED.
 const LEAF7_EBX: u32 = bits([0, 10, 18]);
+/// SSE3, PCLMULQDQ, SSSE3, SSE4.1, SSE4.2, POPCNT, AES.
+const LEAF1_ECX_V2: u32 = bits([0, 1, 9, 19, 20, 23, 25]);
+/// FMA, MOVBE, XSAVE, AVX, F16C. OSXSAVE is CR4's.
+const LEAF1_ECX_V3: u32 = bits([12, 22, 26, 28, 29]);
+const OSXSAVE: u32 = bits([27]);
+/// BMI1, AVX2, BMI2, ADX, CLFLUSHOPT, CLWB, SHA.
+const LEAF7_EBX_V3: u32 = bits([3, 5, 8, 19, 23, 24, 29]);
+/// RDPID.
+const LEAF7_ECX_V3: u32 = bits([22]);
+/// LZCNT.
+const EXTENDED_ECX_V3: u32 = bits([5]);
+/// XSAVEOPT, XSAVEC, XGETBV with ECX = 1.
+const XSAVE_FEATURES: u32 = bits([0, 1, 2]);
 /// SYSCALL, NX, 1 GiB pages, RDTSCP, long mode.
 const EXTENDED_EDX: u32 = bits([11, 20, 26, 27, 29]);
 /// LAHF in 64-bit mode.
@@ -33,6 +48,8 @@ const EXTENDED_ECX: u32 = bits([0]);
 const KVM_FEATURES: u32 = bits([1, 3, 24]);
 /// TSC that does not stop (leaf 0x8000_0007).
 const INVARIANT_TSC: u32 = bits([8]);
+
+const CR4_OSXSAVE: u64 = 1 << 18;
 
 /// TSC ticks in one tick of the APIC's timer.
 const RATIO: u32 = APIC_TSC_RATIO as u32;
@@ -47,14 +64,38 @@ fn word(bytes: &[u8], index: usize) -> u32 {
     u32::from_le_bytes([bytes[4 * index], bytes[4 * index + 1], bytes[4 * index + 2], bytes[4 * index + 3]])
 }
 
+/// The XSAVE leaf. The area that XCR0 asks for ends with its last component.
+fn xsave_leaf(cpu: &Cpu, subleaf: u32) -> [u32; 4] {
+    let whole = (xsave::AVX_OFFSET + xsave::AVX_SIZE) as u32;
+    let now = if cpu.xcr0 & xsave::AVX != 0 { whole } else { xsave::AVX_OFFSET as u32 };
+    match subleaf {
+        0 => [xsave::ALL as u32, now, whole, 0],
+        1 => [XSAVE_FEATURES, now, 0, 0],
+        2 => [xsave::AVX_SIZE as u32, xsave::AVX_OFFSET as u32, 0, 0],
+        _ => [0; 4],
+    }
+}
+
+/// `word` where the processor has a level.
+fn from(cpu: &Cpu, level: Level, word: u32) -> u32 {
+    if cpu.level() >= level { word } else { 0 }
+}
+
+fn leaf1_ecx(cpu: &Cpu) -> u32 {
+    let osxsave = if cpu.cr4 & CR4_OSXSAVE != 0 { OSXSAVE } else { 0 };
+    LEAF1_ECX | from(cpu, Level::V2, LEAF1_ECX_V2) | from(cpu, Level::V3, LEAF1_ECX_V3) | osxsave
+}
+
 /// EAX, EBX, ECX and EDX of a leaf.
-fn leaf(leaf: u32, subleaf: u32) -> [u32; 4] {
+fn leaf(cpu: &Cpu, leaf: u32, subleaf: u32) -> [u32; 4] {
+    let v3 = |word| from(cpu, Level::V3, word);
     let brand = |part: usize| [0, 1, 2, 3].map(|index| word(BRAND, 4 * part + index));
     match leaf {
         0 => [0x16, word(&VENDOR, 0), word(&VENDOR, 2), word(&VENDOR, 1)],
         // CLFLUSH lines of 64 bytes; one logical processor, APIC id 0.
-        1 => [SIGNATURE, 8 << 8 | 1 << 16, LEAF1_ECX, LEAF1_EDX],
-        7 if subleaf == 0 => [0, LEAF7_EBX, 0, 0],
+        1 => [SIGNATURE, 8 << 8 | 1 << 16, leaf1_ecx(cpu), LEAF1_EDX],
+        7 if subleaf == 0 => [0, LEAF7_EBX | v3(LEAF7_EBX_V3), v3(LEAF7_ECX_V3), 0],
+        0xd if cpu.level() >= Level::V3 => xsave_leaf(cpu, subleaf),
         // TSC = crystal * ratio; crystal in Hz.
         0x15 => [1, RATIO, TSC_KHZ / RATIO * 1000, 0],
         0x16 => [TSC_KHZ / 1000, TSC_KHZ / 1000, TSC_KHZ / 1000, 0],
@@ -63,7 +104,7 @@ fn leaf(leaf: u32, subleaf: u32) -> [u32; 4] {
         // TSC and APIC bus frequency in kHz.
         0x4000_0010 => [TSC_KHZ, TSC_KHZ / RATIO, 0, 0],
         0x8000_0000 => [0x8000_0008, 0, 0, 0],
-        0x8000_0001 => [0, 0, EXTENDED_ECX, EXTENDED_EDX],
+        0x8000_0001 => [0, 0, EXTENDED_ECX | v3(EXTENDED_ECX_V3), EXTENDED_EDX],
         0x8000_0002..=0x8000_0004 => brand((leaf - 0x8000_0002) as usize),
         0x8000_0007 => [0, 0, 0, INVARIANT_TSC],
         0x8000_0008 => [PHYSICAL_BITS | 48 << 8, 0, 0, 0],
@@ -74,7 +115,7 @@ fn leaf(leaf: u32, subleaf: u32) -> [u32; 4] {
 pub(super) fn cpuid(vm: &mut Vm) {
     let number = read_gpr(vm, Gpr::RAX, Width::W32) as u32;
     let subleaf = read_gpr(vm, Gpr::RCX, Width::W32) as u32;
-    let [a, b, c, d] = leaf(number, subleaf);
+    let [a, b, c, d] = leaf(&vm.cpu, number, subleaf);
     for (register, value) in [(Gpr::RAX, a), (Gpr::RBX, b), (Gpr::RCX, c), (Gpr::RDX, d)] {
         write_gpr(vm, register, Width::W32, value.into());
     }

@@ -2,11 +2,14 @@
 //! instructions (SDM volume 1, section 5.1.12 to 5.1.15 and 5.20), strings, ports, divisions of unusual shape, x87 and
 //! state saving. Which mnemonic is which function is one line each.
 
+mod bits;
 mod control;
 mod cpuid;
 mod deliver;
+mod extended;
 mod flags;
 mod integer;
+mod masked;
 mod msr;
 mod port;
 mod random;
@@ -15,11 +18,12 @@ pub(crate) mod string;
 mod transfer;
 
 pub(crate) use deliver::{exception, interrupt};
+pub(crate) use extended::require_xsave;
 pub(crate) use flags::rflags;
 
 use crate::exception::{Exception, vector};
 use crate::vm::Vm;
-use x86::{Insn, Machine, Mnemonic as Mn};
+use x86::{Insn, Mnemonic as Mn, Segment, Width};
 
 type Done = Result<(), Exception>;
 
@@ -55,7 +59,11 @@ pub(crate) fn execute(vm: &mut Vm, insn: &Insn) -> Done {
         Mn::Ud2 | Mn::Ud1 | Mn::Ud0 => Err(Exception::UD),
         Mn::Retf                    => transfer::far_return(vm, insn),
         Mn::Jmp                     => transfer::far_jump(vm, insn),
+        Mn::Call                    => transfer::far_call(vm, insn),
         Mn::Hlt                     => control::halt(vm),
+        Mn::Lss                     => segments::load_far_pointer(vm, insn, Segment::Ss),
+        Mn::Lfs                     => segments::load_far_pointer(vm, insn, Segment::Fs),
+        Mn::Lgs                     => segments::load_far_pointer(vm, insn, Segment::Gs),
         Mn::Swapgs                  => require_kernel(vm),
         Mn::Lgdt | Mn::Lidt         => segments::load_table(vm, insn),
         Mn::Sgdt | Mn::Sidt         => segments::store_table(vm, insn),
@@ -70,15 +78,28 @@ pub(crate) fn execute(vm: &mut Vm, insn: &Insn) -> Done {
         Mn::Lmsw                    => control::load_status(vm, insn),
         Mn::Invlpg                  => control::invalidate_page(vm, insn),
         Mn::Invpcid                 => control::invalidate_context(vm, insn),
-        Mn::Wbinvd | Mn::Invd       => control::privileged(vm),
-        Mn::Clflush                 => control::flush_line(vm, insn),
+        Mn::Wbinvd | Mn::Wbnoinvd | Mn::Invd => control::privileged(vm),
+        Mn::Clflush | Mn::Clflushopt | Mn::Clwb => control::flush_line(vm, insn),
         Mn::Rdmsr                   => msr::rdmsr(vm),
         Mn::Wrmsr                   => msr::wrmsr(vm),
+        // There is no performance counter, so every number of one is wrong.
+        Mn::Rdpmc                   => Err(Exception::GP0),
         Mn::Rdtsc                   => msr::rdtsc(vm, false),
         Mn::Rdtscp                  => msr::rdtsc(vm, true),
         Mn::Cpuid                   => { cpuid::cpuid(vm); Ok(()) }
         Mn::Rdrand | Mn::Rdseed     => random::rdrand(vm, insn),
-        Mn::Xgetbv | Mn::Xsetbv     => Err(vm.undefined(insn)),
+        Mn::Rdpid                   => msr::rdpid(vm, insn),
+        Mn::Xgetbv                  => extended::xgetbv(vm),
+        Mn::Xsetbv                  => extended::xsetbv(vm),
+        Mn::Pdep                    => bits::by_mask(vm, insn, true),
+        Mn::Pext                    => bits::by_mask(vm, insn, false),
+        Mn::Crc32                   => bits::crc32(vm, insn),
+        Mn::Vmaskmovps | Mn::Vpmaskmovd => masked::masked_move(vm, insn, Width::W32),
+        Mn::Vmaskmovpd | Mn::Vpmaskmovq => masked::masked_move(vm, insn, Width::W64),
+        Mn::Vgatherdps | Mn::Vpgatherdd => masked::gather(vm, insn, Width::W32, Width::W32),
+        Mn::Vgatherdpd | Mn::Vpgatherdq => masked::gather(vm, insn, Width::W32, Width::W64),
+        Mn::Vgatherqps | Mn::Vpgatherqd => masked::gather(vm, insn, Width::W64, Width::W32),
+        Mn::Vgatherqpd | Mn::Vpgatherqq => masked::gather(vm, insn, Width::W64, Width::W64),
         _ => crate::x87::execute(vm, insn),
     }
 }

@@ -7,7 +7,7 @@ use crate::exception::Exception;
 use crate::mmu::canonical;
 use crate::vm::Vm;
 use x86::operands::{read_gpr, write_gpr};
-use x86::{Gpr, Segment, Width};
+use x86::{Gpr, Insn, Segment, Width};
 
 const EFER_SCE: u64 = 1;
 const EFER_LME: u64 = 1 << 8;
@@ -161,4 +161,10 @@ pub(super) fn rdtsc(vm: &mut Vm, aux: bool) -> Done {
         write_gpr(vm, Gpr::RCX, Width::W32, aux);
     }
     Ok(())
+}
+
+/// RDPID: TSC_AUX.
+pub(super) fn rdpid(vm: &mut Vm, insn: &Insn) -> Done {
+    let aux = vm.cpu.tsc_aux & 0xffff_ffff;
+    x86::operands::write(vm, insn, 0, Width::W64, aux)
 }

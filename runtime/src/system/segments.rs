@@ -205,6 +205,16 @@ pub(super) fn stack(vm: &mut Vm, insn: &Insn) -> Done {
     Ok(())
 }
 
+/// LSS, LFS and LGS: an offset to a register, and the selector after it to the segment register.
+pub(super) fn load_far_pointer(vm: &mut Vm, insn: &Insn, segment: Segment) -> Done {
+    let w = insn.width;
+    let at = address(vm, insn);
+    let offset = vm.load(w, at)?;
+    let selector = Selector(vm.load(Width::W16, at.wrapping_add(w.bytes()))? as u16);
+    load_segment(vm, segment, selector)?;
+    write(vm, insn, 0, w, offset)
+}
+
 /// RDFSBASE, RDGSBASE, WRFSBASE, WRGSBASE, if CR4.FSGSBASE allows them.
 pub(super) fn base(vm: &mut Vm, insn: &Insn) -> Done {
     const CR4_FSGSBASE: u64 = 1 << 16;

@@ -80,18 +80,20 @@ struct Frame {
     ss: Selector,
 }
 
-/// IRETQ; the 16- and 32-bit forms, which 64-bit code does not use, are refused.
+/// IRETQ, IRETD and IRET: five values of the operand's size, as long mode always has it.
 pub(super) fn iret(vm: &mut Vm, insn: &Insn) -> Done {
-    if insn.code != Code::Iretq {
-        return Err(vm.undefined(insn));
-    }
+    let w = match insn.code {
+        Code::Iretq => Width::W64,
+        Code::Iretd => Width::W32,
+        _ => Width::W16,
+    };
     if vm.cpu.rflags & NT != 0 {
         return Err(Exception::GP0);
     }
     let rsp = vm.gpr(Gpr::RSP);
     let mut values = [0; 5];
     for (index, value) in values.iter_mut().enumerate() {
-        *value = vm.load(Width::W64, rsp.wrapping_add(8 * index as u64))?;
+        *value = vm.load(w, rsp.wrapping_add(w.bytes() * index as u64))?;
     }
     let [rip, cs, rflags, rsp, ss] = values;
     let frame = Frame { rip, cs: Selector(cs as u16), rflags, rsp, ss: Selector(ss as u16) };
@@ -103,7 +105,7 @@ pub(super) fn iret(vm: &mut Vm, insn: &Insn) -> Done {
         mask |= IF;
     }
     return_to(vm, &frame)?;
-    set_rflags(vm, frame.rflags & !RF, mask);
+    set_rflags(vm, frame.rflags & !RF, mask & w.mask());
     Ok(())
 }
 
@@ -153,12 +155,12 @@ fn drop_inner_segments(vm: &mut Vm, level: u32) {
     }
 }
 
-/// RETFQ and RETF: to a 64-bit code segment.
+/// RETF of every size: to a 64-bit code segment.
 pub(super) fn far_return(vm: &mut Vm, insn: &Insn) -> Done {
     let w = match insn.code {
         Code::Retfq | Code::Retfq_imm16 => Width::W64,
         Code::Retfd | Code::Retfd_imm16 => Width::W32,
-        _ => return Err(vm.undefined(insn)),
+        _ => Width::W16,
     };
     let release = if insn.operands[0] == Operand::Imm { insn.imm & 0xffff } else { 0 };
     let rsp = vm.gpr(Gpr::RSP);
@@ -192,16 +194,42 @@ pub(super) fn far_jump(vm: &mut Vm, insn: &Insn) -> Done {
     let w = match insn.code {
         Code::Jmp_m1664 => Width::W64,
         Code::Jmp_m1632 => Width::W32,
-        _ => return Err(vm.undefined(insn)),
+        _ => Width::W16,
     };
+    let (rip, cs, descriptor) = far_target(vm, insn, w)?;
+    let level = vm.cpu.cpl;
+    set_code(vm, cs, descriptor, level);
+    vm.next_rip = rip;
+    Ok(())
+}
+
+/// What a far pointer in memory leads to: a 64-bit code segment of the same privilege. Gates are refused.
+fn far_target(vm: &mut Vm, insn: &Insn, w: Width) -> Result<(u64, Selector, Descriptor), Exception> {
     let at = address(vm, insn);
     let rip = vm.load(w, at)?;
     let cs = Selector(vm.load(Width::W16, at.wrapping_add(w.bytes()))? as u16);
     let descriptor = read_descriptor(vm, cs)?;
-    let level = vm.cpu.cpl;
-    if !descriptor.is_code() || !descriptor.long() || descriptor.privilege() != level || !canonical(rip) {
+    if !descriptor.is_code() || !descriptor.long() || descriptor.privilege() != vm.cpu.cpl || !canonical(rip) {
         return Err(Exception::with_error(vector::GP, u32::from(cs.0 & !3)));
     }
+    Ok((rip, cs, descriptor))
+}
+
+/// CALL through a far pointer in memory: pushes CS and RIP in the operand's size.
+pub(super) fn far_call(vm: &mut Vm, insn: &Insn) -> Done {
+    let w = match insn.code {
+        Code::Call_m1664 => Width::W64,
+        Code::Call_m1632 => Width::W32,
+        _ => Width::W16,
+    };
+    let (rip, cs, descriptor) = far_target(vm, insn, w)?;
+    let rsp = vm.gpr(Gpr::RSP).wrapping_sub(2 * w.bytes());
+    vm.probe_write(rsp, 2 * w.bytes())?;
+    let (old, back) = (vm.cpu.segment(Segment::Cs).selector, vm.next_rip);
+    vm.store(w, rsp.wrapping_add(w.bytes()), old.into())?;
+    vm.store(w, rsp, back & w.mask())?;
+    vm.set_gpr(Gpr::RSP, rsp);
+    let level = vm.cpu.cpl;
     set_code(vm, cs, descriptor, level);
     vm.next_rip = rip;
     Ok(())

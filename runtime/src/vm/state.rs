@@ -15,9 +15,9 @@ use crate::memory::Memory;
 use crate::snapshot::codec::{CodecError, Reader, Writer};
 use x86::flags::{bit, word};
 use x86::plain::Plain;
-use x86::{FlagOp, Flags, Width};
+use x86::{FlagOp, Flags, Level, Width};
 
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 crate::fields!(SegmentRegister { selector, rights, limit, base });
 crate::fields!(TableRegister { base, limit });
@@ -39,7 +39,7 @@ macro_rules! registers {
 }
 registers! {
     saved {
-        gpr, rip, cpl, interrupt_shadow, mxcsr, segments, xmm,
+        gpr, rip, cpl, interrupt_shadow, level, mxcsr, segments, xmm, ymm_high,
         fpr, fcw, fsw, ftw, fop, fip, fdp,
         cr0, cr2, cr3, cr4, cr8, dr, xcr0, gdtr, idtr, ldtr, tr,
         efer, star, lstar, cstar, sfmask, kernel_gs_base, sysenter, pat, apic_base, tsc_aux, misc_enable, mtrr,
@@ -49,7 +49,7 @@ registers! {
         // RFLAGS, written as one word.
         rflags, flags_dst, flags_src, flags_carry, flags_op,
         // Of the run, and found anew.
-        reserved, budget, user_generation, kernel_generation, stamps, exit_reason, kernel_tlb, user_tlb, local_fills,
+        budget, user_generation, kernel_generation, stamps, exit_reason, kernel_tlb, user_tlb, local_fills,
     }
 }
 
@@ -123,6 +123,7 @@ fn load_processor(cpu: &mut Cpu, from: &mut Reader<'_>) -> Result<(), CodecError
     cpu.set_lazy_flags(Flags { op: FlagOp::Explicit, width: Width::W64, dst, src: 0, carry: 0 });
     load_registers(cpu, from)?;
     from.check(cpu.cpl == 0 || cpu.cpl == 3, "privilege level 0 or 3")?;
+    from.check(Level::from_number(cpu.level).is_some(), "a processor level from 1 to 3")?;
     from.check(cpu.interrupt_shadow <= 1, "an interrupt shadow of 0 or 1")?;
     from.check(cpu.mxcsr & !MXCSR_DEFINED == 0, "MXCSR without reserved bits")
 }

@@ -18,19 +18,19 @@ use x86::operands::address;
 use x86::{Insn, Mnemonic};
 
 /// Bits of MXCSR that exist.
-const MXCSR_MASK: u32 = 0xffff;
+pub(super) const MXCSR_MASK: u32 = 0xffff;
 /// Bytes that FXSAVE writes; those up to 512 stay as they are.
 const WRITTEN: usize = 416;
 const AREA: u64 = 512;
 const STACK: usize = 32;
 const XMM: usize = 160;
-type Image = [u8; WRITTEN];
+pub(super) type Image = [u8; WRITTEN];
 
 fn put<const N: usize>(image: &mut Image, offset: usize, bytes: [u8; N]) {
     image[offset..offset + N].copy_from_slice(&bytes);
 }
 
-fn get<const N: usize>(image: &Image, offset: usize) -> [u8; N] {
+pub(super) fn get<const N: usize>(image: &Image, offset: usize) -> [u8; N] {
     let mut bytes = [0; N];
     bytes.copy_from_slice(&image[offset..offset + N]);
     bytes
@@ -42,7 +42,7 @@ fn area(vm: &mut Vm, insn: &Insn) -> Result<u64, Exception> {
     if at.is_multiple_of(16) { Ok(at) } else { Err(Exception::GP0) }
 }
 
-fn image_of(cpu: &Cpu, wide: bool) -> Image {
+pub(super) fn image_of(cpu: &Cpu, wide: bool) -> Image {
     let mut image = [0; WRITTEN];
     put(&mut image, 0, cpu.fcw.to_le_bytes());
     put(&mut image, 2, cpu.fsw.to_le_bytes());
@@ -95,18 +95,31 @@ pub(super) fn restore(vm: &mut Vm, insn: &Insn) -> Done {
 }
 
 fn take(cpu: &mut Cpu, image: &Image, wide: bool) {
+    take_x87(cpu, image, wide);
+    take_xmm(cpu, image);
+}
+
+fn quad(image: &Image, offset: usize) -> u64 {
+    u64::from_le_bytes(get(image, offset))
+}
+
+/// Sets the x87 unit.
+pub(super) fn take_x87(cpu: &mut Cpu, image: &Image, wide: bool) {
     let word = |offset| u16::from_le_bytes(get(image, offset));
-    let quad = |offset| u64::from_le_bytes(get(image, offset));
     let mask = if wide { u64::MAX } else { u32::MAX.into() };
     (cpu.fsw, cpu.ftw, cpu.fop) = (word(2), image[4], word(6) & 0x7ff);
-    (cpu.fip, cpu.fdp) = (quad(8) & mask, quad(16) & mask);
+    (cpu.fip, cpu.fdp) = (quad(image, 8) & mask, quad(image, 16) & mask);
     cpu.set_control(word(0));
     for i in 0..8 {
         let offset = STACK + 16 * usize::from(i);
         let n = cpu.physical(i);
-        cpu.fpr[n] = [quad(offset), word(offset + 8).into()];
+        cpu.fpr[n] = [quad(image, offset), word(offset + 8).into()];
     }
+}
+
+/// Sets the XMM registers.
+pub(super) fn take_xmm(cpu: &mut Cpu, image: &Image) {
     for (i, xmm) in cpu.xmm.iter_mut().enumerate() {
-        *xmm = [quad(XMM + 16 * i), quad(XMM + 16 * i + 8)];
+        *xmm = [quad(image, XMM + 16 * i), quad(image, XMM + 16 * i + 8)];
     }
 }

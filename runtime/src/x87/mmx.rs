@@ -1,4 +1,4 @@
-//! MMX, and the MMX forms of SSE and SSE2: the registers are the significands of the physical x87 registers. SDM volume 1,
+//! MMX, and the MMX forms of SSE, SSE2 and SSSE3: the registers are the significands of the physical x87 registers. SDM volume 1,
 //! chapter 9; volume 3A, table 12-1.
 //!
 //! The operations are those of the XMM forms on the low 64 bits of a vector, with three differences: packing and unpacking work on
@@ -12,8 +12,8 @@ use super::{Done, Exception};
 use crate::vm::Vm;
 use x86::operands::{address, read, write};
 use x86::vector::float::{FloatUnOp, FloatWidth};
-use x86::vector::shuffle::{interleave_low, pshufw};
-use x86::vector::{VecOp, VecShift, eval};
+use x86::vector::shuffle::{every_second, interleave_low, pshufw};
+use x86::vector::{VecOp, VecShift, VecUnOp, eval};
 use x86::{Gpr, Insn, Machine, Operand, Width};
 
 /// How two operands make a result.
@@ -21,6 +21,14 @@ use x86::{Gpr, Insn, Machine, Operand, Width};
 pub(super) enum Op {
     /// Lane by lane.
     Lanes(VecOp),
+    /// The source alone, lane by lane.
+    Each(VecUnOp),
+    /// Neighbouring lanes of the first, then of the second.
+    Horizontal(VecOp),
+    /// The first's bytes, chosen by the low three bits of the second's, or 0 where bit 7 is set.
+    Bytes,
+    /// Eight bytes of both, the second below, from the byte on that the immediate says.
+    Align,
     /// Not the first, and the second.
     AndNot,
     /// The first's lanes, then the second's, narrowed.
@@ -84,6 +92,16 @@ fn compute(op: Op, a: u64, b: u64, imm: u8) -> u64 {
     };
     match op {
         Op::Lanes(op) => eval::bin(op, wide_a, wide_b) as u64,
+        Op::Each(op) => eval::un(op, wide_b) as u64,
+        Op::Horizontal(op) => {
+            let both = wide_a | wide_b << 64;
+            let words = matches!(op, VecOp::I16x8Add | VecOp::I16x8AddSatS | VecOp::I16x8Sub | VecOp::I16x8SubSatS);
+            let pairs = if words { [0, 1].map(every_second::<8>) } else { [0, 1].map(every_second::<4>) };
+            let [even, odd] = pairs.map(|pattern| eval::shuffle(both, 0, pattern));
+            eval::bin(op, even, odd) as u64
+        }
+        Op::Bytes => eval::bin(VecOp::I8x16Pshufb, wide_a, wide_b & 0x8787_8787_8787_8787) as u64,
+        Op::Align => (wide_a << 64 | wide_b).checked_shr(8 * u32::from(imm)).unwrap_or(0) as u64,
         Op::AndNot => !a & b,
         Op::Pack(op) => eval::bin(op, wide_a | wide_b << 64, 0) as u64,
         Op::UnpackLow(w) => interleaved(w) as u64,

@@ -25,6 +25,7 @@ mod stack;
 mod tests;
 mod transcendental;
 mod transfer;
+pub(crate) mod xsave;
 
 use crate::exception::{Exception, vector};
 use crate::vm::Vm;
@@ -32,7 +33,7 @@ use constants::Constant;
 use float::{Binary, Direction, Rounded};
 use x86::flags::Condition;
 use x86::vector::float::FloatWidth;
-use x86::vector::{VecOp, VecShift, eval};
+use x86::vector::{VecOp, VecShift, VecUnOp, eval};
 use x86::{Insn, Machine, Mnemonic as Mn, Width};
 
 type Done = Result<(), Exception>;
@@ -65,6 +66,10 @@ pub(crate) fn execute(vm: &mut Vm, insn: &Insn) -> Done {
         // 5.3 x87 and SIMD state management
         Mn::Fxsave | Mn::Fxsave64   => fxsave::save(vm, insn),
         Mn::Fxrstor | Mn::Fxrstor64 => fxsave::restore(vm, insn),
+        Mn::Xsave | Mn::Xsave64     => xsave::save(vm, insn, xsave::Variant::Plain),
+        Mn::Xsaveopt | Mn::Xsaveopt64 => xsave::save(vm, insn, xsave::Variant::Optimized),
+        Mn::Xsavec | Mn::Xsavec64   => xsave::save(vm, insn, xsave::Variant::Compacted),
+        Mn::Xrstor | Mn::Xrstor64   => xsave::restore(vm, insn),
         // 5.4.8 MMX state management
         Mn::Emms                => control::empty_mmx(vm),
         _ => numeric(vm, insn),
@@ -168,6 +173,7 @@ fn numeric(vm: &mut Vm, insn: &Insn) -> Done {
 fn packed(vm: &mut Vm, insn: &Insn) -> Done {
     use VecOp::*;
     use VecShift::*;
+    use VecUnOp::*;
     use Width::*;
     use mmx::Op::*;
     match insn.mnemonic {
@@ -237,6 +243,23 @@ fn packed(vm: &mut Vm, insn: &Insn) -> Done {
         Mn::Psrlq               => mmx::binary(vm, insn, Shift(I64x2ShrU)),
         Mn::Psraw               => mmx::binary(vm, insn, Shift(I16x8ShrS)),
         Mn::Psrad               => mmx::binary(vm, insn, Shift(I32x4ShrS)),
+        // 5.8 SSSE3
+        Mn::Pabsb               => mmx::binary(vm, insn, Each(I8x16Abs)),
+        Mn::Pabsw               => mmx::binary(vm, insn, Each(I16x8Abs)),
+        Mn::Pabsd               => mmx::binary(vm, insn, Each(I32x4Abs)),
+        Mn::Psignb              => mmx::binary(vm, insn, Lanes(I8x16Sign)),
+        Mn::Psignw              => mmx::binary(vm, insn, Lanes(I16x8Sign)),
+        Mn::Psignd              => mmx::binary(vm, insn, Lanes(I32x4Sign)),
+        Mn::Pmulhrsw            => mmx::binary(vm, insn, Lanes(I16x8MulRoundQ15)),
+        Mn::Pmaddubsw           => mmx::binary(vm, insn, Lanes(I16x8DotI8x16UsSat)),
+        Mn::Phaddw              => mmx::binary(vm, insn, Horizontal(I16x8Add)),
+        Mn::Phaddd              => mmx::binary(vm, insn, Horizontal(I32x4Add)),
+        Mn::Phaddsw             => mmx::binary(vm, insn, Horizontal(I16x8AddSatS)),
+        Mn::Phsubw              => mmx::binary(vm, insn, Horizontal(I16x8Sub)),
+        Mn::Phsubd              => mmx::binary(vm, insn, Horizontal(I32x4Sub)),
+        Mn::Phsubsw             => mmx::binary(vm, insn, Horizontal(I16x8SubSatS)),
+        Mn::Pshufb              => mmx::binary(vm, insn, Bytes),
+        Mn::Palignr             => mmx::binary(vm, insn, Align),
         // 5.5.1.6, 5.6.1.6 Conversion of floating-point numbers
         Mn::Cvtpi2ps            => mmx::from_integers(vm, insn, FloatWidth::F32),
         Mn::Cvtpi2pd            => mmx::from_integers(vm, insn, FloatWidth::F64),

@@ -87,3 +87,56 @@ fn an_exception_that_is_not_masked_waits_for_the_next_instruction_and_says_where
     run(&mut vm, &[0xdb, 0xe2]).unwrap();
     assert_eq!(run(&mut vm, FLD1), Ok(()));
 }
+
+const XSAVE64: &[u8] = &[0x48, 0x0f, 0xae, 0x27];
+const XSAVEC64: &[u8] = &[0x48, 0x0f, 0xc7, 0x27];
+const XRSTOR64: &[u8] = &[0x48, 0x0f, 0xae, 0x2f];
+
+/// A machine whose operating system uses XSAVE with all components; all are asked for.
+fn xsave_machine() -> Vm {
+    let mut vm = machine();
+    (vm.cpu.cr4, vm.cpu.xcr0) = (1 << 18, 7);
+    vm.cpu.gpr[usize::from(Gpr::RAX.0)] = 7;
+    (vm.cpu.xmm[3], vm.cpu.ymm_high[15]) = ([1, 2], [3, 4]);
+    vm
+}
+
+fn area(vm: &Vm, offset: u32, length: usize) -> &[u8] {
+    vm.memory.bytes(Place(AREA as u32 + offset), length)
+}
+
+#[test]
+fn xsave_saves_what_is_in_use_and_xrstor_resets_what_was_not() {
+    for (save, layout) in [(XSAVE64, 0), (XSAVEC64, 1 << 63 | 7u64)] {
+        let mut vm = xsave_machine();
+        run(&mut vm, save).unwrap();
+        assert_eq!(area(&vm, 512, 8), 6u64.to_le_bytes(), "SSE and AVX are in use, x87 is not");
+        assert_eq!(area(&vm, 520, 8), layout.to_le_bytes());
+        assert_eq!(area(&vm, 576 + 15 * 16, 9), [3, 0, 0, 0, 0, 0, 0, 0, 4]);
+        run(&mut vm, FLD1).unwrap();
+        (vm.cpu.xmm[3], vm.cpu.ymm_high[15], vm.cpu.ymm_high[1]) = Default::default();
+        vm.cpu.ymm_high[1] = [5, 5];
+        run(&mut vm, XRSTOR64).unwrap();
+        assert_eq!((vm.cpu.xmm[3], vm.cpu.ymm_high[15], vm.cpu.ymm_high[1]), ([1, 2], [3, 4], [0, 0]));
+        assert_eq!((vm.cpu.ftw, vm.cpu.fsw, vm.cpu.fpr), (0, 0, [[0; 2]; 8]), "x87 is as after reset");
+    }
+}
+
+#[test]
+fn xsave_faults_and_leaves_components_alone_that_are_not_asked_for() {
+    let mut vm = xsave_machine();
+    vm.cpu.gpr[usize::from(Gpr::RAX.0)] = 4;
+    vm.memory.bytes_mut(Place(AREA as u32), 832).fill(0xee);
+    vm.memory.bytes_mut(Place(AREA as u32 + 512), 64).fill(0);
+    vm.memory.bytes_mut(Place(AREA as u32 + 512), 1)[0] = 3;
+    run(&mut vm, XSAVE64).unwrap();
+    assert_eq!((area(&vm, 512, 1)[0], area(&vm, 160, 1)[0]), (7, 0xee));
+    vm.memory.bytes_mut(Place(AREA as u32 + 528), 1)[0] = 1;
+    assert_eq!(run(&mut vm, XRSTOR64), Err(Exception::GP0), "a reserved byte of the header");
+    vm.cpu.gpr[usize::from(Gpr::RDI.0)] = AREA + 16;
+    assert_eq!(run(&mut vm, XSAVE64), Err(Exception::GP0), "not aligned");
+    vm.cpu.cr0 = CR0_TS;
+    assert_eq!(run(&mut vm, XSAVE64), NM);
+    vm.cpu.cr4 = 0;
+    assert_eq!(run(&mut vm, XSAVE64), Err(Exception::UD));
+}

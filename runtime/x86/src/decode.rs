@@ -1,10 +1,12 @@
 //! Decoding: bytes to [`Insn`], by iced-x86.
 //!
 //! Decoding happens at address 0, which makes branch targets and RIP-relative addresses distances from the first byte.
+//! What a processor's level lacks is no instruction: see [`crate::level`].
 
-use crate::insn::{Gpr, Insn, Mem, Operand, Prefixes, Segment};
+use crate::insn::{Gpr, Insn, Mem, Operand, Prefixes, Segment, Vex};
+use crate::level::Level;
 use crate::width::Width;
-use iced_x86::{Decoder, DecoderError, DecoderOptions, Instruction, OpKind, Register};
+use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, EncodingKind, Instruction, Mnemonic, OpKind, Register};
 
 /// Why bytes are no instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,21 +19,48 @@ pub enum Undecodable {
     TooLong,
 }
 
-/// Decodes the instruction at the start of `bytes`, in 64-bit mode. 15 bytes always suffice.
+/// Decodes the instruction at the start of `bytes`, in 64-bit mode, as a processor of the highest level does. 15 bytes
+/// always suffice.
 ///
 /// # Errors
 /// [`Undecodable`] says what the processor would do.
 pub fn decode(bytes: &[u8]) -> Result<Insn, Undecodable> {
+    decode_for(Level::V3, bytes)
+}
+
+/// [`decode`] as a processor of `level` does.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_for(level: Level, bytes: &[u8]) -> Result<Insn, Undecodable> {
     let window = &bytes[..bytes.len().min(16)];
     let mut decoder = Decoder::with_ip(64, window, 0, DecoderOptions::NONE);
-    let insn = decoder.decode();
+    let mut insn = decoder.decode();
     match decoder.last_error() {
-        DecoderError::None => Ok(convert(&insn)),
+        DecoderError::None => {
+            if !level.has(insn.code()) {
+                insn.set_code(without_prefix(insn.code()).ok_or(Undecodable::Invalid)?);
+            }
+            if level.has(insn.code()) { Ok(convert(&insn)) } else { Err(Undecodable::Invalid) }
+        }
         DecoderError::NoMoreBytes if bytes.len() < 15 => Err(Undecodable::Truncated),
         DecoderError::NoMoreBytes => Err(Undecodable::TooLong),
         _ if too_long(window) => Err(Undecodable::TooLong),
         _ => Err(Undecodable::Invalid),
     }
+}
+
+/// What TZCNT and LZCNT are to a processor that ignores their prefix.
+fn without_prefix(code: Code) -> Option<Code> {
+    Some(match code {
+        Code::Tzcnt_r16_rm16 => Code::Bsf_r16_rm16,
+        Code::Tzcnt_r32_rm32 => Code::Bsf_r32_rm32,
+        Code::Tzcnt_r64_rm64 => Code::Bsf_r64_rm64,
+        Code::Lzcnt_r16_rm16 => Code::Bsr_r16_rm16,
+        Code::Lzcnt_r32_rm32 => Code::Bsr_r32_rm32,
+        Code::Lzcnt_r64_rm64 => Code::Bsr_r64_rm64,
+        _ => return None,
+    })
 }
 
 /// Whether `window` is nothing but prefixes for 15 bytes, which is #GP(0) and not #UD (SDM 3A 6.15, #GP).
@@ -46,8 +75,14 @@ fn convert(raw: &Instruction) -> Insn {
     for (slot, index) in operands.iter_mut().zip(0..raw.op_count()) {
         *slot = operand(raw, index);
     }
+    let index = raw.memory_index();
+    if index.is_xmm() || index.is_ymm() {
+        operands[3] = Operand::Xmm(index.number() as u8);
+    }
+    let vex = vex(raw);
     let mem_size = raw.memory_size().size() as u16;
-    let width = operand_width(raw, 0).or_else(|| operand_width(raw, 1)).unwrap_or(Width::W64);
+    let third = || if vex == Vex::None { None } else { operand_width(raw, 2) };
+    let width = operand_width(raw, 0).or_else(|| operand_width(raw, 1)).or_else(third).unwrap_or(Width::W64);
     let source_width = operand_width(raw, 1).unwrap_or(width);
     Insn {
         code: raw.code(),
@@ -61,7 +96,21 @@ fn convert(raw: &Instruction) -> Insn {
         imm: immediate(raw, width),
         imm2: second_immediate(raw),
         mem_size,
+        vex,
     }
+}
+
+/// The encoding, and whether an operand, or a vector of indices, has 256 bits.
+fn vex(raw: &Instruction) -> Vex {
+    if raw.code().encoding() != EncodingKind::VEX {
+        return Vex::None;
+    }
+    let is_ymm = |index| raw.op_kind(index) == OpKind::Register && raw.op_register(index).is_ymm();
+    let wide = raw.mnemonic() == Mnemonic::Vzeroall
+        || raw.memory_index().is_ymm()
+        || raw.memory_size().size() == 32
+        || (0..raw.op_count()).any(is_ymm);
+    if wide { Vex::L256 } else { Vex::L128 }
 }
 
 fn prefixes(raw: &Instruction) -> Prefixes {
@@ -230,5 +279,18 @@ mod tests {
         assert_eq!(decode(&[0x06, 0x90, 0x90]), Err(Undecodable::Invalid));
         assert_eq!(decode(&[0x48, 0x8b]), Err(Undecodable::Truncated));
         assert_eq!(decode(&[0x66; 16]), Err(Undecodable::TooLong));
+    }
+
+    #[test]
+    fn a_level_has_what_it_has_and_prefixes_of_others_mean_nothing() {
+        let (popcnt, tzcnt, vpaddb) = ([0xf3, 0x0f, 0xb8, 0xc8], [0xf3, 0x0f, 0xbc, 0xc8], [0xc5, 0xf1, 0xfc, 0xc2]);
+        assert_eq!(decode_for(Level::V1, &popcnt), Err(Undecodable::Invalid));
+        assert_eq!(decode_for(Level::V2, &popcnt).unwrap().mnemonic, Mnemonic::Popcnt);
+        assert_eq!(decode_for(Level::V2, &tzcnt).unwrap().mnemonic, Mnemonic::Bsf);
+        assert_eq!(decode_for(Level::V3, &tzcnt).unwrap().mnemonic, Mnemonic::Tzcnt);
+        assert_eq!(decode_for(Level::V2, &vpaddb), Err(Undecodable::Invalid));
+        assert_eq!(decode(&vpaddb).unwrap().vex, Vex::L128);
+        // VADDPS zmm with EVEX shares its mnemonic with AVX.
+        assert_eq!(decode(&[0x62, 0xf1, 0x74, 0x48, 0x58, 0xc2]), Err(Undecodable::Invalid));
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::body::arith::{self, xadd};
 use crate::body::bits::{self, BitOp};
+use crate::body::bmi::LowestBit;
 use crate::body::flag_control::{self, CarryOp};
-use crate::body::{control, data, muldiv, shift, sse, stack, strings, system};
-use crate::flags::{Condition, FlagOp};
+use crate::body::{bmi, control, data, muldiv, shift, sse, stack, strings, system};
+use crate::flags::{Condition, FlagOp, bit};
 use crate::insn::Insn;
 use crate::machine::{BinOp, Machine, UnOp};
 use crate::width::Width;
@@ -27,6 +28,7 @@ pub fn exec<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
         Mn::Xchg                => data::xchg(m, insn),
         Mn::Xlatb               => data::xlat(m, insn),
         Mn::Bswap               => muldiv::bswap(m, insn),
+        Mn::Movbe               => data::movbe(m, insn),
         Mn::Push                => stack::push(m, insn),
         Mn::Pop                 => stack::pop(m, insn),
         Mn::Cbw                 => { muldiv::extend_accumulator(m, Width::W8, Width::W16); Ok(()) }
@@ -66,6 +68,8 @@ pub fn exec<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
         Mn::Imul                => muldiv::imul(m, insn),
         Mn::Div                 => muldiv::div(m, insn, false),
         Mn::Idiv                => muldiv::div(m, insn, true),
+        Mn::Adcx                => arith::add_with(m, insn, bit::CF),
+        Mn::Adox                => arith::add_with(m, insn, bit::OF),
         // 5.1.4 Logic
         Mn::And                 => arith::logic(m, insn, BinOp::And),
         Mn::Or                  => arith::logic(m, insn, BinOp::Or),
@@ -148,11 +152,23 @@ pub fn exec<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
         Mn::Cli                 => system::cli(m, insn),
         Mn::Pushfq | Mn::Pushf  => system::pushf(m, insn),
         // 5.1.13 Miscellaneous
-        Mn::Nop | Mn::Endbr64 | Mn::Endbr32 | Mn::Pause
-        | Mn::Prefetcht0 | Mn::Prefetcht1 | Mn::Prefetcht2 | Mn::Prefetchnta | Mn::Prefetchw | Mn::Reservednop
+        Mn::Nop | Mn::Endbr64 | Mn::Endbr32 | Mn::Rdsspd | Mn::Rdsspq | Mn::Cldemote | Mn::Pause
+        | Mn::Prefetch | Mn::Prefetchwt1 | Mn::Prefetchit0 | Mn::Prefetchit1 | Mn::Prefetcht0 | Mn::Prefetcht1 | Mn::Prefetcht2 | Mn::Prefetchnta | Mn::Prefetchw | Mn::Reservednop
         | Mn::Lfence | Mn::Mfence | Mn::Sfence => Ok(()),
+        // 5.1.16 BMI1, BMI2, LZCNT
         Mn::Lzcnt               => bits::count_zeros(m, insn, UnOp::Clz),
         Mn::Tzcnt               => bits::count_zeros(m, insn, UnOp::Ctz),
+        Mn::Andn                => bmi::andn(m, insn),
+        Mn::Bextr               => bmi::bextr(m, insn),
+        Mn::Blsi                => bmi::lowest(m, insn, LowestBit::Isolate),
+        Mn::Blsmsk              => bmi::lowest(m, insn, LowestBit::Mask),
+        Mn::Blsr                => bmi::lowest(m, insn, LowestBit::Reset),
+        Mn::Bzhi                => bmi::bzhi(m, insn),
+        Mn::Mulx                => bmi::mulx(m, insn),
+        Mn::Rorx                => bmi::shift(m, insn, BinOp::Rotr),
+        Mn::Sarx                => bmi::shift(m, insn, BinOp::Sar),
+        Mn::Shlx                => bmi::shift(m, insn, BinOp::Shl),
+        Mn::Shrx                => bmi::shift(m, insn, BinOp::Shr),
         // 5.20 System
         Mn::Swapgs              => system::swapgs(m, insn),
         // 5.5 to 5.10 SSE

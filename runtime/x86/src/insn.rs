@@ -115,6 +115,18 @@ pub struct Prefixes {
     pub address32: bool,
 }
 
+/// Whether an instruction has a VEX prefix, and how long its vectors are. SDM volume 1, section 14.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Vex {
+    /// It has none: an XMM destination is also the first source, and keeps its upper half.
+    None,
+    /// It has, and 128-bit operands: the first source is named apart, and the destination's upper half is cleared.
+    L128,
+    /// It has, and an operand of 256 bits.
+    L256,
+}
+
 /// A decoded instruction.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Insn {
@@ -130,7 +142,7 @@ pub struct Insn {
     pub source_width: Width,
     /// Prefixes.
     pub prefixes: Prefixes,
-    /// Operands, destination first.
+    /// Operands, destination first. A gather's vector of indices is the last.
     pub operands: [Operand; 4],
     /// The memory operand, if one of `operands` is [`Operand::Mem`].
     pub mem: Mem,
@@ -141,13 +153,17 @@ pub struct Insn {
     pub imm2: u8,
     /// Size of the memory operand in bytes, 0 where it has none (LEA, NOP).
     pub mem_size: u16,
+    /// The VEX prefix.
+    pub vex: Vex,
 }
 
 impl Insn {
-    /// Whether this is the first of two operands that are the same register, as in `xor eax, eax`.
+    /// Whether both sources are the same register, as in `xor eax, eax` or `vpxor xmm1, xmm2, xmm2`.
     #[inline]
     pub fn same_registers(&self) -> bool {
-        matches!(self.operands[0], Operand::Gpr(_) | Operand::Xmm(_)) && self.operands[0] == self.operands[1]
+        let first = usize::from(self.vex != Vex::None);
+        matches!(self.operands[first], Operand::Gpr(_) | Operand::Xmm(_))
+            && self.operands[first] == self.operands[first + 1]
     }
 
     /// Whether all operands are implied, as those of string instructions are: MOVSD and CMPSD name an SSE instruction

@@ -5,8 +5,8 @@
 
 use crate::flags::{FlagOp, Flags};
 use crate::insn::{Gpr, Insn, Segment};
-use crate::vector::Vector;
-use crate::vector::float::{FloatOp, FloatUnOp, FloatWidth};
+use crate::vector::float::{FloatOp, FloatUnOp, FloatWidth, LargeFloatOp};
+use crate::vector::{LargeOp, Vector};
 use crate::width::Width;
 
 /// Operations on two integers of one width.
@@ -276,11 +276,31 @@ pub trait Machine: Vector {
     /// The fault; nothing was written.
     fn store_vec(&mut self, address: Self::Int, value: Self::Vec) -> Result<(), Self::Stop>;
 
-    /// Called once by every instruction that uses XMM registers or MXCSR, before anything else.
+    /// Bits 128 to 255 of a YMM register.
+    fn ymm_high(&mut self, number: u8) -> Self::Vec;
+    /// Sets bits 128 to 255 of a YMM register.
+    fn set_ymm_high(&mut self, number: u8, value: Self::Vec);
+    /// Loads 32 bytes, of any alignment, low half first.
+    ///
+    /// # Errors
+    /// The fault.
+    fn load_wide(&mut self, address: Self::Int) -> Result<[Self::Vec; 2], Self::Stop>;
+    /// Stores 32 bytes, of any alignment, low half first.
+    ///
+    /// # Errors
+    /// The fault; nothing was written.
+    fn store_wide(&mut self, address: Self::Int, halves: [Self::Vec; 2]) -> Result<(), Self::Stop>;
+
+    /// Called once by every legacy instruction that uses XMM registers or MXCSR, before anything else.
     ///
     /// # Errors
     /// #UD where CR0.EM is set or CR4.OSFXSR is clear, #NM where CR0.TS is set (SDM 3A, 13.1).
     fn sse_available(&mut self) -> Result<(), Self::Stop>;
+    /// Called once by every VEX instruction that uses vector registers or MXCSR, before anything else.
+    ///
+    /// # Errors
+    /// #UD where CR4.OSXSAVE is clear or XCR0 lacks SSE or AVX, #NM where CR0.TS is set (SDM 1, 14.8 and 14.9).
+    fn avx_available(&mut self) -> Result<(), Self::Stop>;
     /// MXCSR.
     fn mxcsr(&mut self) -> Self::Int;
     /// Sets MXCSR; the value has no reserved bit.
@@ -324,4 +344,34 @@ pub trait Machine: Vector {
         a: Self::Int,
         b: Self::Int,
     ) -> Result<Self::Int, Self::Stop>;
+    /// [`Machine::float_bin_packed`] of both halves of 256 bits.
+    ///
+    /// # Errors
+    /// As [`Machine::float_bin`], for the flags of all lanes together.
+    fn float_bin_wide(
+        &mut self,
+        op: FloatOp,
+        w: FloatWidth,
+        a: [Self::Vec; 2],
+        b: [Self::Vec; 2],
+    ) -> Result<[Self::Vec; 2], Self::Stop>;
+    /// [`Machine::float_un_packed`] of both halves of 256 bits.
+    ///
+    /// # Errors
+    /// As [`Machine::float_bin_wide`].
+    fn float_un_wide(&mut self, op: FloatUnOp, a: [Self::Vec; 2]) -> Result<[Self::Vec; 2], Self::Stop>;
+    /// `op` of 128 or 256 bits, under MXCSR: [`crate::vector::float::large()`]. The lifter leaves for it.
+    ///
+    /// # Errors
+    /// As [`Machine::float_bin_wide`].
+    fn float_large<const N: usize>(
+        &mut self,
+        op: LargeFloatOp,
+        operands: [[Self::Vec; N]; 3],
+    ) -> Result<[Self::Vec; N], Self::Stop>;
+    /// `op` of up to three values: [`crate::vector::large::large`]. The lifter leaves for it.
+    ///
+    /// # Errors
+    /// That the machine does not carry it out.
+    fn vec_large(&mut self, op: LargeOp, operands: [Self::Vec; 3]) -> Result<Self::Vec, Self::Stop>;
 }

@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use kernel_snapshot::cache::Cache;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
+use x86::Level;
 
 /// Which kernel the guest runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -27,6 +28,9 @@ pub struct MachineOptions {
     /// Size of the guest's RAM, such as 128M or 1G; a multiple of 2M
     #[arg(long, value_name = "SIZE", default_value = "128M", value_parser = parse_ram)]
     pub ram: u64,
+    /// The guest's processor: x86-64, x86-64-v2 or x86-64-v3
+    #[arg(long, value_name = "LEVEL", default_value = Level::default().name(), value_parser = parse_level)]
+    pub cpu: Level,
 }
 
 /// How the profile is gathered.
@@ -72,6 +76,11 @@ pub struct RuntimeOptions {
     pub runtime: Option<PathBuf>,
 }
 
+/// A processor level by its name.
+fn parse_level(text: &str) -> Result<Level, String> {
+    Level::from_name(text).ok_or_else(|| format!("expected one of {}", Level::ALL.map(Level::name).join(", ")))
+}
+
 /// A size of RAM in bytes: a number with M or G.
 fn parse_ram(text: &str) -> Result<u64> {
     let expected = || format!("{text}: expected a size such as 128M or 1G");
@@ -99,7 +108,7 @@ impl KernelOptions {
 
     /// The guest that these options and those of the machine ask for.
     pub fn guest(&self, machine: &MachineOptions) -> GuestRequest {
-        GuestRequest { kernel: self.choice(), ram_size: machine.ram }
+        GuestRequest { kernel: self.choice(), ram_size: machine.ram, level: machine.cpu }
     }
 }
 

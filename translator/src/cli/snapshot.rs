@@ -40,7 +40,7 @@ impl SnapshotArgs {
         let say = |text: &str| progress.step(text);
         let request = self.kernel.guest(&self.machine);
         let vmlinux = request.kernel.vmlinux(&cache, &say)?;
-        let guest = prepare(&self.image, &vmlinux, request.ram_size, &cache, &say)?;
+        let guest = prepare(&self.image, &vmlinux, &request, &cache, &say)?;
         write_file(&self.output, &write_snapshot(&guest.snapshot)?)?;
         Ok(ExitCode::SUCCESS)
     }

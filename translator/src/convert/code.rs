@@ -87,7 +87,7 @@ impl Code {
         let leaves = |insn: &x86::Insn| crate::lift::leaves(insn);
         let found = discover::discover(inputs, &leaves, &discover::Options::default()).context("discovery")?;
         let plan = Plan::new(runtime, found.regions.len())?;
-        Self::lower(&found, plan, options)
+        Self::lower(&found, plan, &Options { level: profile.level, ..*options })
     }
 
     /// No regions: a module with this code interprets everything.

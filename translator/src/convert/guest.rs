@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use x86::Level;
 
 /// Which kernel the guest runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,11 +32,13 @@ pub struct GuestRequest {
     pub kernel: KernelChoice,
     /// Bytes of RAM.
     pub ram_size: u64,
+    /// Which instructions the processor has.
+    pub level: Level,
 }
 
 impl Default for GuestRequest {
     fn default() -> Self {
-        GuestRequest { kernel: KernelChoice::Debian, ram_size: 128 << 20 }
+        GuestRequest { kernel: KernelChoice::Debian, ram_size: 128 << 20, level: Level::default() }
     }
 }
 
@@ -110,15 +113,22 @@ impl Guest {
     }
 }
 
-/// Gets a guest ready: boots `vmlinux` with the image at `path` and `ram_size` bytes of RAM.
+/// Gets a guest ready: boots `vmlinux` with the image at `path` on the machine that `request` asks for.
 ///
 /// # Errors
 /// If the image cannot be read, or the guest not be booted.
-pub fn prepare(path: &Path, vmlinux: &[u8], ram_size: u64, cache: &Cache, say: &dyn Fn(&str)) -> Result<Guest> {
+pub fn prepare(
+    path: &Path,
+    vmlinux: &[u8],
+    request: &GuestRequest,
+    cache: &Cache,
+    say: &dyn Fn(&str),
+) -> Result<Guest> {
+    let GuestRequest { ram_size, level, .. } = *request;
     let init = init::init_binary(cache, say).context("build the guest's init")?;
     let root = Root::read(path, say)?;
     say("booting the guest");
-    let boot = ready::ReadyRequest { vmlinux, init: &init, ram_size, image: &root.bytes()?, extra: "" };
+    let boot = ready::ReadyRequest { vmlinux, init: &init, ram_size, level, image: &root.bytes()?, extra: "" };
     let snapshot = ready::ready_snapshot(&boot, cache, say).context("boot the guest")?;
     Ok(Guest { root, snapshot })
 }

@@ -94,7 +94,7 @@ pub fn convert(request: &Request<'_>, cache: &Cache, say: &dyn Fn(&str)) -> Resu
     let runtime = setup::runtime_module(cache, say).context("build the runtime")?;
     let runtime = Runtime::parse(&runtime).context("runtime module")?;
     let vmlinux = request.guest.kernel.vmlinux(cache, say)?;
-    let guest = prepare(request.image, &vmlinux, request.guest.ram_size, cache, say)?;
+    let guest = prepare(request.image, &vmlinux, &request.guest, cache, say)?;
     say("training: running the program to see which code is hot");
     let profile = train(&guest, &request.training, say).context("training run")?;
     say(&format!("translating: {} instructions were recorded", profile.retired));

@@ -209,6 +209,8 @@ pub struct Region {
     pub exits: Vec<Exit>,
     /// The block that the function starts with.
     pub root: BlockId,
+    /// Whether it has VEX instructions on vector registers, which the control registers and XCR0 must allow.
+    pub uses_avx: bool,
     /// Whether it uses XMM registers or MXCSR, for which the control registers must allow SSE.
     pub uses_sse: bool,
 }
@@ -223,6 +225,7 @@ impl Region {
             exits: Vec::new(),
             root: BlockId(0),
             uses_sse: false,
+            uses_avx: false,
         }
     }
 

@@ -40,6 +40,11 @@ impl Reg {
         Reg(16 + number)
     }
 
+    /// Bits 128 to 255 of a YMM register.
+    pub const fn ymm_high(number: u8) -> Reg {
+        Reg(39 + number)
+    }
+
     /// Dense number, below [`Reg::COUNT`].
     pub const fn index(self) -> usize {
         self.0 as usize
@@ -55,6 +60,11 @@ impl Reg {
         (16..32).contains(&self.0).then(|| self.0 - 16)
     }
 
+    /// The number of the YMM register whose upper half it is, if it is one.
+    pub fn as_ymm_high(self) -> Option<u8> {
+        (39..55).contains(&self.0).then(|| self.0 - 39)
+    }
+
     /// The general-purpose register, if it is one.
     pub fn as_gpr(self) -> Option<Gpr> {
         (self.0 < 16).then_some(Gpr(self.0))
@@ -62,7 +72,7 @@ impl Reg {
 
     /// Its type.
     pub fn ty(self) -> Type {
-        if self.as_xmm().is_some() { Type::Vec } else { Type::Int }
+        if self.as_xmm().or(self.as_ymm_high()).is_some() { Type::Vec } else { Type::Int }
     }
 }
 
@@ -78,6 +88,7 @@ impl fmt::Display for Reg {
             n @ 16..32 => write!(f, "xmm{}", n - 16),
             55 => f.write_str("system_flags"),
             56 => f.write_str("kernel_gs_base"),
+            n @ 39.. => write!(f, "ymm{}_high", n - 39),
             n => f.write_str(OTHER[usize::from(n) - 32]),
         }
     }

@@ -68,7 +68,7 @@ impl Lifter<'_> {
         let predicate = match op {
             FloatOp::Cmp(predicate) => predicate,
             FloatOp::Min => Predicate::Lt,
-            _ => Predicate::NotLe,
+            _ => Predicate::Gt,
         };
         let holds = self.holds(predicate, w, x, y);
         if let FloatOp::Cmp(_) = op {
@@ -79,10 +79,10 @@ impl Lifter<'_> {
     }
 
     fn holds(&mut self, predicate: Predicate, w: FloatWidth, x: Value, y: Value) -> Value {
-        match predicate {
-            Predicate::Ordered => self.builder.truth(true),
-            Predicate::Unordered => self.builder.truth(false),
-            _ => self.builder.push(Inst::FloatCompare(predicate, w, x, y)),
+        match predicate.of_numbers() {
+            Predicate::True => self.builder.truth(true),
+            Predicate::False => self.builder.truth(false),
+            predicate => self.builder.push(Inst::FloatCompare(predicate, w, x, y)),
         }
     }
 
@@ -117,8 +117,11 @@ impl Lifter<'_> {
                 let sum = self.builder.push(Inst::VecFloatBin(FloatOp::Add, w, a, b));
                 self.builder.push(Inst::VecShuffle(difference, sum, odd_from_second(w)))
             }
-            FloatOp::Cmp(Predicate::Ordered) => self.builder.push(Inst::VecConst(u128::MAX)),
-            FloatOp::Cmp(Predicate::Unordered) => self.builder.push(Inst::VecConst(0)),
+            FloatOp::Cmp(predicate) => match predicate.of_numbers() {
+                Predicate::True => self.builder.push(Inst::VecConst(u128::MAX)),
+                Predicate::False => self.builder.push(Inst::VecConst(0)),
+                predicate => self.builder.push(Inst::VecFloatBin(FloatOp::Cmp(predicate), w, a, b)),
+            },
             _ => self.builder.push(Inst::VecFloatBin(op, w, a, b)),
         };
         let ordinary = bin_packed_is_ordinary(self, op, w, a, b, result);

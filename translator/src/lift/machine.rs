@@ -5,7 +5,8 @@ use super::source::Privilege;
 use crate::ir::{Builder, Exit, ExitId, ExitKind, Inst, Reg, Value};
 use runtime::translated::abi::ExitReason;
 use std::collections::HashSet;
-use x86::vector::float::{FloatOp, FloatUnOp, FloatWidth};
+use x86::vector::LargeOp;
+use x86::vector::float::{FloatOp, FloatUnOp, FloatWidth, LargeFloatOp};
 use x86::{Arith, BinOp, Compare, FlagOp, Flags, Gpr, Insn, Machine, Segment, UnOp, Width};
 
 /// The instruction has no translation: the interpreter takes it.
@@ -242,8 +243,26 @@ impl Machine for Lifter<'_> {
         Ok(())
     }
 
+    fn ymm_high(&mut self, number: u8) -> Value {
+        self.builder.get(Reg::ymm_high(number))
+    }
+    fn set_ymm_high(&mut self, number: u8, value: Value) {
+        self.write(Reg::ymm_high(number), value);
+    }
+    fn load_wide(&mut self, address: Value) -> Result<[Value; 2], Unlifted> {
+        Ok(self.load_wide_checked(address))
+    }
+    fn store_wide(&mut self, address: Value, halves: [Value; 2]) -> Result<(), Unlifted> {
+        self.store_wide_checked(address, halves);
+        Ok(())
+    }
+
     fn sse_available(&mut self) -> Result<(), Unlifted> {
         self.builder.region.uses_sse = true;
+        Ok(())
+    }
+    fn avx_available(&mut self) -> Result<(), Unlifted> {
+        self.builder.region.uses_avx = true;
         Ok(())
     }
     fn mxcsr(&mut self) -> Value {
@@ -263,6 +282,29 @@ impl Machine for Lifter<'_> {
     }
     fn float_un_packed(&mut self, op: FloatUnOp, a: Value) -> Result<Value, Unlifted> {
         self.lift_float_un_packed(op, a)
+    }
+    /// One half after the other: what raises anything leaves before the instruction has changed state.
+    fn float_bin_wide(
+        &mut self,
+        op: FloatOp,
+        w: FloatWidth,
+        a: [Value; 2],
+        b: [Value; 2],
+    ) -> Result<[Value; 2], Unlifted> {
+        Ok([self.float_bin_packed(op, w, a[0], b[0])?, self.float_bin_packed(op, w, a[1], b[1])?])
+    }
+    fn float_un_wide(&mut self, op: FloatUnOp, a: [Value; 2]) -> Result<[Value; 2], Unlifted> {
+        Ok([self.float_un_packed(op, a[0])?, self.float_un_packed(op, a[1])?])
+    }
+    fn float_large<const N: usize>(
+        &mut self,
+        _op: LargeFloatOp,
+        _operands: [[Value; N]; 3],
+    ) -> Result<[Value; N], Unlifted> {
+        Err(Unlifted)
+    }
+    fn vec_large(&mut self, _op: LargeOp, _operands: [Value; 3]) -> Result<Value, Unlifted> {
+        Err(Unlifted)
     }
     fn float_compare(&mut self, w: FloatWidth, _signalling: bool, a: Value, b: Value) -> Result<Value, Unlifted> {
         Ok(self.lift_float_compare(w, a, b))

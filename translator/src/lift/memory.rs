@@ -58,4 +58,17 @@ impl Lifter<'_> {
         self.builder.push(Inst::StoreVec(pointer, 0, value));
         self.written = true;
     }
+
+    /// 32 bytes after one check, low half first.
+    pub(super) fn load_wide_checked(&mut self, address: Value) -> [Value; 2] {
+        let pointer = self.pointer(Access::Read, address, 32);
+        [self.builder.push(Inst::LoadVec(pointer, 0)), self.builder.push(Inst::LoadVec(pointer, 16))]
+    }
+
+    pub(super) fn store_wide_checked(&mut self, address: Value, [low, high]: [Value; 2]) {
+        let pointer = self.pointer(Access::Write, address, 32);
+        self.builder.push(Inst::StoreVec(pointer, 0, low));
+        self.builder.push(Inst::StoreVec(pointer, 16, high));
+        self.written = true;
+    }
 }

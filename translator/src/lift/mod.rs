@@ -38,13 +38,13 @@ pub struct Lifted {
     pub unlifted: Vec<(i64, x86::Mnemonic)>,
 }
 
-/// Lifts a region.
+/// Lifts a region, for a processor of `level`.
 ///
 /// # Errors
 /// An entry point at which no block starts, or an instruction body that breaks its rules.
-pub fn lift(source: &RegionSource) -> Result<Lifted> {
+pub fn lift(source: &RegionSource, level: x86::Level) -> Result<Lifted> {
     let in_region = || format!("region {} ({})", source.index, source.name);
-    let pieces = piece::cut(&source.blocks, source.privilege).with_context(in_region)?;
+    let pieces = piece::cut(&source.blocks, level, source.privilege).with_context(in_region)?;
     for entry in &source.entries {
         ensure!(pieces.contains_key(entry), "{}: no block starts at entry point {entry:#x}", in_region());
     }

@@ -11,7 +11,7 @@ use crate::ir::{Builder, FlagsAt, Inst, Region};
 use crate::passes::dce;
 use anyhow::{Result, ensure};
 use std::collections::BTreeMap;
-use x86::{Insn, Mnemonic};
+use x86::{Insn, Level, Mnemonic};
 
 /// Where control goes after a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,17 +51,17 @@ impl Piece {
     }
 }
 
-/// Cuts blocks into pieces, by their offsets.
+/// Cuts blocks into pieces, by their offsets, as a processor of `level` decodes them.
 ///
 /// # Errors
 /// A body that could leave after it had changed state.
-pub(super) fn cut(blocks: &[SourceBlock], privilege: Privilege) -> Result<BTreeMap<i64, Piece>> {
+pub(super) fn cut(blocks: &[SourceBlock], level: Level, privilege: Privilege) -> Result<BTreeMap<i64, Piece>> {
     let mut pieces = BTreeMap::new();
     for block in blocks {
         let mut at = 0;
         while at < block.bytes.len() {
             let offset = block.offset.wrapping_add(at as i64);
-            let (piece, length) = first_piece(privilege, offset, &block.bytes[at..])?;
+            let (piece, length) = first_piece(level, privilege, offset, &block.bytes[at..])?;
             pieces.entry(offset).or_insert(piece);
             if length == 0 {
                 break;
@@ -73,14 +73,14 @@ pub(super) fn cut(blocks: &[SourceBlock], privilege: Privilege) -> Result<BTreeM
 }
 
 /// The piece at the start of `bytes`, and the bytes to the next; 0 where what follows is no instruction.
-fn first_piece(privilege: Privilege, offset: i64, bytes: &[u8]) -> Result<(Piece, usize)> {
+fn first_piece(level: Level, privilege: Privilege, offset: i64, bytes: &[u8]) -> Result<(Piece, usize)> {
     let mut region = Region::new();
     let mut lifter = Lifter::new(Builder::new(&mut region), privilege, FlagState::At(FlagsAt::Dynamic));
     let mut insns = Vec::new();
     let mut at = 0;
     while at < bytes.len() && lifter.outcome.is_none() {
         let here = offset.wrapping_add(at as i64);
-        let Ok(insn) = x86::decode(&bytes[at..]) else { break };
+        let Ok(insn) = x86::decode_for(level, &bytes[at..]) else { break };
         lifter.lift(here, &insn);
         ensure!(!lifter.imprecise, "{:?} at {here:#x} may leave after it has changed state", insn.mnemonic);
         insns.push((here, insn));

@@ -1,5 +1,7 @@
 //! What the translator is given: guest code to translate, and what is around it.
 
+use x86::Level;
+
 /// Privilege of the code, which selects its TLB and its stamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Privilege {
@@ -95,10 +97,12 @@ pub enum TailCalls {
 pub struct Options {
     /// How regions follow one another.
     pub tail_calls: TailCalls,
+    /// The processor that the code runs on: instructions that it lacks are left to the interpreter.
+    pub level: Level,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { tail_calls: TailCalls::Yes }
+        Options { tail_calls: TailCalls::Yes, level: Level::V3 }
     }
 }

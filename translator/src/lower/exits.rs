@@ -47,6 +47,9 @@ pub(super) fn home(reg: Reg) -> (usize, u64) {
     if let Some(number) = reg.as_xmm() {
         return (offset_of!(Cpu, xmm) + 16 * usize::from(number), 16);
     }
+    if let Some(number) = reg.as_ymm_high() {
+        return (offset_of!(Cpu, ymm_high) + 16 * usize::from(number), 16);
+    }
     match reg {
         Reg::FLAG_DST => (offset_of!(Cpu, flags_dst), 8),
         Reg::FLAG_SRC => (offset_of!(Cpu, flags_src), 8),

@@ -132,11 +132,11 @@ impl Emitter<'_> {
             (Predicate::Lt, F64) => sink.f64_lt(),
             (Predicate::Le, F32) => sink.f32_le(),
             (Predicate::Le, F64) => sink.f64_le(),
-            (Predicate::NotLt, F32) => sink.f32_ge(),
-            (Predicate::NotLt, F64) => sink.f64_ge(),
-            (Predicate::NotLe, F32) => sink.f32_gt(),
-            (Predicate::NotLe, F64) => sink.f64_gt(),
-            (Predicate::Ordered | Predicate::Unordered, _) => bail!("{predicate:?} was not folded"),
+            (Predicate::Ge, F32) => sink.f32_ge(),
+            (Predicate::Ge, F64) => sink.f64_ge(),
+            (Predicate::Gt, F32) => sink.f32_gt(),
+            (Predicate::Gt, F64) => sink.f64_gt(),
+            _ => bail!("{predicate:?} was not folded"),
         };
         Ok(())
     }
@@ -175,8 +175,8 @@ impl Emitter<'_> {
             FloatOp::Cmp(Predicate::Ne) => sink.f32x4_ne(),
             FloatOp::Cmp(Predicate::Lt) => sink.f32x4_lt(),
             FloatOp::Cmp(Predicate::Le) => sink.f32x4_le(),
-            FloatOp::Cmp(Predicate::NotLt) => sink.f32x4_ge(),
-            FloatOp::Cmp(Predicate::NotLe) => sink.f32x4_gt(),
+            FloatOp::Cmp(Predicate::Ge) => sink.f32x4_ge(),
+            FloatOp::Cmp(Predicate::Gt) => sink.f32x4_gt(),
             FloatOp::AddSub | FloatOp::Cmp(_) => bail!("{op:?} was not expanded"),
         };
         Ok(())
@@ -195,8 +195,8 @@ impl Emitter<'_> {
             FloatOp::Cmp(Predicate::Ne) => sink.f64x2_ne(),
             FloatOp::Cmp(Predicate::Lt) => sink.f64x2_lt(),
             FloatOp::Cmp(Predicate::Le) => sink.f64x2_le(),
-            FloatOp::Cmp(Predicate::NotLt) => sink.f64x2_ge(),
-            FloatOp::Cmp(Predicate::NotLe) => sink.f64x2_gt(),
+            FloatOp::Cmp(Predicate::Ge) => sink.f64x2_ge(),
+            FloatOp::Cmp(Predicate::Gt) => sink.f64x2_gt(),
             FloatOp::AddSub | FloatOp::Cmp(_) => bail!("{op:?} was not expanded"),
         };
         Ok(())

@@ -56,7 +56,7 @@ pub fn translate(
     addresses: &Addresses,
     options: &Options,
 ) -> Result<Translated> {
-    let lifted = lift::lift(source)?;
+    let lifted = lift::lift(source, options.level)?;
     let mut region = lifted.region;
     let in_region = || format!("region {} ({})", source.index, source.name);
     let liveness = passes::run(&mut region).with_context(in_region)?;
@@ -77,6 +77,9 @@ fn lower(
     emitter.test_stamp();
     if region.uses_sse {
         emitter.test_sse();
+    }
+    if region.uses_avx {
+        emitter.test_avx();
     }
     emitter.load_registers();
     emitter.op().block(BlockType::Empty);

@@ -11,6 +11,8 @@ use wasm_encoder::BlockType;
 const CR0_EM: i64 = 1 << 2;
 const CR0_TS: i64 = 1 << 3;
 const CR4_OSFXSR: i64 = 1 << 9;
+const CR4_OSXSAVE: i64 = 1 << 18;
+const XCR0_SSE_AVX: i64 = 6;
 
 impl Emitter<'_> {
     /// Leaves unless the region is bound here: see `translated::abi` on stamps.
@@ -40,6 +42,20 @@ impl Emitter<'_> {
         let (cr0, cr4) = (at(self.cpu(offset_of!(Cpu, cr0)), 8), at(self.cpu(offset_of!(Cpu, cr4)), 8));
         self.op().i32_const(0).i64_load(cr0).i64_const(CR0_EM | CR0_TS).i64_and();
         self.op().i32_const(0).i64_load(cr4).i64_const(CR4_OSFXSR).i64_and().i64_const(CR4_OSFXSR).i64_xor();
+        self.op().i64_or().i64_eqz().i32_eqz().if_(BlockType::Empty);
+        self.return_with(ExitReason::Rare);
+        self.op().end();
+    }
+
+    /// Leaves unless VEX instructions may run: CR0.TS clear, CR4.OSXSAVE set, SSE and AVX set in XCR0 (SDM 1, 14.8 and
+    /// 14.9). Of the instructions that change these a region has none.
+    pub(super) fn test_avx(&mut self) {
+        let [cr0, cr4, xcr0] =
+            [offset_of!(Cpu, cr0), offset_of!(Cpu, cr4), offset_of!(Cpu, xcr0)].map(|field| at(self.cpu(field), 8));
+        self.op().i32_const(0).i64_load(cr0).i64_const(CR0_TS).i64_and();
+        self.op().i32_const(0).i64_load(cr4).i64_const(CR4_OSXSAVE).i64_and().i64_const(CR4_OSXSAVE).i64_xor();
+        self.op().i64_or();
+        self.op().i32_const(0).i64_load(xcr0).i64_const(XCR0_SSE_AVX).i64_and().i64_const(XCR0_SSE_AVX).i64_xor();
         self.op().i64_or().i64_eqz().i32_eqz().if_(BlockType::Empty);
         self.return_with(ExitReason::Rare);
         self.op().end();

@@ -121,7 +121,10 @@ impl Engine {
         for place in 0..4 * TLB_ENTRIES {
             for table in [offset_of!(Cpu, kernel_tlb), offset_of!(Cpu, user_tlb)] {
                 if place < 3 * TLB_ENTRIES {
-                    self.set64(ADDRESSES.cpu as usize + table + place * size_of::<TlbEntry>(), TlbEntry::INVALID);
+                    self.set64(
+                        ADDRESSES.cpu as usize + table + place * size_of::<TlbEntry>(),
+                        TlbEntry::empty(place).tag,
+                    );
                 }
             }
         }
@@ -147,18 +150,19 @@ impl Engine {
         let slot = (va >> 12) as usize % TLB_ENTRIES * size_of::<TlbEntry>();
         for (table, valid) in [(offset_of!(Tlb, read), true), (offset_of!(Tlb, write), writable)] {
             let entry = ADDRESSES.cpu as usize + tlb + table + slot;
-            self.set64(entry, if valid { va } else { TlbEntry::INVALID });
+            self.set64(entry, if valid { va } else { TlbEntry::empty((va >> 12) as usize).tag });
             self.set64(entry + offset_of!(TlbEntry, addend), host.wrapping_sub(va as u32).into());
         }
     }
 
     /// Unmaps a page.
     pub(crate) fn unmap(&mut self, page: u64) {
-        let slot = ((DATA >> 12) + page) as usize % TLB_ENTRIES * size_of::<TlbEntry>();
+        let index = ((DATA >> 12) + page) as usize % TLB_ENTRIES;
+        let slot = index * size_of::<TlbEntry>();
         let tlb =
             if self.privilege == Privilege::Kernel { offset_of!(Cpu, kernel_tlb) } else { offset_of!(Cpu, user_tlb) };
         for table in [offset_of!(Tlb, read), offset_of!(Tlb, write)] {
-            self.set64(ADDRESSES.cpu as usize + tlb + table + slot, TlbEntry::INVALID);
+            self.set64(ADDRESSES.cpu as usize + tlb + table + slot, TlbEntry::empty(index).tag);
         }
     }
 
@@ -261,7 +265,7 @@ impl Engine {
 
 /// A region as it is lowered, for a failing test's output.
 pub(crate) fn show(source: &RegionSource) -> String {
-    let mut region = translator::lift::lift(source).expect("it lifts").region;
+    let mut region = translator::lift::lift(source, x86::Level::V3).expect("it lifts").region;
     let passed = translator::passes::run(&mut region);
     format!("{region}\n{:?}", passed.err())
 }

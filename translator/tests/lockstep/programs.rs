@@ -149,7 +149,7 @@ fn regions_chain() {
     let mut second = source(&[(0, vec![0x90, 0x90, 0x90]), (3, vec![0x48, 0xff, 0xc2, 0xc3])], &[0, 3]);
     second.index = 4;
     for (tail_calls, expected) in [(TailCalls::Yes, (8, 4)), (TailCalls::No, (0x1003, 2))] {
-        let options = Options { tail_calls };
+        let options = Options { tail_calls, ..Options::default() };
         let mut engine = Engine::new(&[first.clone(), second.clone()], &Second, &options);
         engine.bind(first.index, BASE);
         engine.bind(second.index, BASE + 0x1000);

@@ -1,7 +1,7 @@
 //! The abstract machine on plain integers: registers, lazy flags, and pages of memory at fixed places.
 
-use x86::vector::float::{self, FloatOp, FloatUnOp, FloatWidth, Outcome};
-use x86::vector::{VecOp, VecShift, VecUnOp, eval};
+use x86::vector::float::{self, FloatOp, FloatUnOp, FloatWidth, LargeFloatOp, Outcome};
+use x86::vector::{LargeOp, VecOp, VecShift, VecUnOp, eval, large};
 use x86::{Arith, BinOp, Compare, FlagOp, Flags, Gpr, Insn, Machine, Segment, UnOp, Vector, Width, plain};
 
 /// Where the guest's data is.
@@ -20,6 +20,7 @@ pub(crate) enum Stop {
 pub(crate) struct Reference {
     pub(crate) gpr: [u64; 16],
     pub(crate) xmm: [u128; 16],
+    pub(crate) ymm_high: [u128; 16],
     pub(crate) mxcsr: u32,
     pub(crate) rip: u64,
     pub(crate) flags: Flags<u64>,
@@ -33,6 +34,7 @@ impl Reference {
         Reference {
             gpr: [0; 16],
             xmm: [0; 16],
+            ymm_high: [0; 16],
             mxcsr: 0x1fa0,
             rip,
             flags: Flags { op: FlagOp::Explicit, width: Width::W64, dst: 0, src: 0, carry: 0 },
@@ -200,6 +202,23 @@ impl Machine for Reference {
         self.memory[place..place + 16].copy_from_slice(&value.to_le_bytes());
         Ok(())
     }
+    fn ymm_high(&mut self, number: u8) -> u128 {
+        self.ymm_high[usize::from(number)]
+    }
+    fn set_ymm_high(&mut self, number: u8, value: u128) {
+        self.ymm_high[usize::from(number)] = value;
+    }
+    fn load_wide(&mut self, address: u64) -> Result<[u128; 2], Stop> {
+        Ok([self.load_vec(address)?, self.load_vec(address + 16)?])
+    }
+    fn store_wide(&mut self, address: u64, [low, high]: [u128; 2]) -> Result<(), Stop> {
+        self.load_wide(address)?;
+        self.store_vec(address, low)?;
+        self.store_vec(address + 16, high)
+    }
+    fn avx_available(&mut self) -> Result<(), Stop> {
+        Ok(())
+    }
     fn sse_available(&mut self) -> Result<(), Stop> {
         Ok(())
     }
@@ -224,6 +243,21 @@ impl Machine for Reference {
     fn float_un_packed(&mut self, op: FloatUnOp, a: u128) -> Result<u128, Stop> {
         let outcome = float::un_packed(op, self.mxcsr, a);
         self.settled(outcome)
+    }
+    fn float_bin_wide(&mut self, op: FloatOp, w: FloatWidth, a: [u128; 2], b: [u128; 2]) -> Result<[u128; 2], Stop> {
+        let outcome = float::bin_wide(op, w, self.mxcsr, a, b);
+        self.settled(outcome)
+    }
+    fn float_un_wide(&mut self, op: FloatUnOp, a: [u128; 2]) -> Result<[u128; 2], Stop> {
+        let outcome = float::un_wide(op, self.mxcsr, a);
+        self.settled(outcome)
+    }
+    fn float_large<const N: usize>(&mut self, op: LargeFloatOp, operands: [[u128; N]; 3]) -> Result<[u128; N], Stop> {
+        let outcome = float::large(op, self.mxcsr, operands);
+        self.settled(outcome)
+    }
+    fn vec_large(&mut self, op: LargeOp, operands: [u128; 3]) -> Result<u128, Stop> {
+        Ok(large::large(op, operands))
     }
     fn float_compare(&mut self, w: FloatWidth, signalling: bool, a: u64, b: u64) -> Result<u64, Stop> {
         let outcome = float::compare(w, signalling, self.mxcsr, a, b);

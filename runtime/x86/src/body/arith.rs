@@ -1,7 +1,7 @@
-//! Binary arithmetic and logic: ADD, ADC, SUB, SBB, CMP, INC, DEC, NEG, AND, OR, XOR, TEST, NOT, XADD, CMPXCHG.
-//! SDM volume 1, sections 5.1.2 and 5.1.4.
+//! Binary arithmetic and logic: ADD, ADC, SUB, SBB, CMP, INC, DEC, NEG, AND, OR, XOR, TEST, NOT, XADD, CMPXCHG,
+//! ADCX, ADOX. //! SDM volume 1, sections 5.1.2 and 5.1.4.
 
-use crate::flags::{self, FlagOp};
+use crate::flags::{self, FlagOp, bit, merged, placed};
 use crate::insn::{Gpr, Insn, Operand};
 use crate::machine::{BinOp, Compare, Machine, UnOp};
 use crate::operands::{modify, read, read_gpr, write, write_gpr};
@@ -37,6 +37,29 @@ pub fn adc<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
         (sum, sum)
     })?;
     m.set_flags(FlagOp::Adc, w, sum, b, carry);
+    Ok(())
+}
+
+/// ADCX and ADOX: the carry goes in and out by one flag, CF or OF, alone.
+pub fn add_with<M: Machine>(m: &mut M, insn: &Insn, flag: u64) -> Result<(), M::Stop> {
+    let w = insn.width;
+    let b = read(m, insn, 1, w)?;
+    let Operand::Gpr(r) = insn.operands[0] else { return Err(m.undefined(insn)) };
+    let a = read_gpr(m, r, w);
+    let before = m.flags();
+    let carry = if flag == bit::CF { flags::carry(m, before) } else { flags::overflow(m, before) };
+    let carry = m.int(carry);
+    let partial = m.add(w, a, b);
+    let sum = m.add(w, partial, carry);
+    // At most one of the two additions wraps.
+    let (wraps, again) =
+        (m.compare(Compare::LtUnsigned, w, partial, a), m.compare(Compare::LtUnsigned, w, sum, partial));
+    let out = m.either(wraps, again);
+    write_gpr(m, r, w, sum);
+    let value = placed(m, out, flag);
+    let word = merged(m, before, flag, value);
+    let none = m.imm(0);
+    m.set_flags(FlagOp::Explicit, Width::W64, word, none, none);
     Ok(())
 }
 

@@ -1,7 +1,7 @@
-//! Data movement: MOV, MOVZX, MOVSX, LEA, XCHG, XLAT. SDM volume 1, section 5.1.1.
+//! Data movement: MOV, MOVZX, MOVSX, LEA, XCHG, XLAT, MOVBE. SDM volume 1, section 5.1.1.
 
 use crate::insn::{Gpr, Insn, Operand};
-use crate::machine::{Machine, UnOp};
+use crate::machine::{BinOp, Machine, UnOp};
 use crate::operands::{modify, offset, read, read_gpr, sign_extend, write, write_gpr};
 use crate::width::Width;
 
@@ -37,6 +37,19 @@ pub fn lea<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     let value = offset(m, insn);
     let value = m.un(UnOp::Truncate, insn.width, value);
     write(m, insn, 0, insn.width, value)
+}
+
+/// MOVBE: the bytes in reverse order.
+pub fn movbe<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
+    let w = insn.width;
+    let value = read(m, insn, 1, w)?;
+    let reversed = if w == Width::W16 {
+        let half = m.imm(8);
+        m.bin(BinOp::Rotl, w, value, half)
+    } else {
+        m.un(UnOp::Bswap, w, value)
+    };
+    write(m, insn, 0, w, reversed)
 }
 
 /// XCHG.

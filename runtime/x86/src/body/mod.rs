@@ -2,6 +2,7 @@
 
 pub mod arith;
 pub mod bits;
+pub mod bmi;
 pub mod control;
 pub mod data;
 pub mod flag_control;

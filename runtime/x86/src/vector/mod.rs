@@ -2,14 +2,16 @@
 //!
 //! Operations are named as in the Wasm SIMD proposal where it has them, so that lowering is a rename; the few that only
 //! x86 has say so. [`Vector`] is the abstract interface, [`eval`] what the operations mean on `u128`, [`float`] the
-//! floating-point arithmetic under MXCSR.
+//! floating-point arithmetic under MXCSR, [`mod@large`] what has one function.
 
 pub mod eval;
 pub mod float;
 mod lanes;
+pub mod large;
 mod op;
 pub mod shuffle;
 
+pub use large::LargeOp;
 pub use op::{VecOp, VecShift, VecUnOp};
 
 use crate::machine::Arith;

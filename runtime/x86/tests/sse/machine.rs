@@ -1,7 +1,7 @@
 //! A machine of plain integers: three XMM registers that count, a few bytes of memory.
 
-use x86::vector::float::{self, FloatOp, FloatUnOp, FloatWidth, Outcome};
-use x86::vector::{VecOp, VecShift, VecUnOp, eval};
+use x86::vector::float::{self, FloatOp, FloatUnOp, FloatWidth, LargeFloatOp, Outcome};
+use x86::vector::{LargeOp, VecOp, VecShift, VecUnOp, eval, large};
 use x86::{Arith, BinOp, Compare, FlagOp, Flags, Gpr, Insn, Machine, Segment, UnOp, Vector, Width, flags, plain};
 
 /// Address of the memory, 64-byte aligned here as on the host.
@@ -21,6 +21,7 @@ pub(crate) enum Stop {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct State {
     pub(crate) xmm: [u128; 16],
+    pub(crate) ymm_high: [u128; 16],
     pub(crate) gpr: [u64; 16],
     pub(crate) memory: [u8; MEMORY],
     pub(crate) mxcsr: u32,
@@ -32,7 +33,7 @@ impl Default for State {
         let flags = Flags { op: FlagOp::Explicit, width: Width::W64, dst: 0, src: 0, carry: 0 };
         let mut gpr = [0; 16];
         (gpr[6], gpr[7]) = (BASE, BASE);
-        State { xmm: [0; 16], gpr, memory: [0; MEMORY], mxcsr: 0x1f80, flags }
+        State { xmm: [0; 16], ymm_high: [0; 16], gpr, memory: [0; MEMORY], mxcsr: 0x1f80, flags }
     }
 }
 
@@ -229,6 +230,23 @@ impl Machine for State {
         self.memory[range].copy_from_slice(&value.to_le_bytes());
         Ok(())
     }
+    fn ymm_high(&mut self, number: u8) -> u128 {
+        self.ymm_high[usize::from(number)]
+    }
+    fn set_ymm_high(&mut self, number: u8, value: u128) {
+        self.ymm_high[usize::from(number)] = value;
+    }
+    fn load_wide(&mut self, address: u64) -> Result<[u128; 2], Stop> {
+        Ok([self.load_vec(address)?, self.load_vec(address + 16)?])
+    }
+    fn store_wide(&mut self, address: u64, [low, high]: [u128; 2]) -> Result<(), Stop> {
+        self.load_wide(address)?;
+        self.store_vec(address, low)?;
+        self.store_vec(address + 16, high)
+    }
+    fn avx_available(&mut self) -> Result<(), Stop> {
+        Ok(())
+    }
     fn sse_available(&mut self) -> Result<(), Stop> {
         Ok(())
     }
@@ -253,6 +271,21 @@ impl Machine for State {
     fn float_un_packed(&mut self, op: FloatUnOp, a: u128) -> Result<u128, Stop> {
         let outcome = float::un_packed(op, self.mxcsr, a);
         self.settled(outcome)
+    }
+    fn float_bin_wide(&mut self, op: FloatOp, w: FloatWidth, a: [u128; 2], b: [u128; 2]) -> Result<[u128; 2], Stop> {
+        let outcome = float::bin_wide(op, w, self.mxcsr, a, b);
+        self.settled(outcome)
+    }
+    fn float_un_wide(&mut self, op: FloatUnOp, a: [u128; 2]) -> Result<[u128; 2], Stop> {
+        let outcome = float::un_wide(op, self.mxcsr, a);
+        self.settled(outcome)
+    }
+    fn float_large<const N: usize>(&mut self, op: LargeFloatOp, operands: [[u128; N]; 3]) -> Result<[u128; N], Stop> {
+        let outcome = float::large(op, self.mxcsr, operands);
+        self.settled(outcome)
+    }
+    fn vec_large(&mut self, op: LargeOp, operands: [u128; 3]) -> Result<u128, Stop> {
+        Ok(large::large(op, operands))
     }
     fn float_compare(&mut self, w: FloatWidth, signalling: bool, a: u64, b: u64) -> Result<u64, Stop> {
         let outcome = float::compare(w, signalling, self.mxcsr, a, b);

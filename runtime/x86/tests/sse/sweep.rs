@@ -46,6 +46,8 @@ fn opcodes() -> impl Iterator<Item = (&'static [u8], &'static [u8], u8)> {
     PREFIXES
         .into_iter()
         .flat_map(|prefix| MAPS.into_iter().flat_map(move |map| (0..=255).map(move |op| (prefix, map, op))))
+        // The other maps' escapes.
+        .filter(|(_, map, op)| map.len() > 1 || !matches!(op, 0x38 | 0x3a))
 }
 
 fn with_immediates(stem: &[u8]) -> Vec<Bytes> {

@@ -1,15 +1,21 @@
-//! Moves between XMM registers, memory and general-purpose registers. SDM volume 1, sections 5.5.1.1, 5.6.1.1, 5.6.3.
+//! Moves between XMM and YMM registers, memory and general-purpose registers. SDM volume 1, sections 5.5.1.1, 5.6.1.1,
+//! 5.6.3, 14.2.
 
-use super::operand::{aligned_address, number, source, source_lane};
-use crate::insn::{Gpr, Insn, Operand};
+use super::operand::{
+    Wide, aligned_address, available, base, first, number, register, set, set_wide, source, source_lane, source_wide,
+};
+use crate::insn::{Gpr, Insn, Operand, Vex};
 use crate::machine::{Machine, UnOp};
 use crate::operands::{address, read, write};
 use crate::vector::VecOp;
 use crate::width::Width;
 
-/// MOVAPS, MOVAPD, MOVDQA, and the non-temporal moves of 16 bytes: memory is aligned.
+/// MOVAPS, MOVAPD, MOVDQA, and the non-temporal moves of whole registers: memory is aligned.
 #[inline(always)]
 pub fn aligned<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
+    if insn.vex != Vex::None {
+        return vex_move(m, insn, true);
+    }
     m.sse_available()?;
     let value = source(m, insn, 1)?;
     if insn.operands[0] == Operand::Mem {
@@ -24,6 +30,9 @@ pub fn aligned<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 /// MOVUPS, MOVUPD, MOVDQU, LDDQU: memory may be at any address.
 #[inline(always)]
 pub fn unaligned<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
+    if insn.vex != Vex::None {
+        return vex_move(m, insn, false);
+    }
     m.sse_available()?;
     match (insn.operands[0], insn.operands[1]) {
         (Operand::Xmm(dst), Operand::Mem) => {
@@ -45,31 +54,54 @@ pub fn unaligned<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     Ok(())
 }
 
-/// MOVSS and MOVSD: a load clears the rest of the register, a move between registers keeps it.
+#[inline(never)]
+fn vex_move<M: Machine>(m: &mut M, insn: &Insn, aligned: bool) -> Result<(), M::Stop> {
+    m.avx_available()?;
+    if aligned && insn.has_memory() {
+        aligned_address(m, insn)?;
+    }
+    let value = source_wide(m, insn, 1)?;
+    if let Operand::Xmm(dst) = insn.operands[0] {
+        set_wide(m, insn, dst, value);
+        return Ok(());
+    }
+    let address = address(m, insn);
+    match value {
+        Wide::One(value) => m.store_vec(address, value),
+        Wide::Two(halves) => m.store_wide(address, halves),
+    }
+}
+
+/// MOVSS and MOVSD: a load clears the rest of the register, a move between registers takes it from the first source.
 #[inline(always)]
 pub fn scalar<M: Machine>(m: &mut M, insn: &Insn, w: Width) -> Result<(), M::Stop> {
-    m.sse_available()?;
-    let lane = source_lane(m, insn, 1, w)?;
-    match insn.operands {
-        [Operand::Xmm(dst), Operand::Xmm(_), ..] => set_lane(m, dst, w, 0, lane),
-        [Operand::Xmm(dst), ..] => set_low(m, dst, lane),
-        _ => write(m, insn, 0, w, lane)?,
+    available(m, insn)?;
+    if insn.operands[0] == Operand::Mem {
+        let lane = source_lane(m, insn, 1, w)?;
+        return write(m, insn, 0, w, lane);
     }
-    Ok(())
+    let dst = number(m, insn, 0)?;
+    if insn.operands[1] == Operand::Mem {
+        let lane = source_lane(m, insn, 1, w)?;
+        set_low(m, insn, dst, lane);
+        return Ok(());
+    }
+    let lane = source_lane(m, insn, first(insn) + 1, w)?;
+    replace_lane(m, insn, w, 0, lane)
 }
 
 /// MOVD and MOVQ. A register's upper part is cleared.
 #[inline(always)]
 pub fn movd<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
-    m.sse_available()?;
+    available(m, insn)?;
     match insn.operands {
         [Operand::Xmm(dst), Operand::Xmm(_), ..] => {
             let lane = source_lane(m, insn, 1, Width::W64)?;
-            set_low(m, dst, lane);
+            set_low(m, insn, dst, lane);
         }
         [Operand::Xmm(dst), ..] => {
             let lane = read(m, insn, 1, insn.width)?;
-            set_low(m, dst, lane);
+            set_low(m, insn, dst, lane);
         }
         _ => {
             let lane = source_lane(m, insn, 1, insn.width)?;
@@ -82,11 +114,10 @@ pub fn movd<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 /// MOVLPS, MOVLPD (`half` 0), MOVHPS and MOVHPD (`half` 1): one half of a register from or to memory.
 #[inline(always)]
 pub fn half<M: Machine>(m: &mut M, insn: &Insn, half: u8) -> Result<(), M::Stop> {
-    m.sse_available()?;
-    if let Operand::Xmm(dst) = insn.operands[0] {
-        let lane = source_lane(m, insn, 1, Width::W64)?;
-        set_lane(m, dst, Width::W64, half, lane);
-        return Ok(());
+    available(m, insn)?;
+    if insn.operands[0] != Operand::Mem {
+        let lane = source_lane(m, insn, first(insn) + 1, Width::W64)?;
+        return replace_lane(m, insn, Width::W64, half, lane);
     }
     let src = number(m, insn, 1)?;
     let value = m.xmm(src);
@@ -97,12 +128,11 @@ pub fn half<M: Machine>(m: &mut M, insn: &Insn, half: u8) -> Result<(), M::Stop>
 /// MOVHLPS (`from` 1, `to` 0) and MOVLHPS (`from` 0, `to` 1).
 #[inline(always)]
 pub fn half_to_half<M: Machine>(m: &mut M, insn: &Insn, from: u8, to: u8) -> Result<(), M::Stop> {
-    m.sse_available()?;
-    let (dst, src) = (number(m, insn, 0)?, number(m, insn, 1)?);
+    available(m, insn)?;
+    let src = number(m, insn, first(insn) + 1)?;
     let value = m.xmm(src);
     let lane = m.vec_half(value, from);
-    set_lane(m, dst, Width::W64, to, lane);
-    Ok(())
+    replace_lane(m, insn, Width::W64, to, lane)
 }
 
 /// MOVNTI, which is no XMM instruction.
@@ -115,27 +145,31 @@ pub fn movnti<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 /// MOVMSKPS, MOVMSKPD, PMOVMSKB: the sign bits of lanes of width `w`.
 #[inline(always)]
 pub fn mask<M: Machine>(m: &mut M, insn: &Insn, w: Width) -> Result<(), M::Stop> {
-    m.sse_available()?;
+    available(m, insn)?;
     let src = number(m, insn, 1)?;
-    let value = m.xmm(src);
-    let bits = m.vec_bitmask(w, value);
+    let bits = match register(m, insn, src) {
+        Wide::One(value) => m.vec_bitmask(w, value),
+        Wide::Two([low, high]) => {
+            let (low, high) = (m.vec_bitmask(w, low), m.vec_bitmask(w, high));
+            let high = m.shl_imm(high, (16 / w.bytes()) as u32);
+            m.or(low, high)
+        }
+    };
     write(m, insn, 0, Width::W32, bits)
 }
 
 /// PINSRB, PINSRW, PINSRD, PINSRQ.
 #[inline(always)]
 pub fn insert<M: Machine>(m: &mut M, insn: &Insn, w: Width) -> Result<(), M::Stop> {
-    m.sse_available()?;
-    let dst = number(m, insn, 0)?;
-    let lane = read(m, insn, 1, w)?;
-    set_lane(m, dst, w, lane_index(insn, w), lane);
-    Ok(())
+    available(m, insn)?;
+    let lane = read(m, insn, first(insn) + 1, w)?;
+    replace_lane(m, insn, w, lane_index(insn, w), lane)
 }
 
 /// PEXTRB, PEXTRW, PEXTRD, PEXTRQ, EXTRACTPS: zero-extended into a register, or just the lane to memory.
 #[inline(always)]
 pub fn extract<M: Machine>(m: &mut M, insn: &Insn, w: Width) -> Result<(), M::Stop> {
-    m.sse_available()?;
+    available(m, insn)?;
     let src = number(m, insn, 1)?;
     let value = m.xmm(src);
     let lane = m.vec_lane(w, value, lane_index(insn, w));
@@ -146,7 +180,7 @@ pub fn extract<M: Machine>(m: &mut M, insn: &Insn, w: Width) -> Result<(), M::St
 /// MASKMOVDQU: the bytes whose mask has bit 7 set, to DS:RDI. The whole 16 bytes must be writable, which the manual
 /// leaves to the implementation.
 pub fn maskmovdqu<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
-    m.sse_available()?;
+    available(m, insn)?;
     let (data, mask) = (number(m, insn, 1)?, number(m, insn, 2)?);
     let mut places = [m.imm(0); 2];
     let mut old = places;
@@ -193,38 +227,47 @@ fn lane_index(insn: &Insn, w: Width) -> u8 {
     insn.imm as u8 & (16 / w.bytes() - 1) as u8
 }
 
-/// Replaces one lane of a register.
+/// The destination becomes the first source with one lane replaced.
 #[inline(always)]
-pub(super) fn set_lane<M: Machine>(m: &mut M, dst: u8, w: Width, index: u8, lane: M::Int) {
-    let old = m.xmm(dst);
+pub(super) fn replace_lane<M: Machine>(
+    m: &mut M,
+    insn: &Insn,
+    w: Width,
+    index: u8,
+    lane: M::Int,
+) -> Result<(), M::Stop> {
+    let dst = number(m, insn, 0)?;
+    let old = base(m, insn)?;
     let new = m.vec_with_lane(w, old, index, lane);
-    m.set_xmm(dst, new);
+    set(m, insn, dst, new);
+    Ok(())
 }
 
 /// Sets the low half of a register and clears the high one.
 #[inline(always)]
-fn set_low<M: Machine>(m: &mut M, dst: u8, low: M::Int) {
+fn set_low<M: Machine>(m: &mut M, insn: &Insn, dst: u8, low: M::Int) {
     let high = m.imm(0);
     let value = m.vec_from(low, high);
-    m.set_xmm(dst, value);
+    set(m, insn, dst, value);
 }
 
 /// INSERTPS: one lane of a register or 32 bits of memory into a lane, then lanes cleared.
 pub fn insertps<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
-    m.sse_available()?;
+    available(m, insn)?;
     let dst = number(m, insn, 0)?;
     let imm = insn.imm as u8;
-    let lane = match insn.operands[1] {
+    let second = first(insn) + 1;
+    let lane = match insn.operands[second] {
         Operand::Xmm(src) => {
             let value = m.xmm(src);
             m.vec_lane(Width::W32, value, imm >> 6)
         }
-        _ => source_lane(m, insn, 1, Width::W32)?,
+        _ => source_lane(m, insn, second, Width::W32)?,
     };
-    let old = m.xmm(dst);
+    let old = base(m, insn)?;
     let new = m.vec_with_lane(Width::W32, old, imm >> 4 & 3, lane);
     let kept = keep_lanes32(m, new, !imm);
-    m.set_xmm(dst, kept);
+    set(m, insn, dst, kept);
     Ok(())
 }
 

@@ -31,7 +31,7 @@ fn raised(signalling: bool, x: Number, y: Number) -> u32 {
 }
 
 pub(super) fn cmp(predicate: Predicate, w: FloatWidth, x: Number, y: Number) -> Outcome<u64> {
-    let holds = fast::holds(predicate, order(x, y));
+    let holds = predicate.holds(order(x, y));
     let value = if holds { w.bits().mask() } else { 0 };
     Outcome { value, flags: raised(predicate.signalling(), x, y) }
 }

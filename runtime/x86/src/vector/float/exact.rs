@@ -53,16 +53,16 @@ pub(super) fn denormal(x: Number, y: Number) -> u32 {
     if x.denormal || y.denormal { DE } else { 0 }
 }
 
-fn zero(w: FloatWidth, negative: bool) -> Outcome<u64> {
+pub(super) fn zero(w: FloatWidth, negative: bool) -> Outcome<u64> {
     Outcome::plain(signed(w, negative, 0))
 }
 
-fn infinity(w: FloatWidth, negative: bool) -> Outcome<u64> {
+pub(super) fn infinity(w: FloatWidth, negative: bool) -> Outcome<u64> {
     Outcome::plain(signed(w, negative, w.infinity()))
 }
 
 /// `significand` · 2^(`exponent` − 127), its leading bit anywhere.
-fn normalized(w: FloatWidth, mode: Mode, negative: bool, exponent: i32, significand: u128) -> Outcome<u64> {
+pub(super) fn normalized(w: FloatWidth, mode: Mode, negative: bool, exponent: i32, significand: u128) -> Outcome<u64> {
     let shift = significand.leading_zeros();
     pack(w, mode, negative, exponent - shift as i32, significand << shift)
 }
@@ -98,7 +98,7 @@ fn finite_sum(w: FloatWidth, mode: Mode, x: Number, y: Number) -> Outcome<u64> {
 }
 
 /// Right shift that leaves whether it dropped anything in bit 0.
-fn shift_sticky(value: u128, count: u32) -> u128 {
+pub(super) fn shift_sticky(value: u128, count: u32) -> u128 {
     let shifted = value.checked_shr(count).unwrap_or(0);
     let back = shifted.checked_shl(count).unwrap_or(0);
     shifted | u128::from(back != value)

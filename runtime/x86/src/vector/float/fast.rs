@@ -7,11 +7,10 @@
 //! side exit unless the result is ordinary.
 
 use super::compare::flags_of;
-use super::op::{FloatOp, FloatUnOp, FloatWidth, Predicate, Rounding};
+use super::op::{FloatOp, FloatUnOp, FloatWidth, Rounding};
 use crate::machine::{Arith, BinOp, Compare};
 use crate::plain::Plain;
 use crate::width::Width;
-use std::cmp::Ordering;
 
 /// The bits of a number without its sign, shifted left by one: magnitudes compare as these integers do.
 fn magnitude<A: Arith>(m: &mut A, w: FloatWidth, x: A::Int) -> A::Int {
@@ -175,7 +174,7 @@ macro_rules! native {
                 FloatOp::Min if x < y => a,
                 FloatOp::Max if x > y => a,
                 FloatOp::Min | FloatOp::Max => b,
-                FloatOp::Cmp(predicate) if holds(predicate, x.partial_cmp(&y)) => <$bits>::MAX,
+                FloatOp::Cmp(predicate) if predicate.holds(x.partial_cmp(&y)) => <$bits>::MAX,
                 FloatOp::Cmp(_) => 0,
             }
         }
@@ -202,20 +201,6 @@ macro_rules! native {
 
 native!(bin32, un32, f32, u32);
 native!(bin64, un64, f64, u64);
-
-/// Whether a predicate holds for an order, `None` if one operand is a NaN.
-pub(super) fn holds(predicate: Predicate, order: Option<Ordering>) -> bool {
-    match predicate {
-        Predicate::Eq => order == Some(Ordering::Equal),
-        Predicate::Lt => order == Some(Ordering::Less),
-        Predicate::Le => matches!(order, Some(Ordering::Less | Ordering::Equal)),
-        Predicate::Unordered => order.is_none(),
-        Predicate::Ne => order != Some(Ordering::Equal),
-        Predicate::NotLt => order != Some(Ordering::Less),
-        Predicate::NotLe => !matches!(order, Some(Ordering::Less | Ordering::Equal)),
-        Predicate::Ordered => order.is_some(),
-    }
-}
 
 /// `a op b` where it is ordinary.
 #[inline(always)]

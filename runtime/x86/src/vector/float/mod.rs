@@ -14,15 +14,19 @@ mod convert;
 mod exact;
 pub mod fast;
 pub mod fast_packed;
+mod fma;
+mod half;
+mod large;
 pub mod mxcsr;
 mod number;
 mod op;
 mod packed;
 
 pub use compare::compare;
+pub use large::{LargeFloatOp, Subtract, large};
 pub use mxcsr::{Outcome, settle};
 pub use op::{FloatOp, FloatUnOp, FloatWidth, Predicate, RoundControl, Rounding};
-pub use packed::{bin_packed, un_packed};
+pub use packed::{bin_packed, bin_wide, un_packed, un_wide};
 
 use mxcsr::Mode;
 

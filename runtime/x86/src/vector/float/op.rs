@@ -1,6 +1,7 @@
 //! Names of the floating-point operations.
 
 use crate::width::Width;
+use std::cmp::Ordering;
 
 /// Format of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,9 +69,12 @@ impl FloatWidth {
     }
 }
 
-/// What CMPPS and its kin ask, by their immediate. A NaN makes the negated four true.
+/// What CMPPS and its kin ask, by their immediate. Legacy encodings have the first eight; VEX encodings the 16 questions
+/// that there are, of less, equal, greater and unordered, each with and without an exception for quiet NaNs (SDM volume 2,
+/// table 3-1). A name that says nothing of NaNs is false of them, or true where it begins with *not*.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
+#[rustfmt::skip]
 pub enum Predicate {
     /// a = b.
     Eq,
@@ -88,20 +92,69 @@ pub enum Predicate {
     NotLe,
     /// None is a NaN.
     Ordered,
+    /// a = b, or one is a NaN.
+    EqOrUnordered,
+    /// Not a ≥ b; any NaN is invalid.
+    NotGe,
+    /// Not a > b; any NaN is invalid.
+    NotGt,
+    /// Nothing.
+    False,
+    /// a < b or a > b.
+    NeAndOrdered,
+    /// a ≥ b; any NaN is invalid.
+    Ge,
+    /// a > b; any NaN is invalid.
+    Gt,
+    /// Anything.
+    True,
+    /// As [`Predicate::Eq`]; any NaN is invalid.
+    EqSignalling,
+    /// a < b.
+    LtQuiet,
+    /// a ≤ b.
+    LeQuiet,
+    /// As [`Predicate::Unordered`]; any NaN is invalid.
+    UnorderedSignalling,
+    /// As [`Predicate::Ne`]; any NaN is invalid.
+    NeSignalling,
+    /// Not a < b.
+    NotLtQuiet,
+    /// Not a ≤ b.
+    NotLeQuiet,
+    /// As [`Predicate::Ordered`]; any NaN is invalid.
+    OrderedSignalling,
+    /// As [`Predicate::EqOrUnordered`]; any NaN is invalid.
+    EqOrUnorderedSignalling,
+    /// Not a ≥ b.
+    NotGeQuiet,
+    /// Not a > b.
+    NotGtQuiet,
+    /// Nothing; any NaN is invalid.
+    FalseSignalling,
+    /// As [`Predicate::NeAndOrdered`]; any NaN is invalid.
+    NeAndOrderedSignalling,
+    /// a ≥ b.
+    GeQuiet,
+    /// a > b.
+    GtQuiet,
+    /// Anything; any NaN is invalid.
+    TrueSignalling,
 }
 
 impl Predicate {
     /// All, by number.
-    pub const ALL: [Predicate; 8] = [
-        Predicate::Eq,
-        Predicate::Lt,
-        Predicate::Le,
-        Predicate::Unordered,
-        Predicate::Ne,
-        Predicate::NotLt,
-        Predicate::NotLe,
-        Predicate::Ordered,
-    ];
+    #[rustfmt::skip]
+    pub const ALL: [Predicate; 32] = {
+        use Predicate::*;
+        [
+            Eq, Lt, Le, Unordered, Ne, NotLt, NotLe, Ordered,
+            EqOrUnordered, NotGe, NotGt, False, NeAndOrdered, Ge, Gt, True,
+            EqSignalling, LtQuiet, LeQuiet, UnorderedSignalling, NeSignalling, NotLtQuiet, NotLeQuiet, OrderedSignalling,
+            EqOrUnorderedSignalling, NotGeQuiet, NotGtQuiet, FalseSignalling, NeAndOrderedSignalling, GeQuiet, GtQuiet,
+            TrueSignalling,
+        ]
+    };
 
     /// The predicate of an immediate, of which legacy SSE looks at three bits.
     #[inline(always)]
@@ -109,10 +162,44 @@ impl Predicate {
         Self::ALL[(imm & 7) as usize]
     }
 
+    /// The predicate of the immediate of a VEX encoding, which looks at five bits.
+    #[inline(always)]
+    pub const fn from_vex_imm(imm: u8) -> Predicate {
+        Self::ALL[(imm & 31) as usize]
+    }
+
     /// Whether a quiet NaN is an invalid operand, too.
     #[inline(always)]
     pub const fn signalling(self) -> bool {
-        matches!(self, Predicate::Lt | Predicate::Le | Predicate::NotLt | Predicate::NotLe)
+        // Of the first 16 those that ask for an order but equality; of the others the opposite.
+        let number = self as u8;
+        matches!(number & 15, 1 | 2 | 5 | 6 | 9 | 10 | 13 | 14) != (number >= 16)
+    }
+
+    /// For what it holds. Bit 0: equal, 1: less, 2: greater, 3: unordered.
+    const fn holds_for(self) -> u8 {
+        // By the low four bits of the number.
+        const TRUE_OF: [u8; 16] = [1, 2, 3, 8, 14, 13, 12, 7, 9, 10, 11, 0, 6, 5, 4, 15];
+        TRUE_OF[self as usize & 15]
+    }
+
+    /// What it asks of two that are no NaN: one of [`Predicate::False`], [`Predicate::Eq`], [`Predicate::Lt`],
+    /// [`Predicate::Le`], [`Predicate::Gt`], [`Predicate::Ge`], [`Predicate::Ne`] and [`Predicate::True`].
+    pub const fn of_numbers(self) -> Predicate {
+        use Predicate::*;
+        [False, Eq, Lt, Le, Gt, Ge, Ne, True][(self.holds_for() & 7) as usize]
+    }
+
+    /// Whether it holds for an order, `None` if one operand is a NaN.
+    #[inline(always)]
+    pub fn holds(self, order: Option<Ordering>) -> bool {
+        let case = match order {
+            Some(Ordering::Equal) => 0,
+            Some(Ordering::Less) => 1,
+            Some(Ordering::Greater) => 2,
+            None => 3,
+        };
+        self.holds_for() >> case & 1 != 0
     }
 }
 

@@ -38,3 +38,17 @@ pub fn un_packed(op: FloatUnOp, mxcsr: u32, a: u128) -> Outcome<u128> {
     }
     all
 }
+
+fn joined([low, high]: [Outcome<u128>; 2]) -> Outcome<[u128; 2]> {
+    Outcome { value: [low.value, high.value], flags: low.flags | high.flags }
+}
+
+/// [`bin_packed`] of both halves of 256 bits.
+pub fn bin_wide(op: FloatOp, w: FloatWidth, mxcsr: u32, a: [u128; 2], b: [u128; 2]) -> Outcome<[u128; 2]> {
+    joined([0, 1].map(|half| bin_packed(op, w, mxcsr, a[half], b[half])))
+}
+
+/// [`un_packed`] of both halves of 256 bits.
+pub fn un_wide(op: FloatUnOp, mxcsr: u32, a: [u128; 2]) -> Outcome<[u128; 2]> {
+    joined(a.map(|half| un_packed(op, mxcsr, half)))
+}

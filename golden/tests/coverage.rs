@@ -1,0 +1,27 @@
+//! `coverage.txt` is what the code gives, and what it says is absent is meant to be. `BLESS=1` writes it anew.
+
+use golden::coverage::{Coverage, entries, table};
+use iced_x86::Code;
+use std::path::Path;
+
+/// What is meant to be absent, and why.
+const ABSENT: [(Code, &str); 1] = [(Code::Fstpnce_sti, "an alias of FSTP that no manual documents")];
+
+#[test]
+fn the_table_is_what_the_code_gives() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("coverage.txt");
+    let entries = entries();
+    let now = table(&entries);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, &now).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap();
+    let changed: Vec<&str> = now.lines().filter(|line| !committed.lines().any(|old| old == *line)).collect();
+    assert!(now == committed, "not in coverage.txt: {changed:#?}");
+    let unknown: Vec<_> = entries.iter().filter(|entry| entry.forms.is_empty()).map(|entry| entry.code).collect();
+    assert!(unknown.is_empty(), "no encoding was found of {unknown:?}");
+    let absent: Vec<Code> =
+        entries.iter().filter(|entry| entry.forms.contains(&Coverage::Absent)).map(|entry| entry.code).collect();
+    assert_eq!(absent, ABSENT.map(|(code, _)| code));
+    assert!(entries.iter().any(|entry| entry.forms.contains(&Coverage::Lifted)));
+}
