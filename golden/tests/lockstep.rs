@@ -3,7 +3,8 @@
 //! A run that parts prints the last state that agreed and the first that did not; `--hash-every N,FROM` with a smaller N
 //! then finds the instruction.
 
-use golden::images::{Mode, Outcome, Run, busybox};
+use golden::images::{Converted, Mode, Outcome, Run, busybox};
+use translator::convert::Stage;
 
 /// Instructions from one state to the next.
 const STEP: &str = "500000";
@@ -22,11 +23,24 @@ fn a_shell_session_is_the_same_at_every_instruction_count() {
         seq 1 500 | awk '{ s += $1 * 0.5 } END { print s }'; head -c 20000 /dev/zero | gzip | sha256sum; \
         sh -c 'kill -9 $$'; (sleep 1; echo slept) & wait; id; date; echo end $?";
     let mut run = Run::shell(script);
-    run.options = vec!["--hash-every".into(), STEP.into()];
     run.stdin = b"standard input\n".to_vec();
+    agree(image, run);
+}
+
+#[test]
+fn a_boot_is_the_same_at_every_instruction_count() {
+    let script = "ls /; echo end $?";
+    let image = Converted::at(Stage::PowerUp, &test_images::busybox().unwrap(), script).unwrap();
+    agree(&image, Run::shell(script));
+}
+
+/// Runs both ways and compares the states. The run ends with a line `end 0`.
+fn agree(image: &Converted, mut run: Run) {
+    run.options = vec!["--hash-every".into(), STEP.into()];
     let [translated, interpreted] = Mode::ALL.map(|mode| image.run(mode, &run).unwrap());
+    let text = String::from_utf8_lossy(&interpreted.stdout);
     assert_eq!((interpreted.code, &interpreted.stdout), (translated.code, &translated.stdout));
-    assert!(interpreted.stdout.ends_with(b"end 0\n"), "{}", String::from_utf8_lossy(&interpreted.stdout));
+    assert!(text.ends_with("end 0\n"), "{text}{}", String::from_utf8_lossy(&interpreted.stderr));
     let (translated, interpreted) = (states(&translated), states(&interpreted));
     assert!(interpreted.len() >= LEAST, "only {} states", interpreted.len());
     let parted = (0..interpreted.len().max(translated.len())).find(|&i| translated.get(i) != interpreted.get(i));

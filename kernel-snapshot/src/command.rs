@@ -3,9 +3,9 @@
 use crate::console::Tail;
 use crate::ready;
 use anyhow::{Result, bail};
-use channel::{Start, ToGuest, ToHost};
+use channel::{Start, ToHost};
 use runtime::devices::Stream;
-use runtime::session::{Event, Output, Session};
+use runtime::session::{Event, Launch, Output, Session};
 
 /// Hands output on and keeps the console's end.
 struct Tee<'a> {
@@ -27,12 +27,18 @@ impl Output for Tee<'_> {
 /// When init fails, the guest shuts down or waits for ever, or the limit is reached: with the console's last lines.
 pub fn run(session: &mut Session, start: Start, stdin: &[u8], limit: u64, output: &mut dyn Output) -> Result<u8> {
     let mut tee = Tee { console: Tail::default(), output };
-    session.send(&ToGuest::Start(Box::new(start)));
-    let ended = run_to_exit(session, stdin, limit, &mut tee);
+    let launch = session.launch(start);
+    let ended = run_to_exit(session, launch, stdin, limit, &mut tee);
     ended.map_err(|error| error.context(tee.console.report("the program did not come to its end")))
 }
 
-fn run_to_exit(session: &mut Session, mut stdin: &[u8], limit: u64, output: &mut dyn Output) -> Result<u8> {
+fn run_to_exit(
+    session: &mut Session,
+    mut launch: Launch,
+    mut stdin: &[u8],
+    limit: u64,
+    output: &mut dyn Output,
+) -> Result<u8> {
     let mut open = true;
     loop {
         if !stdin.is_empty() {
@@ -44,7 +50,10 @@ fn run_to_exit(session: &mut Session, mut stdin: &[u8], limit: u64, output: &mut
         match session.step(limit, output)? {
             Event::Message(ToHost::Exit(code)) => return Ok(code),
             Event::Message(ToHost::Failed(why)) => bail!("init failed: {why}"),
-            Event::Message(other) => bail!("configuration channel: expected Exit, got {other:?}"),
+            Event::Message(message) => match launch.answer(&message) {
+                Some(answer) => session.send(&answer),
+                None => bail!("configuration channel: expected Exit, got {message:?}"),
+            },
             event => ready::go_on(session, &event)?,
         }
     }

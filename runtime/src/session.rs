@@ -7,7 +7,7 @@ use crate::devices::{Backends, Stream};
 use crate::memory::Memory;
 use crate::snapshot::codec::{CodecError, Reader, Writer};
 use crate::vm::{Pause, Vm};
-use channel::{ToGuest, ToHost};
+use channel::{Start, ToGuest, ToHost};
 
 /// Takes the guest's output.
 pub trait Output {
@@ -44,6 +44,27 @@ pub enum SessionError {
     Channel(#[from] std::io::Error),
 }
 
+/// The way of a machine to its program, from wherever it was when its snapshot was taken: what init is told, and when.
+#[derive(Debug)]
+pub struct Launch(Option<Box<Start>>);
+
+impl Launch {
+    /// What is to be said first. A machine that has not run yet boots, and init speaks first; any other one waits.
+    pub fn begin(start: Start, has_run: bool) -> (Launch, Option<ToGuest>) {
+        let start = Box::new(start);
+        if has_run { (Launch(None), Some(ToGuest::Start(start))) } else { (Launch(Some(start)), None) }
+    }
+
+    /// The answer to what init says on its way; none to what belongs to a program that runs.
+    pub fn answer(&mut self, message: &ToHost) -> Option<ToGuest> {
+        match message {
+            ToHost::Booted if self.0.is_some() => Some(ToGuest::Prepare),
+            ToHost::Ready => self.0.take().map(ToGuest::Start),
+            _ => None,
+        }
+    }
+}
+
 /// A machine and the host's end of its channel.
 pub struct Session {
     /// The machine.
@@ -53,6 +74,13 @@ pub struct Session {
 }
 
 impl Session {
+    /// Tells init to start a program; [`Launch::answer`] says what to answer on the way there.
+    pub fn launch(&mut self, start: Start) -> Launch {
+        let (launch, first) = Launch::begin(start, self.vm.retired() > 0);
+        first.iter().for_each(|message| self.send(message));
+        launch
+    }
+
     /// A session with a machine whose channel is at the beginning of a message.
     pub fn new(vm: Vm) -> Session {
         Session { vm, from_guest: Vec::new(), to_guest: Vec::new() }

@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 use kernel_snapshot::cache::Cache;
 use std::sync::OnceLock;
 use test_images::{Format, Recipe};
-use translator::convert::{self, GuestRequest, KernelChoice, Request, Training};
+use translator::convert::{self, GuestRequest, KernelChoice, Request, Stage, Training};
 use translator::engine::{Engine, Program, RunOptions, Streams};
 
 pub use translator::engine::Outcome;
@@ -69,9 +69,17 @@ impl Converted {
     /// # Errors
     /// Of the conversion.
     pub fn new(recipe: &Recipe, script: &str) -> Result<Converted> {
+        Converted::at(Stage::Ready, recipe, script)
+    }
+
+    /// The same, with the machine as it is at a stage.
+    ///
+    /// # Errors
+    /// Of the conversion.
+    pub fn at(stage: Stage, recipe: &Recipe, script: &str) -> Result<Converted> {
         let say = |text: &str| eprintln!("{}: {text}", recipe.name);
         let cache = Cache::of_user()?;
-        let module = module(recipe, script, &cache, &say)?;
+        let module = module(stage, recipe, script, &cache, &say)?;
         let engine = Engine::new()?;
         let program = engine.load(&module, &cache, &say)?;
         Ok(Converted { engine, program })
@@ -97,12 +105,12 @@ impl Converted {
 ///
 /// # Errors
 /// Of the conversion.
-pub fn module(recipe: &Recipe, script: &str, cache: &Cache, say: &dyn Fn(&str)) -> Result<Vec<u8>> {
+pub fn module(stage: Stage, recipe: &Recipe, script: &str, cache: &Cache, say: &dyn Fn(&str)) -> Result<Vec<u8>> {
     let directory = tempfile::tempdir().context("a temporary directory")?;
     let image = directory.path().join("image.tar");
     recipe.write(Format::DockerSave, &image)?;
     let training = Training { command: Some(Run::shell(script).command), ..Training::default() };
-    let guest = GuestRequest { kernel: kernel(), ..GuestRequest::default() };
+    let guest = GuestRequest { kernel: kernel(), stage, ..GuestRequest::default() };
     let request = Request { image: &image, guest, training, lift: translator::lift::Options::default() };
     Ok(convert::convert(&request, cache, say)?.module)
 }

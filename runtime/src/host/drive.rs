@@ -14,7 +14,7 @@ use super::input::Input;
 use super::pace::Pace;
 use super::system::{Host, Sink};
 use crate::devices::Stream;
-use crate::session::{Event, Output, Session, SessionError};
+use crate::session::{Event, Launch, Output, Session, SessionError};
 use channel::{Start, ToGuest, ToHost};
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -29,6 +29,8 @@ pub trait Guest {
     /// # Errors
     /// If the guest cannot go on.
     fn step(&mut self, output: &mut dyn Output) -> Result<Event, SessionError>;
+    /// Whether it has retired an instruction yet.
+    fn has_run(&self) -> bool;
     /// Sends a message to init.
     fn send(&mut self, message: &ToGuest);
     /// Bytes of standard input that the guest has room for.
@@ -48,6 +50,10 @@ pub trait Guest {
 impl Guest for Session {
     fn step(&mut self, output: &mut dyn Output) -> Result<Event, SessionError> {
         step(self, u64::MAX, output)
+    }
+
+    fn has_run(&self) -> bool {
+        self.vm.retired() > 0
     }
 
     fn send(&mut self, message: &ToGuest) {
@@ -138,7 +144,7 @@ pub struct Drive<'a, 'h, G, H> {
 }
 
 impl<'a, 'h, G: Guest, H: Host> Drive<'a, 'h, G, H> {
-    /// A run of a guest whose init waits for [`ToGuest::Start`].
+    /// A run of a guest that has not booted yet, or whose init waits for [`ToGuest::Start`].
     pub fn new(guest: &'a mut G, console: &'a mut Console<'h, H>, manner: Manner) -> Drive<'a, 'h, G, H> {
         let now = console.host.now();
         let time = if manner.deterministic { Time::Deterministic } else { Time::Real(Pace::new(guest.tsc(), now)) };
@@ -159,7 +165,8 @@ impl<'a, 'h, G: Guest, H: Host> Drive<'a, 'h, G, H> {
     /// # Errors
     /// [`Failure`] if it does not come to that.
     pub fn run(&mut self, start: Start) -> Result<u8, Failure> {
-        self.guest.send(&ToGuest::Start(Box::new(start)));
+        let (mut launch, first) = Launch::begin(start, self.guest.has_run());
+        first.iter().for_each(|message| self.guest.send(message));
         loop {
             if let Time::Deterministic = self.time {
                 self.input.fill(self.guest, self.console.host);
@@ -169,7 +176,10 @@ impl<'a, 'h, G: Guest, H: Host> Drive<'a, 'h, G, H> {
             match event {
                 Event::Message(ToHost::Exit(code)) => return Ok(code),
                 Event::Message(ToHost::Failed(text)) => return Err(Failure::Init(text)),
-                Event::Message(other) => return Err(Failure::Message(other)),
+                Event::Message(message) => match launch.answer(&message) {
+                    Some(answer) => self.guest.send(&answer),
+                    None => return Err(Failure::Message(message)),
+                },
                 Event::Slice | Event::Limit => self.busy(),
                 Event::Idle(_) if closed => {}
                 Event::Idle(deadline) => self.wait(deadline)?,

@@ -26,6 +26,8 @@ fn exit(code: u8) -> Step {
 
 #[derive(Default)]
 struct Script {
+    /// It has not booted yet.
+    fresh: bool,
     steps: VecDeque<Step>,
     tsc: u64,
     /// TSC at each step that was an event.
@@ -39,6 +41,10 @@ struct Script {
 }
 
 impl Guest for Script {
+    fn has_run(&self) -> bool {
+        !self.fresh
+    }
+
     fn step(&mut self, output: &mut dyn Output) -> Result<Event, SessionError> {
         loop {
             match self.steps.pop_front().expect("the run goes on after the script") {
@@ -166,6 +172,17 @@ fn output_and_exit_code_pass_through() {
     assert_eq!(run(&mut guest, &mut world, REAL).unwrap(), 3);
     assert_eq!(world.written, [(Sink::Stdout, "out".to_owned()), (Sink::Stderr, "err".to_owned())]);
     assert!(matches!(&guest.sent[..], [ToGuest::Start(start)] if start.args == ["x"]));
+}
+
+#[test]
+fn a_machine_that_has_not_run_boots_first() {
+    let say = |message| Step::Event(Event::Message(message));
+    let mut booting = guest([say(ToHost::Booted), say(ToHost::Ready), exit(4)]);
+    booting.fresh = true;
+    assert_eq!(run(&mut booting, &mut World::default(), REAL).unwrap(), 4);
+    assert!(matches!(&booting.sent[..], [ToGuest::Prepare, ToGuest::Start(start)] if start.args == ["x"]));
+    let mut twice = guest([say(ToHost::Ready)]);
+    assert!(matches!(run(&mut twice, &mut World::default(), REAL), Err(Failure::Message(ToHost::Ready))));
 }
 
 #[test]

@@ -87,6 +87,10 @@ fn short(digest: impl AsRef<[u8]>) -> u64 {
 }
 
 impl Guest for Lockstep<'_> {
+    fn has_run(&self) -> bool {
+        self.session.has_run()
+    }
+
     fn step(&mut self, output: &mut dyn Output) -> Result<Event, SessionError> {
         let event = step(self.session, self.next, output)?;
         self.note();

@@ -108,7 +108,7 @@ impl KernelOptions {
 
     /// The guest that these options and those of the machine ask for.
     pub fn guest(&self, machine: &MachineOptions) -> GuestRequest {
-        GuestRequest { kernel: self.choice(), ram_size: machine.ram, level: machine.cpu }
+        GuestRequest { kernel: self.choice(), ram_size: machine.ram, level: machine.cpu, ..GuestRequest::default() }
     }
 }
 

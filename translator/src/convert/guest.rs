@@ -34,11 +34,28 @@ pub struct GuestRequest {
     pub ram_size: u64,
     /// Which instructions the processor has.
     pub level: Level,
+    /// When the snapshot is taken.
+    pub stage: Stage,
+}
+
+/// Where a module's machine goes on from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stage {
+    /// The kernel's first instruction: every run boots.
+    PowerUp,
+    /// Init, which waits to be told what to run.
+    #[default]
+    Ready,
 }
 
 impl Default for GuestRequest {
     fn default() -> Self {
-        GuestRequest { kernel: KernelChoice::Debian, ram_size: 128 << 20, level: Level::default() }
+        GuestRequest {
+            kernel: KernelChoice::Debian,
+            ram_size: 128 << 20,
+            level: Level::default(),
+            stage: Stage::default(),
+        }
     }
 }
 
@@ -129,7 +146,10 @@ pub fn prepare(
     let root = Root::read(path, say)?;
     say("booting the guest");
     let boot = ready::ReadyRequest { vmlinux, init: &init, ram_size, level, image: &root.bytes()?, extra: "" };
-    let snapshot = ready::ready_snapshot(&boot, cache, say).context("boot the guest")?;
+    let snapshot = match request.stage {
+        Stage::PowerUp => Snapshot::take(&mut ready::power_up(&boot)?, boot.boot_digest().0),
+        Stage::Ready => ready::ready_snapshot(&boot, cache, say).context("boot the guest")?,
+    };
     Ok(Guest { root, snapshot })
 }
 

@@ -16,7 +16,7 @@ mod stage;
 mod train;
 
 pub use code::{Code, CodeSummary};
-pub use guest::{Guest, GuestRequest, KernelChoice, Root, prepare};
+pub use guest::{Guest, GuestRequest, KernelChoice, Root, Stage, prepare};
 pub use module::module;
 pub use regions::Regions;
 pub use stage::{read_profile, read_snapshot, write_profile, write_snapshot};

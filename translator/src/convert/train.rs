@@ -3,7 +3,7 @@
 use super::guest::Guest;
 use crate::image::ImageConfig;
 use anyhow::{Context, Result, bail};
-use channel::{Start, ToGuest, ToHost};
+use channel::{Start, ToHost};
 use runtime::devices::Stream;
 use runtime::profile::Profile;
 use runtime::session::{Event, Output, Session};
@@ -90,7 +90,7 @@ pub fn run(
     limit: u64,
     output: &mut dyn Output,
 ) -> Result<Option<u8>> {
-    session.send(&ToGuest::Start(Box::new(start)));
+    let mut launch = session.launch(start);
     let mut rest = stdin;
     let mut closed = false;
     loop {
@@ -105,7 +105,10 @@ pub fn run(
         match session.step(limit, output)? {
             Event::Message(ToHost::Exit(code)) => return Ok(Some(code)),
             Event::Message(ToHost::Failed(reason)) => bail!("the guest's init: {reason}"),
-            Event::Message(other) => bail!("the guest's init said {other:?}: expected the program's end"),
+            Event::Message(message) => match launch.answer(&message) {
+                Some(answer) => session.send(&answer),
+                None => bail!("the guest's init said {message:?}: expected the program's end"),
+            },
             Event::Idle(Some(deadline)) => session.vm.advance_tsc(deadline),
             Event::Idle(None) if !closed => {}
             Event::Idle(None) | Event::Limit => return Ok(None),
