@@ -139,7 +139,8 @@ pub fn un_is_ordinary<A: Arith>(m: &mut A, op: FloatUnOp, a: A::Int, result: A::
             let zero = is_zero(m, FloatWidth::F64, a);
             m.either(normal, zero)
         }
-        FloatUnOp::Round(w, _) => number(m, w, a),
+        // Under DAZ a denormal is a zero; it need not have been looked at.
+        FloatUnOp::Round(w, _) => comparable(m, w, a),
         FloatUnOp::ToInt { from, to, .. } => below(m, from, a, power_of_two(from, to.bits() - 1)),
         FloatUnOp::FromInt { .. } => truth(m, true),
         FloatUnOp::Reciprocal | FloatUnOp::ReciprocalSqrt => truth(m, false),
