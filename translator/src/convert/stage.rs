@@ -126,8 +126,8 @@ mod tests {
         assert!(error(&flipped).contains("damaged"));
         assert!(error(b"GIF89a").contains("expected \"prelift profile\""));
         // A checksum that holds does not make the fields right.
-        assert!(error(&seal(PROFILE, |writer| writer.section("profile", 9, |_| ()))).contains("expected version 1"));
-        assert!(error(&seal(PROFILE, |writer| writer.section("profile", 1, |_| ()))).contains("more bytes"));
+        assert!(error(&seal(PROFILE, |writer| writer.section("profile", 9, |_| ()))).contains("expected version 2"));
+        assert!(error(&seal(PROFILE, |writer| writer.section("profile", 2, |_| ()))).contains("more bytes"));
     }
 
     #[test]
