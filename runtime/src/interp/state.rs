@@ -199,7 +199,7 @@ impl Machine for Vm {
         Err(Exception::plain(if emulated { vector::UD } else { vector::NM }))
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn avx_available(&mut self) -> Result<(), Exception> {
         const TS: u64 = 1 << 3;
         const CR4_OSXSAVE: u64 = 1 << 18;

@@ -41,6 +41,7 @@ pub fn adc<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 }
 
 /// ADCX and ADOX: the carry goes in and out by one flag, CF or OF, alone.
+#[inline(never)]
 pub fn add_with<M: Machine>(m: &mut M, insn: &Insn, flag: u64) -> Result<(), M::Stop> {
     let w = insn.width;
     let b = read(m, insn, 1, w)?;

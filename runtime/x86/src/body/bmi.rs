@@ -30,6 +30,7 @@ fn set_flags<M: Machine>(m: &mut M, w: Width, result: M::Int, carry: M::Bool) {
 }
 
 /// ANDN: not the first source, and the second.
+#[inline(never)]
 pub fn andn<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     let w = insn.width;
     let b = read(m, insn, 2, w)?;
@@ -55,6 +56,7 @@ fn low_bits<M: Machine>(m: &mut M, value: M::Int, count: M::Int) -> M::Int {
 }
 
 /// BEXTR: the bits from a first one on, as many as the second source's second byte says.
+#[inline(never)]
 pub fn bextr<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     let w = insn.width;
     let source = read(m, insn, 1, w)?;
@@ -75,6 +77,7 @@ pub fn bextr<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 }
 
 /// BLSI, BLSMSK and BLSR. CF says for BLSI that the source is not 0, for the others that it is.
+#[inline(never)]
 pub fn lowest<M: Machine>(m: &mut M, insn: &Insn, op: LowestBit) -> Result<(), M::Stop> {
     let w = insn.width;
     let source = read(m, insn, 1, w)?;
@@ -94,6 +97,7 @@ pub fn lowest<M: Machine>(m: &mut M, insn: &Insn, op: LowestBit) -> Result<(), M
 }
 
 /// BZHI: the bits below the one whose number is the second source's low byte. CF says that there are not so many.
+#[inline(never)]
 pub fn bzhi<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     let w = insn.width;
     let source = read(m, insn, 1, w)?;
@@ -108,6 +112,7 @@ pub fn bzhi<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 }
 
 /// MULX: RDX by the source; the high half to the first operand, the low half to the second. Flags stay.
+#[inline(never)]
 pub fn mulx<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     let w = insn.width;
     let b = read(m, insn, 2, w)?;
@@ -119,6 +124,7 @@ pub fn mulx<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 }
 
 /// RORX, SARX, SHLX and SHRX: by the count modulo the width. Flags stay.
+#[inline(never)]
 pub fn shift<M: Machine>(m: &mut M, insn: &Insn, op: BinOp) -> Result<(), M::Stop> {
     let w = insn.width;
     let source = read(m, insn, 1, w)?;

@@ -40,6 +40,7 @@ pub fn lea<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 }
 
 /// MOVBE: the bytes in reverse order.
+#[inline(never)]
 pub fn movbe<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     let w = insn.width;
     let value = read(m, insn, 1, w)?;

@@ -61,6 +61,9 @@ fn with_immediates(stem: &[u8]) -> Vec<Bytes> {
 pub(crate) fn is_tested(bytes: &[u8]) -> bool {
     use x86::Mnemonic::{Ldmxcsr, Movnti, Stmxcsr};
     let Ok(insn) = decode(bytes) else { return false };
+    if has_explicit_lengths(insn.mnemonic) {
+        return false;
+    }
     let whole = usize::from(insn.length) == bytes.len();
     let named = matches!(insn.mnemonic, Ldmxcsr | Stmxcsr | Movnti);
     whole && !ignores_rex(bytes, &insn) && (named || insn.operands.iter().any(|o| matches!(o, Operand::Xmm(_))))
@@ -71,4 +74,10 @@ fn ignores_rex(bytes: &[u8], insn: &Insn) -> bool {
     let Some(place) = bytes.iter().take(2).position(|&b| b == 0x48) else { return false };
     let without = [&bytes[..place], &bytes[place + 1..]].concat();
     decode(&without).is_ok_and(|plain| plain.code == insn.code)
+}
+
+/// Whether lengths are in RAX and RDX, which the frame here does not set: `golden` compares these.
+fn has_explicit_lengths(mnemonic: x86::Mnemonic) -> bool {
+    use x86::Mnemonic::{Pcmpestri, Pcmpestri64, Pcmpestrm, Pcmpestrm64};
+    matches!(mnemonic, Pcmpestri | Pcmpestri64 | Pcmpestrm | Pcmpestrm64)
 }

@@ -14,7 +14,6 @@ use crate::vector::shuffle;
 use crate::width::Width;
 
 /// `a op b` in every lane.
-#[inline(always)]
 fn bin<M: Machine>(
     m: &mut M,
     op: FloatOp,
@@ -31,6 +30,20 @@ fn bin<M: Machine>(
 /// dst = first op second, in every lane.
 #[inline(always)]
 pub fn packed<M: Machine>(m: &mut M, insn: &Insn, op: FloatOp, w: FloatWidth) -> Result<(), M::Stop> {
+    if insn.vex != Vex::None {
+        return vex_packed(m, insn, op, w);
+    }
+    m.sse_available()?;
+    let dst = number(m, insn, 0)?;
+    let b = source(m, insn, 1)?;
+    let a = m.xmm(dst);
+    let result = m.float_bin_packed(op, w, a, b)?;
+    m.set_xmm(dst, result);
+    Ok(())
+}
+
+#[inline(never)]
+fn vex_packed<M: Machine>(m: &mut M, insn: &Insn, op: FloatOp, w: FloatWidth) -> Result<(), M::Stop> {
     let (dst, a, b) = pair(m, insn)?;
     let result = bin(m, op, w, a, b)?;
     set_wide(m, insn, dst, result);
@@ -136,7 +149,7 @@ pub fn compare<M: Machine>(m: &mut M, insn: &Insn, w: FloatWidth, signalling: bo
 }
 
 /// HADDPS and its kin: dst = op of the neighbouring lanes of first, then of second.
-#[inline(always)]
+#[inline(never)]
 pub fn horizontal<M: Machine>(m: &mut M, insn: &Insn, op: FloatOp, w: FloatWidth) -> Result<(), M::Stop> {
     let (dst, a, b) = pair(m, insn)?;
     let pairs = match w {
@@ -150,6 +163,7 @@ pub fn horizontal<M: Machine>(m: &mut M, insn: &Insn, op: FloatOp, w: FloatWidth
 }
 
 /// DPPS: products of the lanes in the immediate's high half, summed, into the lanes in its low half.
+#[inline(never)]
 pub fn dpps<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     let (dst, a, b) = pair(m, insn)?;
     let imm = insn.imm as u8;
@@ -163,6 +177,7 @@ pub fn dpps<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 }
 
 /// DPPD: as [`dpps`], with two lanes.
+#[inline(never)]
 pub fn dppd<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     let (dst, a, b) = pair(m, insn)?;
     // Two 32-bit lanes for each of 64 bits.

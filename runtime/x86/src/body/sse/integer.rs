@@ -54,7 +54,20 @@ pub fn un<M: Machine>(m: &mut M, insn: &Insn, op: VecUnOp) -> Result<(), M::Stop
 /// from the lanes that follow.
 #[inline(always)]
 pub fn extend<M: Machine>(m: &mut M, insn: &Insn, steps: &[VecUnOp]) -> Result<(), M::Stop> {
-    available(m, insn)?;
+    if insn.vex != Vex::None {
+        return vex_extend(m, insn, steps);
+    }
+    m.sse_available()?;
+    let dst = number(m, insn, 0)?;
+    let value = source(m, insn, 1)?;
+    let result = steps.iter().fold(value, |value, &step| m.vec_un(step, value));
+    m.set_xmm(dst, result);
+    Ok(())
+}
+
+#[inline(never)]
+fn vex_extend<M: Machine>(m: &mut M, insn: &Insn, steps: &[VecUnOp]) -> Result<(), M::Stop> {
+    m.avx_available()?;
     let dst = number(m, insn, 0)?;
     let value = source(m, insn, 1)?;
     let extended = |m: &mut M, value| steps.iter().fold(value, |value, &step| m.vec_un(step, value));
@@ -76,9 +89,14 @@ pub fn shift<M: Machine>(m: &mut M, insn: &Insn, op: VecShift) -> Result<(), M::
     if insn.operands[last] == Operand::Imm {
         return unary(m, insn, first(insn), |m, _, a| shifted_by_constant(m, op, a, insn.imm));
     }
+    shift_by_register(m, insn, op)
+}
+
+#[inline(never)]
+fn shift_by_register<M: Machine>(m: &mut M, insn: &Insn, op: VecShift) -> Result<(), M::Stop> {
     available(m, insn)?;
     let dst = number(m, insn, 0)?;
-    let count = source(m, insn, last)?;
+    let count = source(m, insn, first(insn) + 1)?;
     let count = m.vec_half(count, 0);
     let limit = m.imm(op.lane_bits());
     let fits = m.compare(Compare::LtUnsigned, Width::W64, count, limit);
@@ -150,6 +168,7 @@ pub fn palignr<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 
 /// MPSADBW: eight sums of four absolute differences, of a window that moves over first and four bytes of second, both
 /// where the immediate says: its low three bits for the low half, the next three for the high half.
+#[inline(never)]
 pub fn mpsadbw<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     binary(m, insn, |m, half, a, b| {
         let imm = (insn.imm >> (3 * half)) as u8;
@@ -171,7 +190,7 @@ pub fn mpsadbw<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 
 /// PBLENDVB, BLENDVPS, BLENDVPD: second where the sign bit of the mask's lane is set. The mask is XMM0, or VEX's last
 /// operand. `greater` compares lanes of that width.
-#[inline(always)]
+#[inline(never)]
 pub fn blend_by_sign<M: Machine>(m: &mut M, insn: &Insn, greater: VecOp) -> Result<(), M::Stop> {
     let (dst, a, b) = pair(m, insn)?;
     let signs = if insn.vex == Vex::None { 0 } else { number(m, insn, 3)? };
@@ -186,6 +205,7 @@ pub fn blend_by_sign<M: Machine>(m: &mut M, insn: &Insn, greater: VecOp) -> Resu
 
 /// PTEST, VTESTPS, VTESTPD, on the bits of every 128 that `tested` has: ZF = (second and first is 0), CF = (second and
 /// not first is 0).
+#[inline(never)]
 pub fn test<M: Machine>(m: &mut M, insn: &Insn, tested: u128) -> Result<(), M::Stop> {
     available(m, insn)?;
     let b = source_wide(m, insn, 1)?;
@@ -216,6 +236,7 @@ fn is_zero<M: Machine>(m: &mut M, value: Wide<M::Vec>, tested: u128) -> M::Bool 
 }
 
 /// VPSLLVD and its kin: each lane by a count of its own; one as wide as the lane or wider gives 0, or the sign throughout.
+#[inline(never)]
 pub fn shift_each<M: Machine>(m: &mut M, insn: &Insn, w: Width, op: BinOp) -> Result<(), M::Stop> {
     binary(m, insn, |m, _, a, b| {
         (0..(16 / w.bytes()) as u8).fold(a, |result, index| {

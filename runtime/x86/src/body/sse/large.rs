@@ -14,6 +14,7 @@ use crate::vector::shuffle::lanes64;
 use crate::width::Width;
 
 /// dst = op of the first and the second source and, for SHA256RNDS2, XMM0.
+#[inline(never)]
 pub fn bin<M: Machine>(m: &mut M, insn: &Insn, op: LargeOp) -> Result<(), M::Stop> {
     available(m, insn)?;
     let dst = number(m, insn, 0)?;
@@ -26,6 +27,7 @@ pub fn bin<M: Machine>(m: &mut M, insn: &Insn, op: LargeOp) -> Result<(), M::Sto
 }
 
 /// dst = op src.
+#[inline(never)]
 pub fn un<M: Machine>(m: &mut M, insn: &Insn, op: LargeOp) -> Result<(), M::Stop> {
     available(m, insn)?;
     let dst = number(m, insn, 0)?;
@@ -47,6 +49,7 @@ fn unaligned<M: Machine>(m: &mut M, insn: &Insn) -> Result<M::Vec, M::Stop> {
 
 /// PCMPESTRI and its kin: the index to ECX or the mask to XMM0, and the flags. `lengths` is the width of the explicit
 /// lengths in RAX and RDX.
+#[inline(never)]
 pub fn compare_strings<M: Machine>(
     m: &mut M,
     insn: &Insn,
@@ -136,6 +139,7 @@ fn fma<M: Machine>(m: &mut M, insn: &Insn, order: Order, op: LargeFloatOp) -> Re
 }
 
 /// VCVTPH2PS: four or eight numbers of 16 bits.
+#[inline(never)]
 pub fn widen_half<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     m.avx_available()?;
     let dst = number(m, insn, 0)?;
@@ -148,6 +152,7 @@ pub fn widen_half<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 }
 
 /// VCVTPS2PH: to a register or memory, rounded as the immediate says.
+#[inline(never)]
 pub fn narrow_half<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     m.avx_available()?;
     let operand = source_wide(m, insn, 1)?;

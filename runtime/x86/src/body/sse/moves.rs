@@ -179,6 +179,7 @@ pub fn extract<M: Machine>(m: &mut M, insn: &Insn, w: Width) -> Result<(), M::St
 
 /// MASKMOVDQU: the bytes whose mask has bit 7 set, to DS:RDI. The whole 16 bytes must be writable, which the manual
 /// leaves to the implementation.
+#[inline(never)]
 pub fn maskmovdqu<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     available(m, insn)?;
     let (data, mask) = (number(m, insn, 1)?, number(m, insn, 2)?);
@@ -252,6 +253,7 @@ fn set_low<M: Machine>(m: &mut M, insn: &Insn, dst: u8, low: M::Int) {
 }
 
 /// INSERTPS: one lane of a register or 32 bits of memory into a lane, then lanes cleared.
+#[inline(never)]
 pub fn insertps<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     available(m, insn)?;
     let dst = number(m, insn, 0)?;

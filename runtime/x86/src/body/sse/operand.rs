@@ -8,7 +8,7 @@
 //!
 //! A body says what happens to one half ([`binary`], [`unary`]) or works on a [`Wide`] value, which is one half or two. It
 //! takes operands by [`first`] and writes with [`set`]. Legacy encodings are inlined; VEX encodings share one copy of each
-//! shape. An MMX operand, of which no form is implemented here, is refused.
+//! shape, so that the interpreter's loop stays small. An MMX operand, of which no form is implemented here, is refused.
 
 use crate::insn::{Insn, Operand, Vex};
 use crate::machine::Machine;
@@ -85,9 +85,14 @@ pub(super) fn base<M: Machine>(m: &mut M, insn: &Insn) -> Result<M::Vec, M::Stop
 pub(super) fn set<M: Machine>(m: &mut M, insn: &Insn, dst: u8, value: M::Vec) {
     m.set_xmm(dst, value);
     if insn.vex != Vex::None {
-        let zero = m.vec_const(0);
-        m.set_ymm_high(dst, zero);
+        clear_upper(m, dst);
     }
+}
+
+#[inline(never)]
+fn clear_upper<M: Machine>(m: &mut M, dst: u8) {
+    let zero = m.vec_const(0);
+    m.set_ymm_high(dst, zero);
 }
 
 /// Sets a register to a result.

@@ -26,6 +26,7 @@ fn set_all<M: Machine>(m: &mut M, insn: &Insn, value: M::Vec) -> Result<(), M::S
 }
 
 /// VBROADCASTSS, VBROADCASTSD, VPBROADCASTB to Q: the low lane everywhere.
+#[inline(never)]
 pub fn broadcast<M: Machine>(m: &mut M, insn: &Insn, w: Width) -> Result<(), M::Stop> {
     available(m, insn)?;
     let lane = source_lane(m, insn, 1, w)?;
@@ -36,6 +37,7 @@ pub fn broadcast<M: Machine>(m: &mut M, insn: &Insn, w: Width) -> Result<(), M::
 }
 
 /// VBROADCASTF128, VBROADCASTI128: 16 bytes of memory in both halves.
+#[inline(never)]
 pub fn broadcast_half<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     available(m, insn)?;
     let value = source(m, insn, 1)?;
@@ -43,6 +45,7 @@ pub fn broadcast_half<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop>
 }
 
 /// VINSERTF128, VINSERTI128: the first source with one half replaced.
+#[inline(never)]
 pub fn insert_half<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     available(m, insn)?;
     let dst = number(m, insn, 0)?;
@@ -53,6 +56,7 @@ pub fn insert_half<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 }
 
 /// VEXTRACTF128, VEXTRACTI128: one half to a register or to memory.
+#[inline(never)]
 pub fn extract_half<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     available(m, insn)?;
     let value = halves(m, insn, 1)?[(insn.imm & 1) as usize];
@@ -66,6 +70,7 @@ pub fn extract_half<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 }
 
 /// VPERM2F128, VPERM2I128: each half any of both sources' four, or 0.
+#[inline(never)]
 pub fn choose_halves<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     available(m, insn)?;
     let dst = number(m, insn, 0)?;
@@ -78,6 +83,7 @@ pub fn choose_halves<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> 
 }
 
 /// VPERMQ, VPERMPD: any four of the source's 64-bit lanes, by the immediate.
+#[inline(never)]
 pub fn permute64<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     available(m, insn)?;
     let dst = number(m, insn, 0)?;
@@ -99,6 +105,7 @@ fn byte_pattern<M: Machine>(m: &mut M, lanes: M::Vec) -> M::Vec {
 }
 
 /// VPERMD, VPERMPS: 32-bit lanes of the second source, by the low three bits of the first source's lanes.
+#[inline(never)]
 pub fn permute32<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     available(m, insn)?;
     let dst = number(m, insn, 0)?;
@@ -117,6 +124,7 @@ pub fn permute32<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 }
 
 /// VPERMILPS: 32-bit lanes within each half, by an immediate or by the second source's lanes.
+#[inline(never)]
 pub fn permute_within32<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     if insn.operands[2] == Operand::Imm {
         let lane = |place: u32| (insn.imm >> (2 * place)) as u8 & 3;
@@ -130,6 +138,7 @@ pub fn permute_within32<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Sto
 }
 
 /// VPERMILPD: 64-bit lanes within each half, by a bit each of an immediate or by bit 1 of the second source's lanes.
+#[inline(never)]
 pub fn permute_within64<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     if insn.operands[2] == Operand::Imm {
         let bit = |place: usize| (insn.imm >> place) as u8 & 1;
@@ -150,6 +159,7 @@ const fn repeated(lane: u32) -> u128 {
 }
 
 /// VZEROUPPER clears the upper halves of all registers, VZEROALL (`all`) the registers.
+#[inline(never)]
 pub fn zero<M: Machine>(m: &mut M, all: bool) -> Result<(), M::Stop> {
     m.avx_available()?;
     let zero = m.vec_const(0);
