@@ -3,7 +3,7 @@
 use super::{Done, require_kernel};
 use crate::exception::Exception;
 use crate::vm::Vm;
-use x86::body::stack::{push_value, top};
+use x86::body::stack::top;
 use x86::flags::{self, bit};
 use x86::{FlagOp, Flags, Gpr, Insn, Machine, Width};
 

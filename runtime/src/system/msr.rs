@@ -19,28 +19,27 @@ const APIC_BASE_FLAGS: u64 = 1 << 8 | 1 << 11;
 const LAPIC_BASE: u64 = 0xfee0_0000;
 
 mod number {
-    #![allow(missing_docs)]
-    pub const TSC: u32 = 0x10;
-    pub const PLATFORM_ID: u32 = 0x17;
-    pub const APIC_BASE: u32 = 0x1b;
-    pub const FEATURE_CONTROL: u32 = 0x3a;
-    pub const TSC_ADJUST: u32 = 0x3b;
-    pub const MICROCODE: u32 = 0x8b;
-    pub const MTRR_CAP: u32 = 0xfe;
-    pub const SYSENTER_CS: u32 = 0x174;
-    pub const SYSENTER_EIP: u32 = 0x176;
-    pub const MISC_ENABLE: u32 = 0x1a0;
-    pub const PAT: u32 = 0x277;
-    pub const TSC_DEADLINE: u32 = 0x6e0;
-    pub const EFER: u32 = 0xc000_0080;
-    pub const STAR: u32 = 0xc000_0081;
-    pub const LSTAR: u32 = 0xc000_0082;
-    pub const CSTAR: u32 = 0xc000_0083;
-    pub const FMASK: u32 = 0xc000_0084;
-    pub const FS_BASE: u32 = 0xc000_0100;
-    pub const GS_BASE: u32 = 0xc000_0101;
-    pub const KERNEL_GS_BASE: u32 = 0xc000_0102;
-    pub const TSC_AUX: u32 = 0xc000_0103;
+    pub(super) const TSC: u32 = 0x10;
+    pub(super) const PLATFORM_ID: u32 = 0x17;
+    pub(super) const APIC_BASE: u32 = 0x1b;
+    pub(super) const FEATURE_CONTROL: u32 = 0x3a;
+    pub(super) const TSC_ADJUST: u32 = 0x3b;
+    pub(super) const MICROCODE: u32 = 0x8b;
+    pub(super) const MTRR_CAP: u32 = 0xfe;
+    pub(super) const SYSENTER_CS: u32 = 0x174;
+    pub(super) const SYSENTER_EIP: u32 = 0x176;
+    pub(super) const MISC_ENABLE: u32 = 0x1a0;
+    pub(super) const PAT: u32 = 0x277;
+    pub(super) const TSC_DEADLINE: u32 = 0x6e0;
+    pub(super) const EFER: u32 = 0xc000_0080;
+    pub(super) const STAR: u32 = 0xc000_0081;
+    pub(super) const LSTAR: u32 = 0xc000_0082;
+    pub(super) const CSTAR: u32 = 0xc000_0083;
+    pub(super) const FMASK: u32 = 0xc000_0084;
+    pub(super) const FS_BASE: u32 = 0xc000_0100;
+    pub(super) const GS_BASE: u32 = 0xc000_0101;
+    pub(super) const KERNEL_GS_BASE: u32 = 0xc000_0102;
+    pub(super) const TSC_AUX: u32 = 0xc000_0103;
 }
 
 fn read(vm: &mut Vm, msr: u32) -> Result<u64, Exception> {

@@ -9,7 +9,7 @@ use crate::profile::Mode;
 
 /// The module's jump cache, which translated code reads too.
 #[unsafe(no_mangle)]
-pub static mut PRELIFT_JUMP_CACHE: [JumpCacheEntry; JUMP_CACHE_ENTRIES] = [JumpCacheEntry::EMPTY; JUMP_CACHE_ENTRIES];
+pub(super) static mut PRELIFT_JUMP_CACHE: [JumpCacheEntry; JUMP_CACHE_ENTRIES] = [JumpCacheEntry::EMPTY; JUMP_CACHE_ENTRIES];
 
 /// The translated regions.
 #[derive(Default)]

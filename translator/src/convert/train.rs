@@ -15,12 +15,12 @@ pub struct Training {
     pub command: Option<Vec<String>>,
     /// Standard input.
     pub stdin: Vec<u8>,
-    /// Instructions after which it ends; [`DEFAULT_LIMIT`] where absent.
+    /// Instructions after which it ends; 4,000,000,000 where absent.
     pub limit: Option<u64>,
 }
 
 /// Instructions that a training run may take.
-pub const DEFAULT_LIMIT: u64 = 4_000_000_000;
+const DEFAULT_LIMIT: u64 = 4_000_000_000;
 /// Wall-clock time of training runs: fixed, so that they repeat.
 const EPOCH_NS: u64 = 1_700_000_000_000_000_000;
 
@@ -83,7 +83,7 @@ impl Output for Tail {
 ///
 /// # Errors
 /// If the guest fails.
-pub fn run(
+fn run(
     session: &mut Session,
     start: Start,
     stdin: &[u8],
