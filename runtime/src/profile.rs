@@ -11,6 +11,7 @@ use crate::devices::Gpa;
 use crate::memory::{PAGE, Place};
 use crate::snapshot::codec::{CodecError, Reader, Writer};
 use crate::vm::Vm;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use x86::Level;
 
@@ -194,10 +195,10 @@ impl Vm {
         }
         recorder.last = indirect.then_some(here);
         let page = here.page();
-        if !recorder.pages.contains_key(&page) {
+        if let Entry::Vacant(entry) = recorder.pages.entry(page) {
             let place = Place(start.0 & !(PAGE as u32 - 1));
             let bytes = self.memory.bytes(place, PAGE).try_into().expect("a page");
-            recorder.pages.insert(page, Box::new(bytes));
+            entry.insert(Box::new(bytes));
         }
         self.recorder = Some(recorder);
     }

@@ -74,9 +74,14 @@ pub struct Session {
 }
 
 impl Session {
+    /// Whether the machine has retired an instruction yet.
+    pub fn has_run(&self) -> bool {
+        self.vm.retired() > 0
+    }
+
     /// Tells init to start a program; [`Launch::answer`] says what to answer on the way there.
     pub fn launch(&mut self, start: Start) -> Launch {
-        let (launch, first) = Launch::begin(start, self.vm.retired() > 0);
+        let (launch, first) = Launch::begin(start, self.has_run());
         first.iter().for_each(|message| self.send(message));
         launch
     }

@@ -28,7 +28,7 @@ impl TlbEntry {
     /// The empty entry at a place in its table. Its tag is of a page that is looked up at another place, since one that
     /// is not canonical is looked up like others and must not be found.
     pub const fn empty(index: usize) -> TlbEntry {
-        TlbEntry { tag: Self::INVALID | ((index % TLB_ENTRIES == 0) as u64) << 12, addend: 0, global: 0 }
+        TlbEntry { tag: Self::INVALID | (index.is_multiple_of(TLB_ENTRIES) as u64) << 12, addend: 0, global: 0 }
     }
 
     /// Whether it is a translation.
@@ -220,15 +220,15 @@ pub struct Cpu {
     pub local_fills: LocalFills,
 }
 
-const EMPTY_TABLE: TlbTable = {
+const fn empty_table() -> TlbTable {
     let mut table = [TlbEntry::empty(1); TLB_ENTRIES];
     table[0] = TlbEntry::empty(0);
     table
-};
+}
 
 impl Tlb {
     /// A table without entries.
-    pub const EMPTY: Tlb = Tlb { read: EMPTY_TABLE, write: EMPTY_TABLE, exec: EMPTY_TABLE };
+    pub const EMPTY: Tlb = Tlb { read: empty_table(), write: empty_table(), exec: empty_table() };
 }
 
 impl Cpu {

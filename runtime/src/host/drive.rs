@@ -53,7 +53,7 @@ impl Guest for Session {
     }
 
     fn has_run(&self) -> bool {
-        self.vm.retired() > 0
+        Session::has_run(self)
     }
 
     fn send(&mut self, message: &ToGuest) {

@@ -81,7 +81,10 @@ impl Vm {
                 Err(_) if !insns.is_empty() => break,
                 Err(Undecodable::Truncated) => return Ok(None),
                 Err(Undecodable::TooLong) => return Err(Exception::GP0),
-                Err(Undecodable::Invalid) => return Err(self.log_undecodable(&bytes[..rest.min(15)].to_vec())),
+                Err(Undecodable::Invalid) => {
+                    let unknown = bytes[..rest.min(15)].to_vec();
+                    return Err(self.log_undecodable(&unknown));
+                }
             }
         }
         Ok(Some(Rc::new(Block { insns: insns.into(), start: place, length: at as u32, tried: Cell::new(u64::MAX) })))

@@ -1,6 +1,7 @@
 //! Control and debug registers, and what goes with them: MOV CRn, MOV DRn, CLTS, SMSW, LMSW, INVLPG, INVPCID, HLT.
 //! SDM volume 3A, section 2.5, and volume 2.
 
+use super::extended::CR4_OSXSAVE;
 use super::{Done, require_kernel, segments};
 use crate::exception::Exception;
 use crate::mmu::canonical;
@@ -23,9 +24,6 @@ const CR4_PGE: u64 = 1 << 7;
 const CR4_PCIDE: u64 = 1 << 17;
 /// TSD DE PSE PAE MCE PGE PCE OSFXSR OSXMMEXCPT FSGSBASE PCIDE: what CPUID says is there.
 const CR4_DEFINED: u64 = 1 << 2 | 1 << 3 | 1 << 4 | CR4_PAE | 1 << 6 | CR4_PGE | 3 << 9 | 1 << 8 | 1 << 16 | CR4_PCIDE;
-
-/// OSXSAVE, where CPUID reports XSAVE.
-const CR4_OSXSAVE: u64 = 1 << 18;
 
 const EFER_LME: u64 = 1 << 8;
 const EFER_LMA: u64 = 1 << 10;
@@ -139,6 +137,7 @@ fn write_cr0(vm: &mut Vm, value: u64) -> Done {
 fn write_cr4(vm: &mut Vm, value: u64) -> Done {
     let old = vm.cpu.cr4;
     let enables_pcid = value & !old & CR4_PCIDE != 0;
+    // OSXSAVE is there where CPUID reports XSAVE.
     let defined = CR4_DEFINED | if vm.cpu.level() >= Level::V3 { CR4_OSXSAVE } else { 0 };
     if value & !defined != 0 || value & CR4_PAE == 0 || enables_pcid && vm.cpu.cr3 & 0xfff != 0 {
         return Err(Exception::GP0);

@@ -3,6 +3,7 @@
 //!
 //! Each level adds the features of [`x86::level`], and nothing that is not there.
 
+use super::extended::CR4_OSXSAVE;
 use crate::cpu::Cpu;
 use crate::devices::APIC_TSC_RATIO;
 use crate::mmu::PHYSICAL_BITS;
@@ -49,8 +50,6 @@ const KVM_FEATURES: u32 = bits([1, 3, 24]);
 /// TSC that does not stop (leaf 0x8000_0007).
 const INVARIANT_TSC: u32 = bits([8]);
 
-const CR4_OSXSAVE: u64 = 1 << 18;
-
 /// TSC ticks in one tick of the APIC's timer.
 const RATIO: u32 = APIC_TSC_RATIO as u32;
 
@@ -58,7 +57,7 @@ const VENDOR: [u8; 12] = *b"GenuineIntel";
 const KVM: [u8; 12] = *b"KVMKVMKVM\0\0\0";
 const BRAND: &[u8; 48] = b"prelift x86-64\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 /// Family 6, model 15, stepping 1.
-const SIGNATURE: u32 = 0x0006_f1;
+const SIGNATURE: u32 = 0x0000_06f1;
 
 fn word(bytes: &[u8], index: usize) -> u32 {
     u32::from_le_bytes([bytes[4 * index], bytes[4 * index + 1], bytes[4 * index + 2], bytes[4 * index + 3]])

@@ -7,7 +7,8 @@ use crate::x87::xsave;
 use x86::operands::{read_gpr, write_gpr};
 use x86::{Gpr, Width};
 
-const CR4_OSXSAVE: u64 = 1 << 18;
+/// The operating system uses XSAVE.
+pub(super) const CR4_OSXSAVE: u64 = 1 << 18;
 
 /// #UD unless the operating system uses XSAVE.
 pub(crate) fn require_xsave(vm: &Vm) -> Done {

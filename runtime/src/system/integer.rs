@@ -94,7 +94,7 @@ fn turned(a: u64, carry: bool, turns: u32, w: Width, left: bool) -> (u64, bool) 
 /// ENTER with nesting, or with a 16-bit operand: only BP changes then, and words are pushed.
 pub(super) fn enter(vm: &mut Vm, insn: &Insn) -> Done {
     let w = if insn.code == x86::Code::Enterw_imm16_imm8 { Width::W16 } else { Width::W64 };
-    let (size, level) = (u64::from(w.bytes()), u64::from(insn.imm2 & 31));
+    let (size, level) = (w.bytes(), u64::from(insn.imm2 & 31));
     let (rbp, rsp) = (vm.gpr(Gpr::RBP), vm.gpr(Gpr::RSP));
     let frame = rsp.wrapping_sub(size);
     let top = frame.wrapping_sub(size * level);
@@ -138,7 +138,7 @@ pub(super) fn compare_exchange_8(vm: &mut Vm, insn: &Insn) -> Done {
 /// CMPXCHG16B: RDX:RAX against 16 bytes, RCX:RBX to store; #GP(0) unless aligned.
 pub(super) fn compare_exchange_16(vm: &mut Vm, insn: &Insn) -> Done {
     let at = address(vm, insn);
-    if at % 16 != 0 {
+    if !at.is_multiple_of(16) {
         return Err(Exception::GP0);
     }
     vm.probe_write(at, 16)?;

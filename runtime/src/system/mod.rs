@@ -64,7 +64,7 @@ pub(crate) fn execute(vm: &mut Vm, insn: &Insn) -> Done {
         Mn::Lss                     => segments::load_far_pointer(vm, insn, Segment::Ss),
         Mn::Lfs                     => segments::load_far_pointer(vm, insn, Segment::Fs),
         Mn::Lgs                     => segments::load_far_pointer(vm, insn, Segment::Gs),
-        Mn::Swapgs                  => require_kernel(vm),
+        Mn::Swapgs                  => Err(Exception::GP0),
         Mn::Lgdt | Mn::Lidt         => segments::load_table(vm, insn),
         Mn::Sgdt | Mn::Sidt         => segments::store_table(vm, insn),
         Mn::Lldt                    => segments::load_ldt(vm, insn),

@@ -43,7 +43,7 @@ pub(super) fn transfer(vm: &mut Vm, insn: &Insn) -> Done {
         _ => Width::W32,
     };
     let port = match insn.operands.contains(&Operand::Imm) {
-        true => insn.imm as u8 as u16,
+        true => u16::from(insn.imm as u8),
         false => read_gpr(vm, Gpr::RDX, Width::W16) as u16,
     };
     if insn.mnemonic == Mnemonic::In {

@@ -105,7 +105,7 @@ impl Vm {
     fn bind(&mut self, candidate: EntryPoint, mode: Mode, base: u64) -> bool {
         let generation = if mode == Mode::Kernel { self.cpu.kernel_generation } else { self.cpu.user_generation };
         let region = candidate.region;
-        if base % PAGE as u64 != 0 || self.translated.mode(region) != mode as u32 {
+        if !base.is_multiple_of(PAGE as u64) || self.translated.mode(region) != mode as u32 {
             return false;
         }
         let stamp = base.wrapping_add(generation);

@@ -9,7 +9,8 @@ use crate::profile::Mode;
 
 /// The module's jump cache, which translated code reads too.
 #[unsafe(no_mangle)]
-pub(super) static mut PRELIFT_JUMP_CACHE: [JumpCacheEntry; JUMP_CACHE_ENTRIES] = [JumpCacheEntry::EMPTY; JUMP_CACHE_ENTRIES];
+pub(super) static mut PRELIFT_JUMP_CACHE: [JumpCacheEntry; JUMP_CACHE_ENTRIES] =
+    [JumpCacheEntry::EMPTY; JUMP_CACHE_ENTRIES];
 
 /// The translated regions.
 #[derive(Default)]

@@ -81,5 +81,5 @@ pub(super) fn report(converted: &Converted) -> String {
 }
 
 fn mib(bytes: u64) -> f64 {
-    bytes as f64 / (1 << 20) as f64
+    bytes as f64 / f64::from(1 << 20)
 }

@@ -83,13 +83,7 @@ impl Output for Tail {
 ///
 /// # Errors
 /// If the guest fails.
-fn run(
-    session: &mut Session,
-    start: Start,
-    stdin: &[u8],
-    limit: u64,
-    output: &mut dyn Output,
-) -> Result<Option<u8>> {
+fn run(session: &mut Session, start: Start, stdin: &[u8], limit: u64, output: &mut dyn Output) -> Result<Option<u8>> {
     let mut launch = session.launch(start);
     let mut rest = stdin;
     let mut closed = false;

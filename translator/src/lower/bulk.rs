@@ -13,11 +13,11 @@ const LONG: i32 = 128;
 impl Emitter<'_> {
     pub(super) fn copy(&mut self, w: Width, to: Value, from: Value, bytes: Value) -> Result<()> {
         self.place(to)?;
-        let target = self.into_scratch(ValType::I32);
+        let target = self.pop_scratch(ValType::I32);
         self.place(from)?;
-        let source = self.into_scratch(ValType::I32);
+        let source = self.pop_scratch(ValType::I32);
         self.narrow(bytes)?;
-        let left = self.into_scratch(ValType::I32);
+        let left = self.pop_scratch(ValType::I32);
         self.op().local_get(left).i32_const(LONG).i32_ge_u().if_(BlockType::Empty);
         self.op().local_get(target).local_get(source).local_get(left).memory_copy(0, 0);
         self.op().else_();
@@ -33,11 +33,11 @@ impl Emitter<'_> {
 
     pub(super) fn fill(&mut self, w: Width, to: Value, value: Value, bytes: Value) -> Result<()> {
         self.place(to)?;
-        let target = self.into_scratch(ValType::I32);
+        let target = self.pop_scratch(ValType::I32);
         self.wide(value)?;
-        let element = self.into_scratch(ValType::I64);
+        let element = self.pop_scratch(ValType::I64);
         self.narrow(bytes)?;
-        let left = self.into_scratch(ValType::I32);
+        let left = self.pop_scratch(ValType::I32);
         self.op().local_get(left).i32_const(LONG).i32_ge_u();
         if w != Width::W8 {
             // Elements of equal bytes: all that are long in practice are zero.
@@ -61,7 +61,7 @@ impl Emitter<'_> {
     }
 
     /// Takes what is on the stack into a local of its own.
-    fn into_scratch(&mut self, ty: ValType) -> u32 {
+    fn pop_scratch(&mut self, ty: ValType) -> u32 {
         let local = self.scratch(ty);
         self.op().local_set(local);
         local

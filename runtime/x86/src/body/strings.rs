@@ -65,23 +65,36 @@ fn in_bytes<M: Machine>(m: &mut M, w: Width, count: M::Int) -> M::Int {
     m.bin(BinOp::Shl, Width::W64, count, shift)
 }
 
+/// Whether the machine's one function takes the instruction from the start: downwards, or with 32-bit addresses.
+#[inline(always)]
+fn is_uncommon<M: Machine>(m: &mut M, insn: &Insn) -> bool {
+    let down = down(m);
+    insn.prefixes.address32 || m.rare(down)
+}
+
+/// The bytes that the repeat count stands for; `None` if they are more than a page has.
+#[inline(always)]
+fn repeated_bytes<M: Machine>(m: &mut M, w: Width) -> Option<M::Int> {
+    let count = m.gpr(Gpr::RCX);
+    let many = too_many(m, w, count);
+    let bytes = in_bytes(m, w, count);
+    (!m.rare(many)).then_some(bytes)
+}
+
 /// MOVS.
 #[inline(always)]
 pub fn movs<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     let w = insn.width;
-    let down = down(m);
-    if insn.prefixes.address32 || m.rare(down) {
+    if is_uncommon(m, insn) {
         return m.helper(insn);
     }
     let source = m.gpr(Gpr::RSI);
     let (from, to) = (linear(m, insn, source), m.gpr(Gpr::RDI));
     let bytes = if repeats(insn) {
-        let count = m.gpr(Gpr::RCX);
-        let many = too_many(m, w, count);
-        let bytes = in_bytes(m, w, count);
+        let Some(bytes) = repeated_bytes(m, w) else { return m.helper(insn) };
         let (first, second) = (leaves_page(m, from, bytes), leaves_page(m, to, bytes));
         let overlap = inside(m, to, from, bytes);
-        if m.rare(many) || m.rare(first) || m.rare(second) || m.rare(overlap) {
+        if m.rare(first) || m.rare(second) || m.rare(overlap) {
             return m.helper(insn);
         }
         m.copy(w, to, from, bytes)?;
@@ -102,18 +115,15 @@ pub fn movs<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 #[inline(always)]
 pub fn stos<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     let w = insn.width;
-    let down = down(m);
-    if insn.prefixes.address32 || m.rare(down) {
+    if is_uncommon(m, insn) {
         return m.helper(insn);
     }
     let to = m.gpr(Gpr::RDI);
     let value = read_gpr(m, Gpr::RAX, w);
     let bytes = if repeats(insn) {
-        let count = m.gpr(Gpr::RCX);
-        let many = too_many(m, w, count);
-        let bytes = in_bytes(m, w, count);
+        let Some(bytes) = repeated_bytes(m, w) else { return m.helper(insn) };
         let crosses = leaves_page(m, to, bytes);
-        if m.rare(many) || m.rare(crosses) {
+        if m.rare(crosses) {
             return m.helper(insn);
         }
         m.fill(w, to, value, bytes)?;
@@ -132,8 +142,7 @@ pub fn stos<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 #[inline(always)]
 pub fn lods<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     let w = insn.width;
-    let down = down(m);
-    if insn.prefixes.address32 || repeats(insn) || m.rare(down) {
+    if repeats(insn) || is_uncommon(m, insn) {
         return m.helper(insn);
     }
     let source = m.gpr(Gpr::RSI);

@@ -177,9 +177,12 @@ pub(super) fn source_lane<M: Machine>(m: &mut M, insn: &Insn, index: usize, w: W
     }
 }
 
+/// A destination's number, and both sources.
+type Pair<V> = (u8, Wide<V>, Wide<V>);
+
 /// The destination's number and both sources.
 #[inline(always)]
-pub(super) fn pair<M: Machine>(m: &mut M, insn: &Insn) -> Result<(u8, Wide<M::Vec>, Wide<M::Vec>), M::Stop> {
+pub(super) fn pair<M: Machine>(m: &mut M, insn: &Insn) -> Result<Pair<M::Vec>, M::Stop> {
     available(m, insn)?;
     let dst = number(m, insn, 0)?;
     let b = source_wide(m, insn, first(insn) + 1)?;

@@ -49,7 +49,7 @@ fn exact_zero_and(w: FloatWidth, mode: Mode, negative: bool, z: Number) -> Outco
 }
 
 fn product(negative: bool, x: Number, y: Number) -> Addend {
-    let significand = u128::from(x.significand) * u128::from(y.significand) >> 1;
+    let significand = (u128::from(x.significand) * u128::from(y.significand)) >> 1;
     Addend { negative, exponent: x.exponent + y.exponent + 1, significand }
 }
 
