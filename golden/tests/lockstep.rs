@@ -3,7 +3,9 @@
 //! A run that parts prints the last state that agreed and the first that did not; `--hash-every N,FROM` with a smaller N
 //! then finds the instruction.
 
-use golden::images::{Converted, Mode, Outcome, Run, busybox};
+use golden::images::{self, Converted, Directory, Mode, Outcome, Run, busybox};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use translator::convert::Stage;
 
 /// Instructions from one state to the next.
@@ -32,6 +34,50 @@ fn a_boot_is_the_same_at_every_instruction_count() {
     let script = "ls /; echo end $?";
     let image = Converted::at(Stage::PowerUp, &test_images::busybox().unwrap(), script).unwrap();
     agree(&image, Run::shell(script));
+}
+
+#[test]
+fn a_snapshot_goes_from_native_to_wasm_and_back() {
+    let image = busybox().unwrap();
+    let script = "i=0; while [ $i -lt 900 ]; do i=$((i+1)); echo $i | sed s/1/one/; done; head -c 8 /dev/urandom | od -x; \
+        date; sleep 3; date; echo end $?";
+    let mut run = Run::shell(script);
+    run.options = vec!["--hash-every".into(), STEP.into()];
+    let whole = image.run(Mode::Translated, &run).unwrap();
+    let middle = states(&whole).len() / 2;
+    let retired = count(&states(&whole)[middle]);
+
+    // The machine came from a native boot; now it runs as Wasm, translated, and is saved on the way.
+    let directory = tempfile::tempdir().unwrap();
+    let mut first = run.clone();
+    first.dirs = vec![Directory { host: directory.path().into(), guest: "/out".into() }];
+    first.options.push(format!("--snapshot-at={retired},/out/snapshot"));
+    let saved = image.run(Mode::Translated, &first).unwrap();
+    assert_eq!((&saved.stdout, states(&saved)), (&whole.stdout, states(&whole)));
+
+    // From there it goes on natively, and ends as the run that was never interrupted.
+    std::fs::write(directory.path().join("image"), images::root(&test_images::busybox().unwrap()).unwrap()).unwrap();
+    let resumed = resume(directory.path(), &run);
+    let error = String::from_utf8_lossy(&resumed.stderr);
+    assert_eq!(states(&resumed), states(&whole)[middle + 1..], "{error}");
+    assert!(!resumed.stdout.is_empty() && resumed.stdout.len() < whole.stdout.len());
+    assert!(whole.stdout.ends_with(&resumed.stdout), "{}", String::from_utf8_lossy(&resumed.stdout));
+    assert_eq!(resumed.code, whole.code);
+}
+
+/// The instruction count of a state.
+fn count(state: &str) -> u64 {
+    state.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+/// Goes on natively with `snapshot` and `image` of a directory.
+fn resume(directory: &Path, run: &Run) -> Outcome {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_native-runtime"));
+    for name in ["snapshot", "image"] {
+        command.arg(format!("--{name}")).arg(directory.join(name));
+    }
+    let output = command.args(run.words()).stdin(Stdio::null()).output().unwrap();
+    Outcome { code: output.status.code().unwrap(), stdout: output.stdout, stderr: output.stderr }
 }
 
 /// Runs both ways and compares the states. The run ends with a line `end 0`.

@@ -9,6 +9,9 @@ use crate::snapshot::codec::{CodecError, Reader, Writer};
 use crate::vm::{Pause, Vm};
 use channel::{Start, ToGuest, ToHost};
 
+/// Version of the section that [`Session::save`] writes.
+const VERSION: u16 = 2;
+
 /// Takes the guest's output.
 pub trait Output {
     /// Bytes that the guest wrote to a stream, in order.
@@ -44,15 +47,30 @@ pub enum SessionError {
     Channel(#[from] std::io::Error),
 }
 
+/// Where a machine is on its way to its program's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// At the kernel's first instruction: it boots, and init speaks first.
+    PowerUp,
+    /// Init waits for [`ToGuest::Start`].
+    Waiting,
+    /// Init was told what to run: the snapshot was taken in the middle of a run, which goes on as it was started.
+    Started,
+}
+
 /// The way of a machine to its program, from wherever it was when its snapshot was taken: what init is told, and when.
 #[derive(Debug)]
 pub struct Launch(Option<Box<Start>>);
 
 impl Launch {
-    /// What is to be said first. A machine that has not run yet boots, and init speaks first; any other one waits.
-    pub fn begin(start: Start, has_run: bool) -> (Launch, Option<ToGuest>) {
+    /// What is to be said first.
+    pub fn begin(start: Start, standing: Standing) -> (Launch, Option<ToGuest>) {
         let start = Box::new(start);
-        if has_run { (Launch(None), Some(ToGuest::Start(start))) } else { (Launch(Some(start)), None) }
+        match standing {
+            Standing::PowerUp => (Launch(Some(start)), None),
+            Standing::Waiting => (Launch(None), Some(ToGuest::Start(start))),
+            Standing::Started => (Launch(None), None),
+        }
     }
 
     /// The answer to what init says on its way; none to what belongs to a program that runs.
@@ -71,32 +89,38 @@ pub struct Session {
     pub vm: Vm,
     from_guest: Vec<u8>,
     to_guest: Vec<u8>,
+    started: bool,
 }
 
 impl Session {
-    /// Whether the machine has retired an instruction yet.
-    pub fn has_run(&self) -> bool {
-        self.vm.retired() > 0
+    /// Where the machine is on its way.
+    pub fn standing(&self) -> Standing {
+        match self.started {
+            true => Standing::Started,
+            false if self.vm.retired() == 0 => Standing::PowerUp,
+            false => Standing::Waiting,
+        }
     }
 
     /// Tells init to start a program; [`Launch::answer`] says what to answer on the way there.
     pub fn launch(&mut self, start: Start) -> Launch {
-        let (launch, first) = Launch::begin(start, self.has_run());
+        let (launch, first) = Launch::begin(start, self.standing());
         first.iter().for_each(|message| self.send(message));
         launch
     }
 
     /// A session with a machine whose channel is at the beginning of a message.
     pub fn new(vm: Vm) -> Session {
-        Session { vm, from_guest: Vec::new(), to_guest: Vec::new() }
+        Session { vm, from_guest: Vec::new(), to_guest: Vec::new(), started: false }
     }
 
     /// Writes the machine's state, and what is on its way in the channel, as one section.
     pub fn save(&self, to: &mut Writer) {
-        to.section("session", 1, |to| {
+        to.section("session", VERSION, |to| {
             self.vm.save_state(to);
             to.bytes(&self.from_guest);
             to.bytes(&self.to_guest);
+            to.field(&self.started);
         });
     }
 
@@ -105,14 +129,16 @@ impl Session {
     /// # Errors
     /// Those of [`Vm::load_state`].
     pub fn load(from: &mut Reader<'_>, memory: Memory, backends: Backends) -> Result<Session, CodecError> {
-        from.section("session", 1, |from| {
+        from.section("session", VERSION, |from| {
             let vm = Vm::load_state(from, memory, backends)?;
-            Ok(Session { vm, from_guest: from.bytes()?.to_vec(), to_guest: from.bytes()?.to_vec() })
+            let (from_guest, to_guest) = (from.bytes()?.to_vec(), from.bytes()?.to_vec());
+            Ok(Session { vm, from_guest, to_guest, started: from.field()? })
         })
     }
 
     /// Sends a message to init; what does not fit now follows while the guest runs.
     pub fn send(&mut self, message: &ToGuest) {
+        self.started |= matches!(message, ToGuest::Start(_));
         self.to_guest.extend(channel::encode(message));
         self.pump_config();
     }

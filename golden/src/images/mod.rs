@@ -18,7 +18,7 @@ use test_images::{Format, Recipe};
 use translator::convert::{self, GuestRequest, KernelChoice, Request, Stage, Training};
 use translator::engine::{Engine, Program, RunOptions, Streams};
 
-pub use translator::engine::Outcome;
+pub use translator::engine::{Directory, Outcome};
 
 /// Names the kernel to use instead of Debian's.
 const VMLINUX: &str = "PRELIFT_TEST_VMLINUX";
@@ -48,12 +48,19 @@ pub struct Run {
     pub env: Vec<(String, String)>,
     /// Standard input, which then is at its end.
     pub stdin: Vec<u8>,
+    /// Directories of the host that the module may use.
+    pub dirs: Vec<Directory>,
 }
 
 impl Run {
     /// A shell that runs `script`, with nothing on standard input.
     pub fn shell(script: &str) -> Run {
         Run { command: ["/bin/sh", "-c", script].map(str::to_owned).into(), ..Run::default() }
+    }
+
+    /// Options and command, as the runtime's program takes them.
+    pub fn words(&self) -> impl Iterator<Item = String> {
+        self.options.iter().cloned().chain(["--".to_owned()]).chain(self.command.iter().cloned())
     }
 }
 
@@ -92,11 +99,9 @@ impl Converted {
     pub fn run(&self, mode: Mode, run: &Run) -> Result<Outcome> {
         let mut args: Vec<String> = ["module", "--exact-exit"].map(str::to_owned).into();
         args.extend((mode == Mode::Interpreted).then(|| "--interpret".to_owned()));
-        args.extend(run.options.iter().cloned());
-        args.push("--".to_owned());
-        args.extend(run.command.iter().cloned());
+        args.extend(run.words());
         let streams = Streams::Captured(run.stdin.clone());
-        let options = RunOptions { args, env: run.env.clone(), dirs: Vec::new(), streams };
+        let options = RunOptions { args, env: run.env.clone(), dirs: run.dirs.clone(), streams };
         self.program.run(&self.engine, &options).with_context(|| format!("{mode:?}: {:?}", run.command))
     }
 }
@@ -113,6 +118,17 @@ pub fn module(stage: Stage, recipe: &Recipe, script: &str, cache: &Cache, say: &
     let guest = GuestRequest { kernel: kernel(), stage, ..GuestRequest::default() };
     let request = Request { image: &image, guest, training, lift: translator::lift::Options::default() };
     Ok(convert::convert(&request, cache, say)?.module)
+}
+
+/// The root file system that modules of this image hold.
+///
+/// # Errors
+/// If the image cannot be made or read.
+pub fn root(recipe: &Recipe) -> Result<Vec<u8>> {
+    let directory = tempfile::tempdir().context("a temporary directory")?;
+    let image = directory.path().join("image.tar");
+    recipe.write(Format::DockerSave, &image)?;
+    convert::Root::read(&image, &|_| {})?.bytes()
 }
 
 /// The kernel of test guests.

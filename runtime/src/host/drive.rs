@@ -14,7 +14,7 @@ use super::input::Input;
 use super::pace::Pace;
 use super::system::{Host, Sink};
 use crate::devices::Stream;
-use crate::session::{Event, Launch, Output, Session, SessionError};
+use crate::session::{Event, Launch, Output, Session, SessionError, Standing};
 use channel::{Start, ToGuest, ToHost};
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -29,8 +29,8 @@ pub trait Guest {
     /// # Errors
     /// If the guest cannot go on.
     fn step(&mut self, output: &mut dyn Output) -> Result<Event, SessionError>;
-    /// Whether it has retired an instruction yet.
-    fn has_run(&self) -> bool;
+    /// Where it is on its way.
+    fn standing(&self) -> Standing;
     /// Sends a message to init.
     fn send(&mut self, message: &ToGuest);
     /// Bytes of standard input that the guest has room for.
@@ -52,8 +52,8 @@ impl Guest for Session {
         step(self, u64::MAX, output)
     }
 
-    fn has_run(&self) -> bool {
-        Session::has_run(self)
+    fn standing(&self) -> Standing {
+        Session::standing(self)
     }
 
     fn send(&mut self, message: &ToGuest) {
@@ -144,7 +144,7 @@ pub struct Drive<'a, 'h, G, H> {
 }
 
 impl<'a, 'h, G: Guest, H: Host> Drive<'a, 'h, G, H> {
-    /// A run of a guest that has not booted yet, or whose init waits for [`ToGuest::Start`].
+    /// A run of a guest, wherever it is on its way.
     pub fn new(guest: &'a mut G, console: &'a mut Console<'h, H>, manner: Manner) -> Drive<'a, 'h, G, H> {
         let now = console.host.now();
         let time = if manner.deterministic { Time::Deterministic } else { Time::Real(Pace::new(guest.tsc(), now)) };
@@ -160,12 +160,12 @@ impl<'a, 'h, G: Guest, H: Host> Drive<'a, 'h, G, H> {
         self.idle
     }
 
-    /// Starts the program and runs it to its end; its exit code.
+    /// Starts the program, unless it was started before, and runs it to its end; its exit code.
     ///
     /// # Errors
     /// [`Failure`] if it does not come to that.
     pub fn run(&mut self, start: Start) -> Result<u8, Failure> {
-        let (mut launch, first) = Launch::begin(start, self.guest.has_run());
+        let (mut launch, first) = Launch::begin(start, self.guest.standing());
         first.iter().for_each(|message| self.guest.send(message));
         loop {
             if let Time::Deterministic = self.time {

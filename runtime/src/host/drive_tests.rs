@@ -24,10 +24,8 @@ fn exit(code: u8) -> Step {
     Step::Event(Event::Message(ToHost::Exit(code)))
 }
 
-#[derive(Default)]
 struct Script {
-    /// It has not booted yet.
-    fresh: bool,
+    standing: Standing,
     steps: VecDeque<Step>,
     tsc: u64,
     /// TSC at each step that was an event.
@@ -41,8 +39,8 @@ struct Script {
 }
 
 impl Guest for Script {
-    fn has_run(&self) -> bool {
-        !self.fresh
+    fn standing(&self) -> Standing {
+        self.standing
     }
 
     fn step(&mut self, output: &mut dyn Output) -> Result<Event, SessionError> {
@@ -152,7 +150,18 @@ fn ms(count: u64) -> Duration {
 }
 
 fn guest(steps: impl IntoIterator<Item = Step>) -> Script {
-    Script { steps: steps.into_iter().collect(), space: 8, ..Script::default() }
+    Script {
+        standing: Standing::Waiting,
+        steps: steps.into_iter().collect(),
+        tsc: 0,
+        times: Vec::new(),
+        sent: Vec::new(),
+        space: 8,
+        queue: Vec::new(),
+        input: Vec::new(),
+        ended: false,
+        closed: Vec::new(),
+    }
 }
 
 const REAL: Manner = Manner { deterministic: false, no_input: false, framed: false };
@@ -178,7 +187,7 @@ fn output_and_exit_code_pass_through() {
 fn a_machine_that_has_not_run_boots_first() {
     let say = |message| Step::Event(Event::Message(message));
     let mut booting = guest([say(ToHost::Booted), say(ToHost::Ready), exit(4)]);
-    booting.fresh = true;
+    booting.standing = Standing::PowerUp;
     assert_eq!(run(&mut booting, &mut World::default(), REAL).unwrap(), 4);
     assert!(matches!(&booting.sent[..], [ToGuest::Prepare, ToGuest::Start(start)] if start.args == ["x"]));
     let mut twice = guest([say(ToHost::Ready)]);

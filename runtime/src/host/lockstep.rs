@@ -1,4 +1,5 @@
-//! Digests of the machine at fixed counts of retired instructions, to compare translated code with the interpreter.
+//! The machine at fixed counts of retired instructions: digests, to compare translated code with the interpreter, and a
+//! snapshot of a run under way.
 //!
 //! In deterministic mode both must be in the same state after the same number of instructions (DESIGN.md, decision 7).
 //! [`Lockstep`] stops the guest at each multiple of a step and notes a line:
@@ -9,15 +10,20 @@
 //!
 //! `machine` is the SHA-256 of processor and devices as a snapshot has them, so RFLAGS is one word, whoever set its
 //! flags; `ram` that of the pages that are not zero, with their numbers. Both are cut to 64 bits.
+//!
+//! A snapshot is a file as `prelift snapshot` writes it; what it was booted from is not known here, so that field is zero.
 
 use super::drive::{Guest, step};
 use crate::devices::{Gpa, Stream};
 use crate::memory::PAGE;
-use crate::session::{Event, Output, Session, SessionError};
-use crate::snapshot::Writer;
+use crate::session::{Event, Output, Session, SessionError, Standing};
+use crate::snapshot::{Snapshot, Writer};
 use channel::ToGuest;
 use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
 
 /// When digests are noted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,30 +34,69 @@ pub struct Checkpoints {
     pub from: u64,
 }
 
-/// A session that notes digests of its state.
+/// Where a snapshot of the run goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaveAt {
+    /// After this many instructions since reset.
+    pub retired: u64,
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// A snapshot that could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: the snapshot could not be written: {error}", .path.display())]
+pub struct SaveError {
+    path: PathBuf,
+    error: io::Error,
+}
+
+/// A session that is stopped at fixed counts.
 pub struct Lockstep<'a> {
     session: &'a mut Session,
     checkpoints: Option<Checkpoints>,
     next: u64,
     lines: Vec<String>,
+    save: Option<SaveAt>,
+    saved: Result<(), SaveError>,
 }
 
 impl<'a> Lockstep<'a> {
-    /// A session that is stopped at checkpoints, or at none.
-    pub fn new(session: &'a mut Session, checkpoints: Option<Checkpoints>) -> Lockstep<'a> {
+    /// A session that is stopped at checkpoints, and once for a snapshot, or never.
+    pub fn new(session: &'a mut Session, checkpoints: Option<Checkpoints>, save: Option<SaveAt>) -> Lockstep<'a> {
         let next = checkpoints.map_or(u64::MAX, |points| {
             let after = session.vm.retired().max(points.from.saturating_sub(1));
             (after / points.every).saturating_add(1).saturating_mul(points.every.get())
         });
-        Lockstep { session, checkpoints, next, lines: Vec::new() }
+        Lockstep { session, checkpoints, next, lines: Vec::new(), save, saved: Ok(()) }
     }
 
     /// The lines so far, and one for the state now.
-    pub fn finish(mut self) -> Vec<String> {
+    ///
+    /// # Errors
+    /// If the snapshot could not be written, or the run ended before it was due.
+    pub fn finish(mut self) -> (Vec<String>, Result<(), SaveError>) {
         if self.checkpoints.is_some() {
             self.lines.push(describe(self.session));
         }
-        self.lines
+        if let Some(SaveAt { path, retired }) = self.save {
+            let error = io::Error::other(format!("the run ended before {retired} instructions"));
+            self.saved = Err(SaveError { path, error });
+        }
+        (self.lines, self.saved)
+    }
+
+    /// The count to stop at.
+    fn limit(&self) -> u64 {
+        self.save.as_ref().map_or(self.next, |save| self.next.min(save.retired))
+    }
+
+    fn save(&mut self) {
+        let retired = self.session.vm.retired();
+        if let Some(SaveAt { path, .. }) = self.save.take_if(|save| save.retired <= retired) {
+            self.saved =
+                write(&Snapshot::take(self.session, [0; 32]), &path).map_err(|error| SaveError { path, error });
+        }
     }
 
     fn note(&mut self) {
@@ -81,19 +126,26 @@ fn describe(session: &Session) -> String {
     format!("state {} rip={:#x} machine={machine:016x} ram={ram:016x}", vm.retired(), vm.cpu.rip)
 }
 
+fn write(snapshot: &Snapshot, path: &Path) -> io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    snapshot.write(&mut file)?;
+    file.flush()
+}
+
 /// The first 64 bits of a digest.
 fn short(digest: impl AsRef<[u8]>) -> u64 {
     digest.as_ref().iter().take(8).fold(0, |value, &byte| value << 8 | u64::from(byte))
 }
 
 impl Guest for Lockstep<'_> {
-    fn has_run(&self) -> bool {
-        self.session.has_run()
+    fn standing(&self) -> Standing {
+        self.session.standing()
     }
 
     fn step(&mut self, output: &mut dyn Output) -> Result<Event, SessionError> {
-        let event = step(self.session, self.next, output)?;
+        let event = step(self.session, self.limit(), output)?;
         self.note();
+        self.save();
         Ok(event)
     }
 

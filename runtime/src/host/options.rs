@@ -4,7 +4,7 @@
 //! `docker run IMAGE ARGS`. Values follow as the next word or after `=`. One row an option: the parser and the help
 //! come from the same table.
 
-use super::lockstep::Checkpoints;
+use super::lockstep::{Checkpoints, SaveAt};
 use channel::WindowSize;
 use std::fmt::Write;
 use std::num::NonZeroU64;
@@ -40,6 +40,8 @@ pub struct Options {
     pub exact_exit: bool,
     /// Note digests of the machine's state.
     pub checkpoints: Option<Checkpoints>,
+    /// Write a snapshot on the way.
+    pub save: Option<SaveAt>,
     /// Print [`help`].
     pub help: bool,
     /// Snapshot to resume, for the runtime as a native program.
@@ -120,6 +122,7 @@ const ROWS: &[Row] = &[
     Row("--framed-stdin",  Switch,                    |o, _| set(&mut o.framed_stdin),  "standard input is frames with data, signals and window sizes, from `prelift run`"),
     Row("--exact-exit",    Switch,                    |o, _| set(&mut o.exact_exit),    "exit with codes above 125 too, which wasmtime turns into 1"),
     Row("--hash-every",    Value("N[,FROM]"),         set_checkpoints, "deterministic, with digests of the state every N instructions (for tests)"),
+    Row("--snapshot-at",   Value("N,FILE"),           set_save,       "deterministic, with a snapshot written to FILE after N instructions since power-up (for tests)"),
     Row("--help",          Switch,                    |o, _| set(&mut o.help),          "print this"),
     #[cfg(not(target_arch = "wasm32"))]
     Row("--snapshot",      Value("FILE"),             |o, v| set_path(&mut o.snapshot, v), "resume this snapshot"),
@@ -194,6 +197,13 @@ fn set_checkpoints(options: &mut Options, value: &str) -> bool {
         every.parse::<NonZeroU64>().ok().zip(from.parse().ok()).map(|(every, from)| Checkpoints { every, from });
     options.deterministic = true;
     options.checkpoints.is_some()
+}
+
+fn set_save(options: &mut Options, value: &str) -> bool {
+    let save = value.split_once(',').filter(|(_, path)| !path.is_empty());
+    options.save = save.and_then(|(retired, path)| Some(SaveAt { retired: retired.parse().ok()?, path: path.into() }));
+    options.deterministic = true;
+    options.save.is_some()
 }
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -52,6 +52,7 @@ fn wrong_values_name_option_and_expectation() {
     assert_eq!(refused(&["--entrypoint"]), "--entrypoint: expected PROGRAM after it");
     assert_eq!(refused(&["--terminal", "0x80"]), "--terminal: expected ROWSxCOLUMNS, got \"0x80\"");
     assert_eq!(refused(&["--stats=xml"]), "--stats: expected json, got \"xml\"");
+    assert_eq!(refused(&["--snapshot-at=5"]), "--snapshot-at: expected N,FILE, got \"5\"");
     for words in [&["--env", "=x"][..], &["--workdir", "x"], &["--hostname="], &["--terminal=80"]] {
         assert!(refused(words).contains("expected"), "{words:?}");
     }

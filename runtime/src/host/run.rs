@@ -3,14 +3,14 @@
 use super::config::{self, ConfigError, ImageConfig, Surroundings};
 use super::console::Console;
 use super::drive::{Drive, Failure, Manner};
-use super::lockstep::Lockstep;
+use super::lockstep::{Lockstep, SaveError};
 use super::options::{self, OptionError, Options};
 use super::resume::Seeds;
 use super::stats::{Begin, Times};
 use super::system::{Host, Sink, System};
 use crate::devices::Backends;
 use crate::memory::MemoryError;
-use crate::session::Session;
+use crate::session::{Session, Standing};
 use crate::snapshot::CodecError;
 use channel::Start;
 use std::ffi::OsString;
@@ -78,6 +78,8 @@ enum RunError {
     FramesInTime,
     #[error(transparent)]
     Failure(#[from] Failure),
+    #[error(transparent)]
+    Save(#[from] SaveError),
 }
 
 /// Runs the program that this process is. `load` makes the machine. Returns the exit code.
@@ -109,8 +111,11 @@ fn run(
     }
     let seeds = if options.deterministic { Seeds::fixed() } else { Seeds::draw(system).map_err(RunError::Random)? };
     let Loaded { mut session, config } = load(&options, seeds.backends())?;
-    let wall_clock_ns = (!options.deterministic).then(|| system.wall_clock_ns());
-    let wall_clock_ns = seeds.refresh(&mut session.vm, wall_clock_ns);
+    let wall_clock_ns = match options.deterministic {
+        // A run under way goes on as if it had not been interrupted.
+        true if session.standing() == Standing::Started => session.vm.devices.wall_clock(session.vm.tsc()),
+        deterministic => seeds.refresh(&mut session.vm, (!deterministic).then(|| system.wall_clock_ns())),
+    };
     let (input, output) = (system.input_is_terminal(), system.output_is_terminal());
     let manner = Manner {
         deterministic: options.deterministic,
@@ -136,17 +141,18 @@ fn play(
     options: &Options,
     manner: Manner,
     start: Start,
-) -> Result<u8, Failure> {
+) -> Result<u8, RunError> {
     let begin = Begin::of(&session.vm);
     let mut times = Times { resumed: system.now(), ..Times::default() };
     let mut console = Console::new(system, options.verbose);
-    let mut guest = Lockstep::new(session, options.checkpoints);
+    let mut guest = Lockstep::new(session, options.checkpoints, options.save.clone());
     let mut drive = Drive::new(&mut guest, &mut console, manner);
     let result = drive.run(start);
     times.idle = drive.idle();
     times.first_output = console.first_output();
     let serial = console.serial_tail();
-    for line in guest.finish() {
+    let (states, saved) = guest.finish();
+    for line in states {
         let _ = system.write(Sink::Stderr, format!("{line}\n").as_bytes());
     }
     if result.is_err() && !options.verbose && !serial.is_empty() {
@@ -160,7 +166,8 @@ fn play(
         let text = begin.stats(&session.vm, times).render(format);
         let _ = system.write(Sink::Stderr, text.as_bytes());
     }
-    result
+    let code = result?;
+    Ok(saved.map(|()| code)?)
 }
 
 /// What the devices noted, and the instructions that raised #UD for want of a body.
