@@ -20,7 +20,7 @@ use crate::interpreter::{Interpreter, MOST_STEPS};
 use crate::layout;
 use anyhow::{Context, Result};
 use memory::GuestMemory;
-use runtime::translated::abi::ExitReason;
+use runtime::translated::abi::{ExitReason, FULL_ROOM};
 use std::collections::BTreeMap;
 use std::fmt;
 use translator::lift::{NoTargets, Options, Privilege, RegionSource, SourceBlock};
@@ -32,7 +32,7 @@ use x86::Mnemonic;
 const BATCH: usize = 256;
 
 /// Regions' type.
-type Region = TypedFunc<(i64, i32), ()>;
+type Region = TypedFunc<(i64, i32, i32), i64>;
 
 /// Generated Wasm under wasmtime.
 pub struct Translated {
@@ -143,7 +143,7 @@ impl Translated {
         let Some(entry) = entry.filter(|_| !self.interpreter.traps()) else { return Ok(None) };
         self.interpreter.cpu().budget = *budget;
         memory.load(&mut self.interpreter);
-        region.function.call(&mut memory.store, (layout::CODE as i64, entry as i32))?;
+        region.function.call(&mut memory.store, (layout::CODE as i64, entry as i32, FULL_ROOM))?;
         memory.store(&mut self.interpreter);
         *budget = self.interpreter.cpu().budget;
         memory.exit_reason().map(Some)

@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 use translator::lift::{Addresses, Privilege};
-use translator::lower::Translated;
+use translator::lower::{Translated, region_type};
 use translator::lower::flags_word::{flags_word_function, flags_word_type};
-use translator::lower::jump::jump_function;
+use translator::lower::jump::{jump_function, jump_type};
 use wasm_encoder::{
-    CodeSection, ExportKind, ExportSection, FuncType, FunctionSection, MemorySection, MemoryType, Module, RefType,
-    TableSection, TableType, TypeSection, ValType,
+    CodeSection, ExportKind, ExportSection, FunctionSection, MemorySection, MemoryType, Module, RefType,
+    TableSection, TableType, TypeSection,
 };
 
 /// Name of the exported memory.
@@ -48,8 +48,8 @@ pub(super) fn of_regions(regions: &[Translated], addresses: Addresses, pages: u6
 
 fn types() -> TypeSection {
     let mut types = TypeSection::new();
-    types.ty().func_type(&FuncType::new([ValType::I64, ValType::I32], []));
-    types.ty().func_type(&FuncType::new([ValType::I64], []));
+    types.ty().func_type(&region_type());
+    types.ty().func_type(&jump_type());
     types.ty().func_type(&flags_word_type());
     types
 }

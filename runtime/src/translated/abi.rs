@@ -1,7 +1,7 @@
 //! What translated code and the runtime agree on.
 //!
-//! **A region** is one Wasm function `(base: i64, entry: i32) -> ()`. `base` is the guest-virtual address that the
-//! region's offsets count from; `entry` numbers its entry points, densely. On a call `Cpu::rip` already holds the
+//! **A region** is one Wasm function `(base: i64, entry: i32, room: i32) -> i64`. `base` is the guest-virtual address that
+//! the region's offsets count from; `entry` numbers its entry points, densely. On a call `Cpu::rip` already holds the
 //! address of that entry point, the guest state is complete in [`Cpu`](crate::cpu::Cpu), and the region
 //! 1. compares its stamp with `base + generation` (below) and returns with [`ExitReason::Stale`] where they differ;
 //! 2. compares `Cpu::budget` with the most instructions that it can retire before its next check, and returns with
@@ -12,10 +12,16 @@
 //! - to a region that is known to hold the target: `return_call`, with that region's `base` and entry;
 //! - by an indirect jump: `return_call` to the *jump* function, which looks `rip` up in [`JumpCacheEntry`]s and
 //!   `return_call_indirect`s, or returns with [`ExitReason::Next`];
+//! - by a guest CALL: as the first two, but by a Wasm call, if `room` has bytes left for it;
+//! - by a guest RET: where `room` is not [`FULL_ROOM`] a region waits for this one, and it returns the address; else by an
+//!   indirect jump;
 //! - by a side exit: it returns with the reason, and the interpreter takes the instruction at RIP, which has not
 //!   changed any state.
 //!
-//! Without tail calls the first two are a return with [`ExitReason::Next`] as well.
+//! Without tail calls all but the last are a return with [`ExitReason::Next`] as well.
+//!
+//! **The result** is the address that guest execution goes on at, if a RET brought it there, else [`LEFT`]. A region that
+//! waits goes on if it is the address after its CALL, and otherwise returns it as well. The dispatcher does not look at it.
 //!
 //! **Stamps.** Each region has one 64-bit stamp for each address-space slot; kernel regions use one table of their own.
 //! The stamp of region `r` is at `Cpu::stamps + 8 r` (user) or [`Layout::kernel_stamps`]` + 8 r` (kernel). Where the
@@ -55,6 +61,13 @@ impl ExitReason {
         ExitReason::Budget,
     ];
 }
+
+/// The room that the dispatcher gives: bytes of stack for the frames of regions that wait. The engine's default stack is 512
+/// KiB, of which the runtime has the rest.
+pub const FULL_ROOM: i32 = 192 << 10;
+
+/// What a region returns that left for the dispatcher. No instruction is there: the address is not canonical.
+pub const LEFT: u64 = 0x8000_0000_0000_0000;
 
 /// Entries of the jump cache.
 pub const JUMP_CACHE_ENTRIES: usize = 4096;

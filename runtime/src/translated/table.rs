@@ -3,7 +3,7 @@
 
 #![allow(unsafe_code)]
 
-use super::abi::{JUMP_CACHE_ENTRIES, JumpCacheEntry, Layout, STAMP_SLOTS, jump_cache_index};
+use super::abi::{FULL_ROOM, JUMP_CACHE_ENTRIES, JumpCacheEntry, Layout, STAMP_SLOTS, jump_cache_index};
 use super::binding::{Bindings, EntryPoint};
 use crate::profile::Mode;
 
@@ -135,7 +135,7 @@ impl Translated {
         let entry = self.jump(jump_cache_index(rip));
         // SAFETY: in Wasm a function pointer is an index into the function table, and the jump cache holds only indices of
         // translated regions, which have this signature. Only a linked module enters any.
-        let region: extern "C" fn(u64, u32) = unsafe { std::mem::transmute(entry.function as usize) };
-        region(entry.base, entry.entry);
+        let region: extern "C" fn(u64, u32, i32) -> u64 = unsafe { std::mem::transmute(entry.function as usize) };
+        region(entry.base, entry.entry, FULL_ROOM);
     }
 }

@@ -53,6 +53,9 @@ pub struct CodeOptions {
     /// Use no tail calls, for engines that lack them; slower
     #[arg(long)]
     pub no_tail_calls: bool,
+    /// Look up where a guest's RET goes, in place of returning there
+    #[arg(long)]
+    pub no_paired_calls: bool,
     /// Use these WebAssembly features, which not every engine has
     #[arg(long, value_name = "FEATURE", value_delimiter = ',')]
     pub features: Vec<WasmFeature>,
@@ -166,6 +169,7 @@ impl CodeOptions {
             bail!("--features wide-arithmetic: not generated yet");
         }
         let tail_calls = if self.no_tail_calls { lift::TailCalls::No } else { lift::TailCalls::Yes };
-        Ok(lift::Options { tail_calls, ..lift::Options::default() })
+        let calls = if self.no_paired_calls { lift::Calls::Chained } else { lift::Calls::Paired };
+        Ok(lift::Options { tail_calls, calls, ..lift::Options::default() })
     }
 }

@@ -11,10 +11,10 @@ use core::mem::offset_of;
 use rayon::prelude::*;
 use runtime::cpu::Cpu;
 use runtime::profile::{Mode, Profile};
-use runtime::translated::abi::ExitReason;
+use runtime::translated::abi::{ExitReason, LEFT};
 use runtime::translated::binding::RegionCode;
 use serde::{Deserialize, Serialize};
-use wasm_encoder::{FuncType, InstructionSink, MemArg, MemArgTarget, ValType};
+use wasm_encoder::{FuncType, InstructionSink, MemArg, MemArgTarget};
 
 /// Translated code, ready to be linked.
 #[derive(Debug)]
@@ -181,7 +181,8 @@ fn unbound(addresses: &Addresses) -> wasm_encoder::Function {
     let mut code = Vec::new();
     let offset = u64::from(addresses.cpu) + offset_of!(Cpu, exit_reason) as u64;
     let at = MemArg { offset, align: 2, target: MemArgTarget::Memory(0), ordering: None };
-    InstructionSink::new(&mut code).i32_const(0).i32_const(ExitReason::Stale as i32).i32_store(at).end();
+    let mut sink = InstructionSink::new(&mut code);
+    sink.i32_const(0).i32_const(ExitReason::Stale as i32).i32_store(at).i64_const(LEFT as i64).end();
     let mut function = wasm_encoder::Function::new([]);
     function.raw(code);
     function
@@ -190,8 +191,8 @@ fn unbound(addresses: &Addresses) -> wasm_encoder::Function {
 /// The types of regions, jump functions and the flags function, as [`Plan`] numbers them.
 pub(super) fn types() -> Vec<FuncType> {
     vec![
-        FuncType::new([ValType::I64, ValType::I32], []),
-        FuncType::new([ValType::I64], []),
+        lower::region_type(),
+        lower::jump::jump_type(),
         lower::flags_word::flags_word_type(),
     ]
 }

@@ -85,6 +85,8 @@ pub enum ExitKind {
     Static,
     /// To an address that the terminator computes.
     Indirect,
+    /// To the address that a RET popped, which the terminator computes: where a caller waits, back to it.
+    Return,
 }
 
 /// A way out: where guest execution stands then.
@@ -92,7 +94,7 @@ pub enum ExitKind {
 pub struct Exit {
     /// How.
     pub kind: ExitKind,
-    /// Offset of the next guest instruction from the region's base; 0 for [`ExitKind::Indirect`].
+    /// Offset of the next guest instruction from the region's base; 0 where it is computed.
     pub offset: i64,
     /// Guest instructions retired and not yet taken off the budget.
     pub retired: u32,
@@ -123,6 +125,15 @@ pub enum Terminator {
         /// The target of an indirect jump.
         target: Option<Value>,
     },
+    /// Out of the region, for a callee that comes back. All variables then are as the processor's state has them.
+    Call {
+        /// How.
+        exit: ExitId,
+        /// The target of an indirect call.
+        target: Option<Value>,
+        /// Where the callee's RET leads to.
+        back: BlockId,
+    },
 }
 
 impl Terminator {
@@ -132,7 +143,22 @@ impl Terminator {
             Terminator::Jump(to) => vec![*to],
             Terminator::Branch { then, other, .. } => vec![*then, *other],
             Terminator::Switch(targets) => targets.clone(),
+            Terminator::Call { back, .. } => vec![*back],
             Terminator::Leave { .. } => Vec::new(),
+        }
+    }
+
+    /// The blocks that may follow with the variables as this one leaves them, and with what it has not yet taken off the
+    /// budget.
+    pub fn continues_at(&self) -> Vec<BlockId> {
+        if let Terminator::Call { .. } = self { Vec::new() } else { self.successors() }
+    }
+
+    /// The way out that it takes.
+    pub fn exit(&self) -> Option<ExitId> {
+        match self {
+            Terminator::Leave { exit, .. } | Terminator::Call { exit, .. } => Some(*exit),
+            _ => None,
         }
     }
 
@@ -145,6 +171,7 @@ impl Terminator {
                 *other = to(*other);
             }
             Terminator::Switch(targets) => targets.iter_mut().for_each(|target| *target = to(*target)),
+            Terminator::Call { back, .. } => *back = to(*back),
             Terminator::Leave { .. } => {}
         }
     }
@@ -153,7 +180,7 @@ impl Terminator {
     pub fn operand(&self) -> Option<Value> {
         match self {
             Terminator::Branch { condition, .. } => Some(*condition),
-            Terminator::Leave { target, .. } => *target,
+            Terminator::Leave { target, .. } | Terminator::Call { target, .. } => *target,
             _ => None,
         }
     }

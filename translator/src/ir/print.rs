@@ -32,6 +32,7 @@ impl Display for Exit {
             ExitKind::Side(reason) => write!(f, "{reason:?} at {:#x}", self.offset)?,
             ExitKind::Static => write!(f, "to {:#x}", self.offset)?,
             ExitKind::Indirect => f.write_str("indirect")?,
+            ExitKind::Return => f.write_str("return")?,
         }
         write!(f, ", retired {}, flags {}", self.retired, self.flags)
     }
@@ -111,6 +112,12 @@ impl Region {
             Terminator::Switch(targets) => {
                 let targets: Vec<String> = targets.iter().map(BlockId::to_string).collect();
                 writeln!(f, "    switch {}", targets.join(", "))
+            }
+            Terminator::Call { exit, target: Some(target), back } => {
+                writeln!(f, "    call {target}, back to {back}: {}", self.exits[exit.index()])
+            }
+            Terminator::Call { exit, target: None, back } => {
+                writeln!(f, "    call, back to {back}: {}", self.exits[exit.index()])
             }
             Terminator::Leave { exit, target: Some(target) } => {
                 writeln!(f, "    leave for {target}: {}", self.exits[exit.index()])

@@ -4,7 +4,7 @@ use super::Lifted;
 use super::dataflow::{self, Plan, Summary};
 use super::flags::FlagState;
 use super::machine::{Lifter, Outcome};
-use super::piece::{Next, Piece};
+use super::piece::{Linkage, Next, Piece};
 use super::source::Privilege;
 use crate::ir::{Block, BlockId, Builder, Exit, ExitKind, FlagsAt, Inst, Reg, Region, Terminator, Value};
 use anyhow::{Result, ensure};
@@ -32,7 +32,8 @@ pub(super) fn assemble(pieces: Vec<Piece>, entries: Vec<i64>, privilege: Privile
     for number in 0..assembly.pieces.len() {
         assembly.block(number)?;
     }
-    assembly.root(&entries);
+    let stubs = assembly.root(&entries);
+    assembly.pair_calls(&stubs);
     let (mut lifted, mut unlifted) = (0, Vec::new());
     for piece in &assembly.pieces {
         lifted += piece.insns.len() as u32;
@@ -52,7 +53,7 @@ fn summaries(pieces: &[Piece], numbers: &BTreeMap<i64, BlockId>, entries: &[i64]
             reads: piece.reads_flags,
             leaves: piece.leaves,
             entry: entries.contains(&piece.offset),
-            successors: piece.successors().iter().filter_map(known).collect(),
+            successors: piece.continues_at().iter().filter_map(known).collect(),
         })
         .collect()
 }
@@ -69,7 +70,7 @@ impl Assembly {
     fn block(&mut self, number: usize) -> Result<()> {
         let piece = &self.pieces[number];
         let explicit = self.plan.explicit[number];
-        let successors: Vec<_> = piece.successors().iter().filter_map(|offset| self.numbers.get(offset)).collect();
+        let successors: Vec<_> = piece.continues_at().iter().filter_map(|offset| self.numbers.get(offset)).collect();
         let dynamic = successors.iter().any(|id| self.plan.starts[id.index()] == FlagsAt::Dynamic);
         let flags = FlagState::At(self.plan.starts[number]);
         let mut lifter = Lifter::new(Builder::new(&mut self.region), self.privilege, flags);
@@ -114,7 +115,13 @@ impl Assembly {
             None if self.pieces[number].next == Next::Unlifted => {
                 leave(ExitKind::Side(ExitReason::Unlifted), end, None)
             }
+            Some(Outcome::Indirect(target)) if self.pieces[number].linkage == Linkage::Return => {
+                leave(ExitKind::Return, 0, Some(target))
+            }
             Some(Outcome::Indirect(target)) => leave(ExitKind::Indirect, 0, Some(target)),
+            Some(Outcome::Jump(to)) if self.pieces[number].linkage == Linkage::Call => {
+                leave(ExitKind::Static, to, None)
+            }
             Some(Outcome::Jump(to)) => self.jump(to, retired, flags),
             None => self.jump(end, retired, flags),
             Some(Outcome::Branch(condition, to)) => {
@@ -145,13 +152,26 @@ impl Assembly {
         }
     }
 
-    fn root(&mut self, entries: &[i64]) {
+    /// Adds the root; gives the entry points' stubs.
+    fn root(&mut self, entries: &[i64]) -> BTreeMap<i64, BlockId> {
         let targets: Vec<BlockId> = entries.iter().map(|entry| self.stub(self.numbers[entry])).collect();
+        let stubs = entries.iter().copied().zip(targets.iter().copied()).collect();
         let terminator = match targets[..] {
             [only] => Terminator::Jump(only),
             _ => Terminator::Switch(targets),
         };
         self.region.root = self.region.add_block(Block::empty(entries[0], FlagsAt::Dynamic, terminator));
+        stubs
+    }
+
+    /// Calls come back to the stub of the instruction after them.
+    fn pair_calls(&mut self, stubs: &BTreeMap<i64, BlockId>) {
+        for (piece, block) in self.pieces.iter().zip(&mut self.region.blocks) {
+            let back = piece.resumes_at.filter(|_| piece.linkage == Linkage::Call).and_then(|at| stubs.get(&at));
+            if let (Some(&back), Terminator::Leave { exit, target }) = (back, &block.terminator) {
+                block.terminator = Terminator::Call { exit: *exit, target: *target, back };
+            }
+        }
     }
 
     /// What an entry point goes through before its block, if that reads the flags. A word of flags is computed of any;

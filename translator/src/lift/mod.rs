@@ -18,7 +18,7 @@ mod piece;
 mod source;
 mod vector;
 
-pub use source::{Addresses, Chain, NoTargets, Options, Privilege, RegionSource, SourceBlock, TailCalls, Targets};
+pub use source::{Addresses, Calls, Chain, NoTargets, Options, Privilege, RegionSource, SourceBlock, TailCalls, Targets};
 
 use crate::ir::{Builder, FlagsAt, Inst, Reg, Region, Value};
 use anyhow::{Context, Result, ensure};
@@ -30,7 +30,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Lifted {
     /// The code.
     pub region: Region,
-    /// Offsets of all entry points: those given, and after them those where a callee or the interpreter comes back to.
+    /// Offsets of all entry points: those given, and after them those that calls of the region itself lead to, and where a
+    /// callee or the interpreter comes back to.
     pub entries: Vec<i64>,
     /// Guest instructions that have a translation.
     pub lifted: u32,
@@ -66,7 +67,8 @@ fn reachable(mut pieces: BTreeMap<i64, Piece>, given: &[i64]) -> (Vec<Piece>, Ve
         work.extend(piece.successors());
         work.extend(piece.resumes_at);
     }
-    let resumed: BTreeSet<i64> = found.iter().filter_map(|offset| pieces[offset].resumes_at).collect();
+    let entered = |offset: &i64| [pieces[offset].resumes_at, pieces[offset].callee()];
+    let resumed: BTreeSet<i64> = found.iter().flat_map(entered).flatten().collect();
     entries.extend(resumed.into_iter().filter(|offset| found.contains(offset) && !given.contains(offset)));
     pieces.retain(|offset, _| found.contains(offset));
     (pieces.into_values().collect(), entries)

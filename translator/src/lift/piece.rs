@@ -26,6 +26,17 @@ pub(super) enum Next {
     Unlifted,
 }
 
+/// What a transfer of control has to do with callers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Linkage {
+    /// Nothing.
+    Jump,
+    /// The target comes back.
+    Call,
+    /// It goes back.
+    Return,
+}
+
 /// A straight line of instructions.
 #[derive(Debug, Clone)]
 pub(super) struct Piece {
@@ -35,12 +46,24 @@ pub(super) struct Piece {
     pub(super) next: Next,
     /// Offset at which the interpreter, or a callee, comes back.
     pub(super) resumes_at: Option<i64>,
+    /// How its last instruction uses the stack of callers.
+    pub(super) linkage: Linkage,
     /// Whether it reads the flags that it starts with.
     pub(super) reads_flags: bool,
     pub(super) leaves: Leaves,
 }
 
 impl Piece {
+    /// The offsets that control may go to within the region: calls leave it, even for itself.
+    pub(super) fn continues_at(&self) -> Vec<i64> {
+        if self.linkage == Linkage::Call { Vec::new() } else { self.successors() }
+    }
+
+    /// The target of a call, if it is fixed.
+    pub(super) fn callee(&self) -> Option<i64> {
+        if self.linkage == Linkage::Call { self.successors().first().copied() } else { None }
+    }
+
     /// The offsets that control may go to, without calls and jumps whose target is computed.
     pub(super) fn successors(&self) -> Vec<i64> {
         match self.next {
@@ -95,8 +118,12 @@ fn first_piece(level: Level, privilege: Privilege, offset: i64, bytes: &[u8]) ->
         Some(Outcome::Branch(_, to)) => Next::Either(to, end),
         Some(Outcome::Indirect(_)) => Next::Indirect,
     };
-    let calls = insns.last().is_some_and(|(_, insn)| insn.mnemonic == Mnemonic::Call);
-    let resumes_at = (calls || lifter.outcome == Some(Outcome::Unlifted)).then_some(end);
+    let linkage = match (lifter.outcome, insns.last().map(|(_, insn)| insn.mnemonic)) {
+        (Some(Outcome::Jump(_) | Outcome::Indirect(_)), Some(Mnemonic::Call)) => Linkage::Call,
+        (Some(Outcome::Indirect(_)), Some(Mnemonic::Ret)) => Linkage::Return,
+        _ => Linkage::Jump,
+    };
+    let resumes_at = (linkage == Linkage::Call || lifter.outcome == Some(Outcome::Unlifted)).then_some(end);
     let leaves = match lifter.flags {
         FlagState::At(FlagsAt::Dynamic) => Leaves::Same,
         FlagState::At(known) => Leaves::Known(known),
@@ -107,7 +134,7 @@ fn first_piece(level: Level, privilege: Privilege, offset: i64, bytes: &[u8]) ->
     let live = dce::live(&region, &order, used);
     let reads_flags = live.iter().any(|value| matches!(region.inst(*value), Inst::EntryFlags));
     let length = if decoded_all { at } else { 0 };
-    Ok((Piece { offset, insns, next, resumes_at, reads_flags, leaves }, length))
+    Ok((Piece { offset, insns, next, resumes_at, linkage, reads_flags, leaves }, length))
 }
 
 /// Whether an instruction has no translation, even in the kernel.

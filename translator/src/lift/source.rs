@@ -73,9 +73,9 @@ pub struct Addresses {
     pub kernel_stamps: u32,
     /// The function table.
     pub table: u32,
-    /// Type index of a region, `(i64, i32) -> ()`.
+    /// Type index of a region, [`crate::lower::region_type`].
     pub region_type: u32,
-    /// Function index of the jump function for kernel mode, of type `(i64) -> ()`: see [`crate::lower::jump`].
+    /// Function index of the jump function for kernel mode, see [`crate::lower::jump`].
     pub jump_kernel: u32,
     /// Function index of the jump function for user mode.
     pub jump_user: u32,
@@ -92,17 +92,28 @@ pub enum TailCalls {
     No,
 }
 
+/// What becomes of the guest's CALL and RET.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Calls {
+    /// Calls and returns, where the engine has tail calls too.
+    Paired,
+    /// Jumps.
+    Chained,
+}
+
 /// Choices at conversion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// How regions follow one another.
     pub tail_calls: TailCalls,
+    /// What becomes of CALL and RET.
+    pub calls: Calls,
     /// The processor that the code runs on: instructions that it lacks are left to the interpreter.
     pub level: Level,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { tail_calls: TailCalls::Yes, level: Level::V3 }
+        Options { tail_calls: TailCalls::Yes, calls: Calls::Paired, level: Level::V3 }
     }
 }

@@ -12,11 +12,12 @@ use x86::vector::float::FloatWidth;
 pub(super) const BASE: u32 = 0;
 /// The parameter that holds the entry point; dispatch blocks use it again.
 pub(super) const SELECTOR: u32 = 1;
+/// The parameter that holds how many bytes of stack calls may still use: see `call`.
+pub(super) const ROOM: u32 = 2;
 /// The budget.
-pub(super) const BUDGET: u32 = 2;
+pub(super) const BUDGET: u32 = 3;
 /// What the side exit that is taken has to know: see `exits`.
-pub(super) const EXIT: u32 = 3;
-const FIRST_FREE: u32 = 4;
+pub(super) const EXIT: u32 = 4;
 
 /// What a `br` can go to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,25 +91,23 @@ impl<'a> Emitter<'a> {
         InstructionSink::new(&mut self.code)
     }
 
-    /// The function, if [`BUDGET`] and [`EXIT`] are parameters too.
-    pub(super) fn finish_with_parameters(self) -> wasm_encoder::Function {
-        let own = self.locals.into_iter().skip((FIRST_FREE - BUDGET) as usize);
+    /// The function, whose locals begin at `first`: [`BUDGET`], or after it.
+    pub(super) fn finish(self, first: u32) -> wasm_encoder::Function {
+        let own = self.locals.into_iter().skip((first - BUDGET) as usize);
         let mut function = wasm_encoder::Function::new_with_locals_types(own);
         function.raw(self.code);
         function
     }
 
-    /// The function.
-    pub(super) fn finish(self) -> wasm_encoder::Function {
-        let mut function = wasm_encoder::Function::new_with_locals_types(self.locals);
-        function.raw(self.code);
-        function
+    /// Locals so far.
+    pub(super) fn local_count(&self) -> u32 {
+        self.locals.len() as u32
     }
 
     fn new_local(&mut self, ty: ValType) -> u32 {
         self.locals.push(ty);
-        // The two parameters come before the locals.
-        self.locals.len() as u32 + 1
+        // The parameters come before the locals.
+        BUDGET + self.locals.len() as u32 - 1
     }
 
     /// The local of a variable.

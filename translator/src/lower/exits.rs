@@ -4,14 +4,15 @@
 //! site puts into a local before it tests: the reason, the instructions to take off the budget, the operation of the lazy
 //! flags (or that it is in a variable) and the offset of the instruction.
 
-use super::emit::{BASE, BUDGET, EXIT, Emitter, at};
+use super::emit::{BASE, BUDGET, EXIT, Emitter, ROOM, at};
 use crate::ir::{BlockId, Exit, ExitId, ExitKind, FlagsAt, Reg, RegSet, Value};
 use crate::lift::{Privilege, TailCalls};
 use anyhow::{Result, bail, ensure};
 use core::mem::{offset_of, size_of};
 use runtime::cpu::Cpu;
 use runtime::cpu::state::SegmentRegister;
-use runtime::translated::abi::ExitReason;
+use runtime::translated::abi::{ExitReason, FULL_ROOM, LEFT};
+use wasm_encoder::BlockType;
 use x86::Segment;
 
 const REASON_BITS: u32 = 3;
@@ -88,15 +89,39 @@ impl Emitter<'_> {
             self.op().br(depth);
             return Ok(());
         }
-        self.write_back(block, &exit);
+        self.write_state(block, &exit, target)?;
+        if exit.kind == ExitKind::Return && self.pairs_calls() {
+            self.go_back(target)?;
+        }
+        self.go_on(&exit, target)
+    }
+
+    /// Writes back, and says in RIP where guest execution goes on.
+    pub(super) fn write_state(&mut self, block: BlockId, exit: &Exit, target: Option<Value>) -> Result<()> {
+        self.write_back(block, exit);
         let rip = at(self.cpu(offset_of!(Cpu, rip)), 8);
         self.op().i32_const(0);
         match target {
             Some(target) => self.wide(target)?,
-            None => drop(self.op().local_get(BASE).i64_const(exit.offset).i64_add()),
+            None => self.address(exit.offset),
         }
         self.op().i64_store(rip);
-        self.go_on(&exit, target)
+        Ok(())
+    }
+
+    /// Puts the address at an offset from the region's base on the stack.
+    pub(super) fn address(&mut self, offset: i64) {
+        self.op().local_get(BASE).i64_const(offset).i64_add();
+    }
+
+    /// Returns to the region that waits for this one, if one does.
+    fn go_back(&mut self, target: Option<Value>) -> Result<()> {
+        let Some(target) = target else { bail!("a return without a target") };
+        self.op().local_get(ROOM).i32_const(FULL_ROOM).i32_ne().if_(BlockType::Empty);
+        self.leave_for(ExitReason::Next);
+        self.wide(target)?;
+        self.op().return_().end();
+        Ok(())
     }
 
     fn write_back(&mut self, block: BlockId, exit: &Exit) {
@@ -114,35 +139,46 @@ impl Emitter<'_> {
         self.op().i64_store(place);
     }
 
-    fn go_on(&mut self, exit: &Exit, target: Option<Value>) -> Result<()> {
-        let tail_calls = self.options.tail_calls == TailCalls::Yes;
+    /// Goes on for good.
+    pub(super) fn go_on(&mut self, exit: &Exit, target: Option<Value>) -> Result<()> {
+        if self.options.tail_calls == TailCalls::No {
+            self.return_with(ExitReason::Next);
+            return Ok(());
+        }
+        let function = self.next_region(exit, target)?;
+        self.op().local_get(ROOM).return_call(function);
+        Ok(())
+    }
+
+    /// Puts the arguments but the last, the room, on the stack, and gives the function that goes on.
+    pub(super) fn next_region(&mut self, exit: &Exit, target: Option<Value>) -> Result<u32> {
         let jump = match self.privilege {
             Privilege::Kernel => self.addresses.jump_kernel,
             Privilege::User => self.addresses.jump_user,
         };
         match (target, self.targets.resolve(exit.offset)) {
-            (Some(target), _) if tail_calls => {
-                self.wide(target)?;
-                self.op().return_call(jump);
-            }
-            (None, Some(chain)) if tail_calls => {
+            (Some(target), _) => self.wide(target)?,
+            (None, None) => self.address(exit.offset),
+            (None, Some(chain)) => {
                 self.op().local_get(BASE);
                 if chain.base_delta != 0 {
                     self.op().i64_const(chain.base_delta).i64_add();
                 }
-                self.op().i32_const(chain.entry as i32).return_call(chain.function_index);
+                self.op().i32_const(chain.entry as i32);
+                return Ok(chain.function_index);
             }
-            (None, None) if tail_calls => {
-                self.op().local_get(BASE).i64_const(exit.offset).i64_add().return_call(jump);
-            }
-            _ => self.return_with(ExitReason::Next),
         }
-        Ok(())
+        Ok(jump)
+    }
+
+    fn leave_for(&mut self, reason: ExitReason) {
+        let place = at(self.cpu(offset_of!(Cpu, exit_reason)), 4);
+        self.op().i32_const(0).i32_const(reason as i32).i32_store(place);
     }
 
     pub(super) fn return_with(&mut self, reason: ExitReason) {
-        let place = at(self.cpu(offset_of!(Cpu, exit_reason)), 4);
-        self.op().i32_const(0).i32_const(reason as i32).i32_store(place).return_();
+        self.leave_for(reason);
+        self.op().i64_const(LEFT as i64).return_();
     }
 
     /// The code that all side exits share.
@@ -171,6 +207,6 @@ impl Emitter<'_> {
         let place = at(self.cpu(offset_of!(Cpu, exit_reason)), 4);
         self.op().i32_const(0);
         field(self, 0, REASON_BITS);
-        self.op().i64_store32(place);
+        self.op().i64_store32(place).i64_const(LEFT as i64);
     }
 }

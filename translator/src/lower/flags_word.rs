@@ -4,13 +4,18 @@
 //! with an instruction that reads flags. It is a switch over the operations, each with the formulas of `x86::flags`,
 //! recorded as a block of IR.
 
-use super::emit::{BASE, BUDGET, EXIT, Emitter};
+use super::emit::{BASE, Emitter};
 use crate::ir::{Block, Builder, FlagsAt, Inst, Reg, Region, Terminator};
 use crate::lift::{Addresses, NoTargets, Options, Privilege, flags_word};
 use crate::passes::liveness;
 use anyhow::{Context, Result};
 use wasm_encoder::{BlockType, FuncType, Function, ValType};
 use x86::{FlagOp, Width};
+
+// Parameters. The operation is where a region has its entry point, for the switch.
+const DST: u32 = BASE;
+const SRC: u32 = 2;
+const CARRY: u32 = 3;
 
 /// Type of the function.
 pub fn flags_word_type() -> FuncType {
@@ -47,10 +52,10 @@ fn emit(region: &Region, addresses: &Addresses) -> Result<Function> {
     let options = Options::default();
     let mut emitter = Emitter::new(region, &liveness, (Privilege::Kernel, 0), &NoTargets, addresses, &options);
     let [dst, src, carry] = [Reg::FLAG_DST, Reg::FLAG_SRC, Reg::FLAG_CARRY].map(|reg| emitter.register(reg));
-    emitter.op().local_get(BASE).local_set(dst).local_get(BUDGET).local_set(src).local_get(EXIT).local_set(carry);
+    emitter.op().local_get(DST).local_set(dst).local_get(SRC).local_set(src).local_get(CARRY).local_set(carry);
     emitter.op().block(BlockType::Empty);
     emitter.labels.push(super::emit::Label::SideExit);
     emitter.control_flow()?;
     emitter.op().end().local_get(src).end();
-    Ok(emitter.finish_with_parameters())
+    Ok(emitter.finish(CARRY + 1))
 }

@@ -1,20 +1,26 @@
 //! The *jump* function, which indirect exits call: looks the target up in the jump cache and goes there.
 //!
-//! One for each privilege, of type `(rip: i64) -> ()`; `Cpu::rip` holds the target too. An entry is taken if its address
-//! and generation match, else the dispatcher is. A generation of 0 in kernel mode would match empty entries: the runtime
+//! One for each privilege, of type `(rip: i64, room: i32) -> i64`, where `room` and the result are those of regions;
+//! `Cpu::rip` holds the target too. An entry is taken if its address and generation match, else the dispatcher is. A generation of 0 in kernel mode would match empty entries: the runtime
 //! starts counting at 1.
 
 use super::emit::at;
 use crate::lift::{Addresses, Privilege};
 use core::mem::{offset_of, size_of};
 use runtime::cpu::Cpu;
-use runtime::translated::abi::{ExitReason, JUMP_CACHE_ENTRIES, JumpCacheEntry};
-use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
+use runtime::translated::abi::{ExitReason, JUMP_CACHE_ENTRIES, JumpCacheEntry, LEFT};
+use wasm_encoder::{BlockType, FuncType, Function, InstructionSink, ValType};
 
 const RIP: u32 = 0;
-const ENTRY: u32 = 1;
+const ROOM: u32 = 1;
+const ENTRY: u32 = 2;
 /// Added to the generation in user mode.
 const USER: i64 = 3;
+
+/// Type of the functions.
+pub fn jump_type() -> FuncType {
+    FuncType::new([ValType::I64, ValType::I32], [ValType::I64])
+}
 
 /// The function for one privilege.
 pub fn jump_function(privilege: Privilege, addresses: &Addresses) -> Function {
@@ -36,10 +42,11 @@ pub fn jump_function(privilege: Privilege, addresses: &Addresses) -> Function {
     sink.i64_ne().br_if(0);
     sink.local_get(ENTRY).i64_load(field(addresses, offset_of!(JumpCacheEntry, base), 8));
     sink.local_get(ENTRY).i32_load(field(addresses, offset_of!(JumpCacheEntry, entry), 4));
+    sink.local_get(ROOM);
     sink.local_get(ENTRY).i32_load(field(addresses, offset_of!(JumpCacheEntry, function), 4));
     sink.return_call_indirect(addresses.table, addresses.region_type).end();
     let reason = at(addresses.cpu + offset_of!(Cpu, exit_reason) as u32, 4);
-    sink.i32_const(0).i32_const(ExitReason::Next as i32).i32_store(reason).end();
+    sink.i32_const(0).i32_const(ExitReason::Next as i32).i32_store(reason).i64_const(LEFT as i64).end();
     let mut function = Function::new([(1, ValType::I32)]);
     function.raw(code);
     function

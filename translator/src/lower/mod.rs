@@ -1,17 +1,18 @@
 //! Lowering: IR to a Wasm function.
 //!
 //! ```text
-//! (func (param $base i64) (param $selector i32) …
+//! (func (param $base i64) (param $selector i32) (param $room i32) (result i64) …
 //!   stamp, or return           prologue
 //!   load variables             prologue
 //!   block                      label of the side exits
-//!     blocks                   structure, block, tree, integer, float, truth, vector, memory, bulk
+//!     blocks                   structure, block, tree, integer, float, truth, vector, memory, bulk, call
 //!   end
 //!   write back, return)        exits
 //! ```
 
 mod block;
 mod bulk;
+mod call;
 mod emit;
 mod exits;
 pub mod flags_word;
@@ -30,12 +31,12 @@ use crate::lift::{self, Addresses, Options, RegionSource, Targets};
 use crate::passes::{self, liveness::Liveness};
 use anyhow::{Context, Result};
 use emit::{Emitter, Label};
-use wasm_encoder::{BlockType, Function};
+use wasm_encoder::{BlockType, FuncType, Function, ValType};
 
 /// A translated region.
 #[derive(Debug, Clone)]
 pub struct Translated {
-    /// Its function, of type `(base: i64, entry: i32) -> ()`.
+    /// Its function, of type [`region_type`].
     pub function: Function,
     /// Offsets of its entry points, by number: those of the source, and after them those where a callee or the
     /// interpreter comes back to.
@@ -44,6 +45,11 @@ pub struct Translated {
     pub lifted: u32,
     /// Guest instructions left to the interpreter: offset and mnemonic.
     pub unlifted: Vec<(i64, x86::Mnemonic)>,
+}
+
+/// Type of a region's function: `(base: i64, entry: i32, room: i32) -> i64`.
+pub fn region_type() -> FuncType {
+    FuncType::new([ValType::I64, ValType::I32, ValType::I32], [ValType::I64])
 }
 
 /// Translates a region.
@@ -81,7 +87,7 @@ fn lower(
     if region.uses_avx {
         emitter.test_avx();
     }
-    emitter.load_registers();
+    emitter.load_registers(region.root);
     emitter.op().block(BlockType::Empty);
     emitter.labels.push(Label::SideExit);
     emitter.control_flow()?;
@@ -89,5 +95,5 @@ fn lower(
     emitter.labels.pop();
     emitter.side_exits();
     emitter.op().end();
-    Ok(emitter.finish())
+    Ok(emitter.finish(emit::BUDGET))
 }

@@ -2,6 +2,7 @@
 
 use super::emit::{BASE, BUDGET, Emitter, at};
 use super::exits::home;
+use crate::ir::BlockId;
 use crate::lift::Privilege;
 use core::mem::offset_of;
 use runtime::cpu::Cpu;
@@ -61,12 +62,11 @@ impl Emitter<'_> {
         self.op().end();
     }
 
-    /// Loads the variables that are read before they are set.
-    pub(super) fn load_registers(&mut self) {
+    /// Loads the variables that a block, or what follows, reads before they are set.
+    pub(super) fn load_registers(&mut self, block: BlockId) {
         let place = at(self.cpu(offset_of!(Cpu, budget)), 8);
         self.op().i32_const(0).i64_load(place).local_set(BUDGET);
-        let region = self.region;
-        for reg in self.liveness.live_in[region.root.index()].iter() {
+        for reg in self.liveness.live_in[block.index()].iter() {
             let (offset, size) = home(reg);
             let (local, place) = (self.register(reg), at(self.cpu(offset), size));
             self.op().i32_const(0);

@@ -156,6 +156,11 @@ impl Emitter<'_> {
             Terminator::Jump(to) => self.go(shape, id, *to, steps),
             Terminator::Switch(targets) => self.switch(shape, id, targets),
             Terminator::Leave { exit, target } => self.leave(id, *exit, *target)?,
+            Terminator::Call { exit, target, back } => {
+                if self.call(id, *exit, *target, *back)? {
+                    self.go(shape, id, *back, steps);
+                }
+            }
             Terminator::Branch { condition, then, other } => {
                 self.truth(*condition)?;
                 self.branch(shape, id, (*then, *other), steps);

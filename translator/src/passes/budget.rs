@@ -3,9 +3,9 @@
 //!
 //! A block with one predecessor carries on that one's count; before a block with several the count is taken off. An exit
 //! says how much is still to be taken off there. A test asks for the longest way to the next test, so that between tests
-//! nothing needs to look.
+//! nothing needs to look. Where a callee comes back is an entry point, with a test of its own.
 
-use crate::ir::{BlockId, BudgetCheck, Exit, ExitKind, Region, Terminator};
+use crate::ir::{BlockId, BudgetCheck, Exit, ExitKind, Region};
 use runtime::translated::abi::ExitReason;
 
 /// Places the tests. Before the control flow is made reducible: `stubs` are the root's successors.
@@ -15,7 +15,7 @@ pub fn place_checks(region: &mut Region) {
     let mut longest = vec![0u32; region.blocks.len()];
     for &id in order.postorder.iter() {
         let block = region.block(id);
-        let next = block.terminator.successors().into_iter().filter(|to| !heads[to.index()]);
+        let next = block.terminator.continues_at().into_iter().filter(|to| !heads[to.index()]);
         longest[id.index()] = block.retired + next.map(|to| longest[to.index()]).max().unwrap_or(0);
     }
     let mut tested: Vec<BlockId> = region.block(region.root).terminator.successors();
@@ -79,7 +79,7 @@ pub fn place_flushes(region: &mut Region) {
     order.reverse();
     for id in order {
         let before: u32 = pending[id.index()];
-        let successors = region.block(id).terminator.successors();
+        let successors = region.block(id).terminator.continues_at();
         let meets = successors.iter().any(|to| predecessors[to.index()].len() > 1);
         let after = before + region.block(id).retired;
         region.blocks[id.index()].flush = if meets { after } else { 0 };
@@ -91,8 +91,6 @@ pub fn place_flushes(region: &mut Region) {
 fn carry(region: &mut Region, id: BlockId, before: u32) {
     let block = region.block(id);
     let mut exits: Vec<_> = block.insts.iter().filter_map(|value| region.inst(*value).exit()).collect();
-    if let Terminator::Leave { exit, .. } = block.terminator {
-        exits.push(exit);
-    }
+    exits.extend(block.terminator.exit());
     exits.into_iter().for_each(|exit| region.exits[exit.index()].retired += before);
 }

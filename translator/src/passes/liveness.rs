@@ -1,7 +1,8 @@
 //! Liveness of the variables over the region, and what may differ from the processor's state where the region is left.
 //!
 //! Leaving uses what must be written back there: for a side exit all variables that the region ever sets (one piece of
-//! code serves all of them), for a block's end those set on some way there; of the flags what their operation needs.
+//! code serves all of them), for a block's end those set on some way there; of the flags what their operation needs. After
+//! a call nothing differs, and what is live is loaded again.
 
 use super::dce;
 use crate::ir::{BlockId, Exit, ExitId, ExitKind, FlagsAt, Inst, RegSet, Region};
@@ -22,7 +23,7 @@ impl Liveness {
     pub fn written_back(&self, block: BlockId, exit: &Exit) -> RegSet {
         let dirty = match exit.kind {
             ExitKind::Side(_) => self.dirty,
-            ExitKind::Static | ExitKind::Indirect => self.dirty_out[block.index()],
+            ExitKind::Static | ExitKind::Indirect | ExitKind::Return => self.dirty_out[block.index()],
         };
         let state = dirty.minus(RegSet::FLAGS);
         match exit.flags {
@@ -74,7 +75,7 @@ fn dirty_out(region: &Region, sets: &[RegSet]) -> Vec<RegSet> {
     loop {
         let mut changed = false;
         for id in region.block_ids() {
-            for to in region.block(id).terminator.successors() {
+            for to in region.block(id).terminator.continues_at() {
                 let more = out[to.index()].union(out[id.index()]);
                 changed |= more != out[to.index()];
                 out[to.index()] = more;
@@ -89,10 +90,9 @@ fn dirty_out(region: &Region, sets: &[RegSet]) -> Vec<RegSet> {
 /// Goes through a block backwards. `dead` sees the position of each set that nobody reads. Gives what is live at the start.
 fn walk(region: &Region, liveness: &Liveness, id: BlockId, mut dead: impl FnMut(usize)) -> RegSet {
     let block = region.block(id);
-    let successors = block.terminator.successors();
-    let mut live = successors.iter().fold(RegSet::EMPTY, |all, to| all.union(liveness.live_in[to.index()]));
+    let mut live = block.terminator.continues_at().iter().fold(RegSet::EMPTY, |all, to| all.union(liveness.live_in[to.index()]));
     let leaving = |exit: ExitId| liveness.written_back(id, &region.exits[exit.index()]);
-    if let crate::ir::Terminator::Leave { exit, .. } = block.terminator {
+    if let Some(exit) = block.terminator.exit() {
         live = live.union(leaving(exit));
     }
     for (position, value) in block.insts.iter().enumerate().rev() {

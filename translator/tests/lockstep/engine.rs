@@ -4,14 +4,14 @@ use crate::reference::{DATA, DATA_SIZE, Reference};
 use core::mem::{offset_of, size_of};
 use runtime::cpu::state::{SegmentRegister, TLB_ENTRIES};
 use runtime::cpu::{Cpu, Tlb, TlbEntry};
-use runtime::translated::abi::{ExitReason, JumpCacheEntry, jump_cache_index};
+use runtime::translated::abi::{ExitReason, FULL_ROOM, JumpCacheEntry, jump_cache_index};
 use translator::lift::{Addresses, NoTargets, Options, Privilege, RegionSource, Targets};
 use translator::lower::flags_word::{flags_word_function, flags_word_type};
-use translator::lower::jump::jump_function;
-use translator::lower::{Translated, translate};
+use translator::lower::jump::{jump_function, jump_type};
+use translator::lower::{Translated, region_type, translate};
 use wasm_encoder::{
     CodeSection, ConstExpr, ElementSection, Elements, ExportKind, ExportSection, FunctionSection, MemorySection,
-    MemoryType, Module, RefType, TableSection, TableType, TypeSection, ValType,
+    MemoryType, Module, RefType, TableSection, TableType, TypeSection,
 };
 use wasmtime::{Instance, Memory, Store, TypedFunc};
 
@@ -35,7 +35,7 @@ pub(crate) const FIRST_TABLE_ENTRY: u32 = 1;
 pub(crate) struct Engine {
     store: Store<()>,
     memory: Memory,
-    functions: Vec<TypedFunc<(i64, i32), ()>>,
+    functions: Vec<TypedFunc<(i64, i32, i32), i64>>,
     pub(crate) regions: Vec<Translated>,
     pub(crate) privilege: Privilege,
 }
@@ -48,8 +48,8 @@ fn host_page(page: usize) -> usize {
 /// The module that holds the regions, in order.
 fn module(regions: &[Translated]) -> Vec<u8> {
     let (mut types, mut functions, mut code) = (TypeSection::new(), FunctionSection::new(), CodeSection::new());
-    types.ty().function([ValType::I64, ValType::I32], []);
-    types.ty().function([ValType::I64], []);
+    types.ty().func_type(&region_type());
+    types.ty().func_type(&jump_type());
     let mut exports = ExportSection::new();
     for privilege in [Privilege::Kernel, Privilege::User] {
         functions.function(1);
@@ -257,7 +257,7 @@ impl Engine {
 
     pub(crate) fn call(&mut self, region: usize, base: u64, entry: u32) -> ExitReason {
         let function = self.functions[region].clone();
-        function.call(&mut self.store, (base as i64, entry as i32)).expect("translated code does not trap");
+        function.call(&mut self.store, (base as i64, entry as i32, FULL_ROOM)).expect("translated code does not trap");
         let reason = self.cpu64(offset_of!(Cpu, exit_reason)) as u32;
         ExitReason::ALL[reason as usize]
     }
