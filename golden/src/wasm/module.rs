@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 use translator::lift::{Addresses, Privilege};
-use translator::lower::{Translated, region_type};
 use translator::lower::flags_word::{flags_word_function, flags_word_type};
 use translator::lower::jump::{jump_function, jump_type};
+use translator::lower::{Translated, region_type};
 use wasm_encoder::{
-    CodeSection, ExportKind, ExportSection, FunctionSection, MemorySection, MemoryType, Module, RefType,
-    TableSection, TableType, TypeSection,
+    CodeSection, ExportKind, ExportSection, FunctionSection, MemorySection, MemoryType, Module, RefType, TableSection,
+    TableType, TypeSection,
 };
 
 /// Name of the exported memory.

@@ -190,9 +190,5 @@ fn unbound(addresses: &Addresses) -> wasm_encoder::Function {
 
 /// The types of regions, jump functions and the flags function, as [`Plan`] numbers them.
 pub(super) fn types() -> Vec<FuncType> {
-    vec![
-        lower::region_type(),
-        lower::jump::jump_type(),
-        lower::flags_word::flags_word_type(),
-    ]
+    vec![lower::region_type(), lower::jump::jump_type(), lower::flags_word::flags_word_type()]
 }

@@ -9,7 +9,7 @@ use super::source::Privilege;
 use crate::ir::{Block, BlockId, Builder, Exit, ExitKind, FlagsAt, Inst, Reg, Region, Terminator, Value};
 use anyhow::{Result, ensure};
 use runtime::translated::abi::ExitReason;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use x86::{Compare, Width};
 
 struct Assembly {
@@ -47,12 +47,15 @@ pub(super) fn assemble(pieces: Vec<Piece>, entries: Vec<i64>, privilege: Privile
 
 fn summaries(pieces: &[Piece], numbers: &BTreeMap<i64, BlockId>, entries: &[i64]) -> Vec<Summary> {
     let known = |offset: &i64| numbers.get(offset).map(|id| id.index());
+    let calls = pieces.iter().filter(|piece| piece.linkage == Linkage::Call);
+    let returned_to: BTreeSet<i64> = calls.filter_map(|piece| piece.resumes_at).collect();
     pieces
         .iter()
         .map(|piece| Summary {
             reads: piece.reads_flags,
             leaves: piece.leaves,
             entry: entries.contains(&piece.offset),
+            returned_to: returned_to.contains(&piece.offset),
             successors: piece.continues_at().iter().filter_map(known).collect(),
         })
         .collect()

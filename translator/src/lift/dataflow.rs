@@ -4,7 +4,7 @@
 //! leave. Where they leave the same operation the block knows it. Where not, and nobody reads them, the operation's number
 //! is a variable (`Dynamic`), which predecessors set; where somebody does, predecessors compute the word of flags
 //! (`Explicit`). An entry point gets any flags: as one more predecessor that disagrees if nobody reads them, else its
-//! stub lets pass only what the block expects.
+//! stub lets pass only what the block expects, unless callees come back there: then it computes the word.
 
 use crate::ir::FlagsAt;
 
@@ -28,6 +28,8 @@ pub(super) struct Summary {
     pub(super) leaves: Leaves,
     /// Whether it is an entry point.
     pub(super) entry: bool,
+    /// Whether callees come back to it, which they do often, and with any flags.
+    pub(super) returned_to: bool,
     /// The blocks after it.
     pub(super) successors: Vec<usize>,
 }
@@ -56,7 +58,8 @@ pub(super) fn solve(blocks: &[Summary]) -> Plan {
         for block in 0..blocks.len() {
             let leaves: Vec<FlagsAt> =
                 predecessors[block].iter().filter_map(|&p| left(&blocks[p], starts[p], explicit[p])).collect();
-            let disagree = leaves.iter().any(|l| *l != leaves[0] || *l == FlagsAt::Dynamic);
+            let disagree =
+                blocks[block].returned_to || leaves.iter().any(|l| *l != leaves[0] || *l == FlagsAt::Dynamic);
             let start = match (reads[block], blocks[block].entry) {
                 (true, _) if forced[block] || disagree => {
                     forced[block] = true;

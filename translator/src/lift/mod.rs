@@ -18,7 +18,9 @@ mod piece;
 mod source;
 mod vector;
 
-pub use source::{Addresses, Calls, Chain, NoTargets, Options, Privilege, RegionSource, SourceBlock, TailCalls, Targets};
+pub use source::{
+    Addresses, Calls, Chain, NoTargets, Options, Privilege, RegionSource, SourceBlock, TailCalls, Targets,
+};
 
 use crate::ir::{Builder, FlagsAt, Inst, Reg, Region, Value};
 use anyhow::{Context, Result, ensure};

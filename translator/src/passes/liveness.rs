@@ -90,7 +90,8 @@ fn dirty_out(region: &Region, sets: &[RegSet]) -> Vec<RegSet> {
 /// Goes through a block backwards. `dead` sees the position of each set that nobody reads. Gives what is live at the start.
 fn walk(region: &Region, liveness: &Liveness, id: BlockId, mut dead: impl FnMut(usize)) -> RegSet {
     let block = region.block(id);
-    let mut live = block.terminator.continues_at().iter().fold(RegSet::EMPTY, |all, to| all.union(liveness.live_in[to.index()]));
+    let mut live =
+        block.terminator.continues_at().iter().fold(RegSet::EMPTY, |all, to| all.union(liveness.live_in[to.index()]));
     let leaving = |exit: ExitId| liveness.written_back(id, &region.exits[exit.index()]);
     if let Some(exit) = block.terminator.exit() {
         live = live.union(leaving(exit));

@@ -8,7 +8,7 @@ use crate::run::{BASE, compare, compare_in, load, source};
 use core::mem::offset_of;
 use runtime::cpu::Cpu;
 use runtime::translated::abi::ExitReason;
-use translator::lift::{Chain, NoTargets, Options, TailCalls, Targets};
+use translator::lift::{Calls, Chain, NoTargets, Options, TailCalls, Targets};
 use x86::{FlagOp, Flags, Width};
 
 #[test]
@@ -77,19 +77,26 @@ fn a_stale_region_leaves_at_once() {
     assert_eq!((engine.state().gpr[0], engine.budget()), (1, 99));
 }
 
+/// The number of the entry point at an offset of the first region.
+fn entry_at(engine: &Engine, offset: i64) -> u32 {
+    engine.regions[0].entries.iter().position(|entry| *entry == offset).expect("an entry point") as u32
+}
+
 #[test]
 fn a_return_goes_through_the_jump_cache() {
     // call +3; jmp out / inc rax; ret
     let source = source(&[(0, vec![0xe8, 5, 0, 0, 0, 0xe9, 0xf6, 0x0f, 0, 0, 0x48, 0xff, 0xc0, 0xc3])], &[0]);
-    let mut engine = Engine::new(std::slice::from_ref(&source), &NoTargets, &Options::default());
+    let options = Options { calls: Calls::Chained, ..Options::default() };
+    let mut engine = Engine::new(std::slice::from_ref(&source), &NoTargets, &options);
     engine.bind(source.index, BASE);
+    // The callee is an entry point too, which the call looks up.
+    engine.cache(BASE + 10, 0, BASE, entry_at(&engine, 10));
     let mut state = Reference::new(BASE);
     state.gpr[4] = DATA + 0x1000;
     engine.load(&state, 100);
     assert_eq!(engine.call(0, BASE, 0), ExitReason::Next);
     assert_eq!((engine.state().rip, engine.budget()), (BASE + 5, 97));
-    let back = engine.regions[0].entries.iter().position(|entry| *entry == 5).expect("the return point is an entry");
-    engine.cache(BASE + 5, 0, BASE, back as u32);
+    engine.cache(BASE + 5, 0, BASE, entry_at(&engine, 5));
     engine.load(&state, 100);
     assert_eq!(engine.call(0, BASE, 0), ExitReason::Next);
     assert_eq!((engine.state().rip, engine.budget(), engine.state().gpr[0]), (BASE + 0x1000, 96, 1));
@@ -134,7 +141,7 @@ fn any_flags_may_meet_an_entry_point_that_reads_them() {
     }
 }
 
-/// Two regions: the first calls the second, which returns to it through the jump cache.
+/// Two regions: the first calls the second, which returns to it, to the jump cache, or to the dispatcher.
 #[test]
 fn regions_chain() {
     struct Second;
@@ -148,16 +155,44 @@ fn regions_chain() {
     let first = source(&[(0, vec![0x48, 0xff, 0xc0, 0xe8, 0xfb, 0x0f, 0, 0, 0xcc])], &[0]);
     let mut second = source(&[(0, vec![0x90, 0x90, 0x90]), (3, vec![0x48, 0xff, 0xc2, 0xc3])], &[0, 3]);
     second.index = 4;
-    for (tail_calls, expected) in [(TailCalls::Yes, (8, 4)), (TailCalls::No, (0x1003, 2))] {
-        let options = Options { tail_calls, ..Options::default() };
+    for (tail_calls, calls, expected) in [
+        (TailCalls::Yes, Calls::Paired, (ExitReason::Unlifted, 8, 4)),
+        (TailCalls::Yes, Calls::Chained, (ExitReason::Next, 8, 4)),
+        (TailCalls::No, Calls::Paired, (ExitReason::Next, 0x1003, 2)),
+    ] {
+        let options = Options { tail_calls, calls, ..Options::default() };
         let mut engine = Engine::new(&[first.clone(), second.clone()], &Second, &options);
         engine.bind(first.index, BASE);
         engine.bind(second.index, BASE + 0x1000);
         let mut state = Reference::new(BASE);
         state.gpr[4] = DATA + 0x1000;
         engine.load(&state, 100);
-        assert_eq!(engine.call(0, BASE, 0), ExitReason::Next);
-        assert_eq!((engine.state().rip - BASE, 100 - engine.budget()), expected);
+        assert_eq!((engine.call(0, BASE, 0), engine.state().rip - BASE, 100 - engine.budget()), expected);
+    }
+}
+
+/// A loop that calls a function that calls itself, as deep as RCX says: more often than there is room for, too.
+#[test]
+fn calls_and_returns_agree() {
+    // call f; dec ebx; jnz back; jmp out
+    let main = vec![0xe8, 0x0b, 0, 0, 0, 0xff, 0xcb, 0x75, 0xf7, 0xe9, 0xf7, 0x0f, 0, 0];
+    // f: inc rax; dec ecx; jz end; call f; end: inc ecx; ret
+    let function = vec![0x48, 0xff, 0xc0, 0xff, 0xc9, 0x74, 0x05, 0xe8, 0xf4, 0xff, 0xff, 0xff, 0xff, 0xc1, 0xc3];
+    let source = source(&[(0, main), (0x10, function)], &[0]);
+    for (depth, lookups) in [(1, 0), (20, 0), (500, 1)] {
+        let mut engine = load(&source);
+        for (entry, offset) in engine.regions[0].entries.clone().into_iter().enumerate() {
+            engine.cache(BASE.wrapping_add_signed(offset), 0, BASE, entry as u32);
+        }
+        let mut state = Reference::new(BASE);
+        (state.gpr[1], state.gpr[3], state.gpr[4]) = (depth, 3, DATA + 0x2000);
+        let tally = compare_in(&mut engine, &source, state, 100_000);
+        assert_eq!(tally.interpreted, 0, "{depth}");
+        // The last exit is the jump out; frames that found no room return by way of the dispatcher.
+        assert!(
+            tally.exits(ExitReason::Next) > 3 * lookups && (lookups > 0) == (tally.exits(ExitReason::Next) > 1),
+            "{tally:?}"
+        );
     }
 }
 
