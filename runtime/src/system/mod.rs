@@ -120,3 +120,6 @@ pub(crate) fn execute(vm: &mut Vm, insn: &Insn) -> Done {
 fn require_kernel(vm: &Vm) -> Done {
     if vm.cpu.cpl == 0 { Ok(()) } else { Err(Exception::GP0) }
 }
+
+#[cfg(test)]
+mod compatibility_tests;

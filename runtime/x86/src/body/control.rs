@@ -12,8 +12,16 @@ fn far(insn: &Insn) -> bool {
     use iced_x86::Code::*;
     matches!(
         insn.code,
-        Jmp_m1616 | Jmp_m1632 | Jmp_m1664 | Jmp_ptr1616 | Jmp_ptr1632 | Call_m1616 | Call_m1632 | Call_m1664
-            | Call_ptr1616 | Call_ptr1632
+        Jmp_m1616
+            | Jmp_m1632
+            | Jmp_m1664
+            | Jmp_ptr1616
+            | Jmp_ptr1632
+            | Call_m1616
+            | Call_m1632
+            | Call_m1664
+            | Call_ptr1616
+            | Call_ptr1632
     )
 }
 
