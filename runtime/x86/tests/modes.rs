@@ -14,7 +14,9 @@ fn instructions_that_the_other_mode_has_not() {
     assert_eq!(narrow(&[0x06]).unwrap().operands[0], Operand::Segment(Segment::Es));
     assert_eq!(narrow(&[0xc5, 0xf9, 0x6f, 0xc1]).unwrap().mnemonic, Mnemonic::Vmovdqa);
     assert_eq!(narrow(&[0xc5, 0x01]).unwrap().mnemonic, Mnemonic::Lds);
-    assert_eq!(narrow(&[0x0f, 0x01, 0xf8]), Err(Undecodable::Invalid), "SWAPGS");
+    let mut swapgs = [0x90; 16];
+    swapgs[..3].copy_from_slice(&[0x0f, 0x01, 0xf8]);
+    assert_eq!(narrow(&swapgs), Err(Undecodable::Invalid));
     assert_eq!(narrow(&[0x66, 0x74, 0]), Err(Undecodable::Invalid), "a near branch of 16 bits");
 }
 
