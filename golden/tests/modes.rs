@@ -10,9 +10,6 @@ use kernel_snapshot::cache::{Cache, Recipe};
 use std::path::Path;
 use test_images::modes::CASES;
 
-/// Cases whose output tells the program's word size or version.
-const OTHERWISE: [&str; 0] = [];
-
 #[test]
 fn both_modes_in_one_program() {
     let recipe = test_images::modes().unwrap();
@@ -23,13 +20,14 @@ fn both_modes_in_one_program() {
     }
     let mut wrong = Vec::new();
     for case in CASES {
-        let run = Run { command: vec!["/bin/modes".into(), case.into()], ..Run::default() };
+        let run = Run { command: vec![case.into()], ..Run::default() };
+        let whole = Run { command: vec!["/bin/modes".into(), case.into()], ..Run::default() };
         let [translated, interpreted] = Mode::ALL.map(|mode| render(&image.run(mode, &run).unwrap()));
         assert!(interpreted.starts_with("exit 0\n") && interpreted.len() > 40, "{case}: {interpreted}");
         if translated != interpreted {
             wrong.push(format!("{case}: interpreted\n{interpreted}\ntranslated\n{translated}"));
         }
-        let host = native.as_ref().ok().map(|native| render(&native.run(&run).unwrap()));
+        let host = native.as_ref().ok().map(|native| render(&native.run(&whole).unwrap()));
         if let Some(host) = host.filter(|host| *host != interpreted) {
             wrong.push(format!("{case}: interpreted\n{interpreted}\nnative\n{host}"));
         }
@@ -54,15 +52,14 @@ fn a_32_bit_busybox_does_what_the_64_bit_one_does() {
     let mut wrong = Vec::new();
     for case in case::load(&directory.join("cases")).unwrap() {
         let [translated, interpreted] = Mode::ALL.map(|mode| render(&image.run(mode, &case.run).unwrap()));
-        let mut outputs = vec![("translated", translated), ("interpreted", interpreted.clone())];
+        let mut outputs = vec![("translated", translated), ("interpreted", interpreted)];
         if let (None, Ok(native)) = (&case.not_native, &native) {
             outputs.push(("native", render(&native.run(&case.run).unwrap())));
         }
         let blessed = std::fs::read_to_string(directory.join(format!("tests/snapshots/{}.snap", case.name))).unwrap();
         let blessed = blessed.splitn(3, "---\n").nth(2).expect("a snapshot has a head");
-        let expected = if OTHERWISE.contains(&case.name.as_str()) { &interpreted } else { blessed };
-        for (who, output) in outputs.iter().filter(|(_, output)| output.trim_end() != expected.trim_end()) {
-            wrong.push(format!("{}: expected\n{expected}\n{who}\n{output}", case.name));
+        for (who, output) in outputs.iter().filter(|(_, output)| output.trim_end() != blessed.trim_end()) {
+            wrong.push(format!("{}: expected\n{blessed}\n{who}\n{output}", case.name));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
