@@ -1,12 +1,14 @@
 //! The smallest useful image: Debian's static busybox with a link for each applet.
 
 use std::fs;
+use std::io::Write;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
-use crate::host::{package_file, run};
+use crate::host::{foreign_package_file, package_file, run};
 use crate::layer::LayerBuilder;
 use crate::pack::Recipe;
 
@@ -23,9 +25,28 @@ pub fn busybox() -> Result<Recipe> {
 /// The search path that images of this crate set.
 pub(crate) const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// The same image with the 32-bit program of Debian's `i386`, `busybox-i386:latest`. The program is kept in `cache`. Errors if
+/// it can neither be downloaded nor run here.
+pub fn busybox_i386(cache: &Path) -> Result<Recipe> {
+    let kept = cache.join("busybox-static-i386");
+    if !kept.is_file() {
+        let program = foreign_package_file("i386", "busybox-static", &PROGRAM)?;
+        fs::create_dir_all(cache).with_context(|| format!("cannot make {}", cache.display()))?;
+        let mut file = tempfile::NamedTempFile::new_in(cache).context("cannot make a temporary file")?;
+        file.write_all(&program).context("cannot write a temporary file")?;
+        file.persist(&kept).with_context(|| format!("cannot put {} in place", kept.display()))?;
+    }
+    let program = fs::read(&kept).with_context(|| format!("cannot read {}", kept.display()))?;
+    let config = json!({ "Cmd": ["sh"], "Env": [PATH], "WorkingDir": "/" });
+    Ok(Recipe { name: "busybox-i386:latest".to_owned(), config, layers: vec![base_with(&program)?.finish()?] })
+}
+
 /// A layer with busybox and what programs expect of a root file system.
 pub(crate) fn base() -> Result<LayerBuilder> {
-    let program = package_file("busybox-static", &PROGRAM)?;
+    base_with(&package_file("busybox-static", &PROGRAM)?)
+}
+
+fn base_with(program: &[u8]) -> Result<LayerBuilder> {
     let mut layer = LayerBuilder::new();
     for (path, mode) in [("bin", 0o755), ("dev", 0o755), ("etc", 0o755), ("home", 0o755), ("proc", 0o555)] {
         layer.directory(path, mode)?;
@@ -36,8 +57,8 @@ pub(crate) fn base() -> Result<LayerBuilder> {
     layer
         .file("etc/passwd", 0o644, b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")?
         .file("etc/group", 0o644, b"root:x:0:\ntty:x:5:\nnogroup:x:65534:\n")?
-        .file("bin/busybox", 0o755, &program)?;
-    for applet in applets(&program)? {
+        .file("bin/busybox", 0o755, program)?;
+    for applet in applets(program)? {
         layer.symlink(&format!("bin/{applet}"), "busybox")?;
     }
     Ok(layer)

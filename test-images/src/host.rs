@@ -25,8 +25,34 @@ pub(crate) fn package_file(package: &str, paths: &[&str]) -> Result<Vec<u8>> {
     if let Some(path) = paths.iter().find(|path| listed.split(|&b| b == b'\n').any(|line| line == path.as_bytes())) {
         return fs::read(path).with_context(|| format!("cannot read {path}"));
     }
+    downloaded(package, &[], paths)
+}
+
+/// The same of a package for another architecture, from the sources that apt has. The host's apt is not told of the
+/// architecture: lists of its packages are fetched into a directory of their own.
+pub(crate) fn foreign_package_file(architecture: &str, package: &str, paths: &[&str]) -> Result<Vec<u8>> {
     let dir = tempfile::tempdir().context("cannot make a temporary directory")?;
-    run(Command::new("apt-get").args(["download", "--quiet", package]).current_dir(&dir))?;
+    let place = |name: &str| dir.path().join(name).display().to_string();
+    for name in ["lists/partial", "cache/archives/partial"] {
+        fs::create_dir_all(place(name)).context("cannot make a temporary directory")?;
+    }
+    let options = [
+        format!("-oAPT::Architecture={architecture}"),
+        format!("-oAPT::Architectures={architecture}"),
+        "-oAPT::Sandbox::User=".to_owned(),
+        "-oAcquire::Languages=none".to_owned(),
+        format!("-oDir::State::lists={}", place("lists")),
+        format!("-oDir::Cache={}", place("cache")),
+    ];
+    // Some lists may be out of reach, and the package in others.
+    let updated = run(Command::new("apt-get").args(&options).args(["update", "--quiet"]));
+    downloaded(package, &options, paths).or_else(|error| Err(updated.err().unwrap_or(error)))
+}
+
+/// The file of a package that apt downloads.
+fn downloaded(package: &str, options: &[String], paths: &[&str]) -> Result<Vec<u8>> {
+    let dir = tempfile::tempdir().context("cannot make a temporary directory")?;
+    run(Command::new("apt-get").args(options).args(["download", "--quiet", package]).current_dir(&dir))?;
     let archives = fs::read_dir(&dir)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
     let archive = archives.first().with_context(|| format!("apt-get download {package} left no file"))?;
     from_archive(archive, paths).with_context(|| format!("package {package}"))

@@ -8,6 +8,7 @@ pub mod bench;
 pub mod busybox;
 pub mod debian;
 pub mod layer;
+pub mod modes;
 pub mod pack;
 pub mod smc;
 
@@ -15,7 +16,8 @@ mod compile;
 mod host;
 
 pub use bench::bench;
-pub use busybox::busybox;
+pub use busybox::{busybox, busybox_i386};
 pub use debian::debian_python;
+pub use modes::modes;
 pub use pack::{Format, Recipe};
 pub use smc::smc;

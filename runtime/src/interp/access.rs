@@ -98,7 +98,7 @@ impl Vm {
     /// Walks the page tables and fills the TLB.
     pub(crate) fn translate(&mut self, address: u64, access: Access, user: bool) -> Result<Target, Exception> {
         if !canonical(address) {
-            return Err(Exception::NOT_CANONICAL);
+            return self.translate_marked(address, access, user);
         }
         let mapping = walk(&self.cpu, &mut self.memory, address, access, user)?;
         let offset = address & 0xfff;

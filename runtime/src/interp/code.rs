@@ -7,19 +7,28 @@ use crate::memory::Place;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
-use x86::Insn;
+use x86::{CodeMode, Insn};
 
 /// Instructions that are executed one after the other; the last may be a jump.
 #[derive(Debug)]
 pub struct Block {
     /// The instructions, at least one; all begin in one page.
     pub insns: Box<[Insn]>,
+    /// The mode that they were decoded in.
+    pub mode: CodeMode,
     /// Where the first begins.
     pub start: Place,
     /// Bytes of all.
     pub length: u32,
     /// When no region could be bound here, by generation and pages seen: no use to try again before these change.
     pub tried: Cell<u64>,
+}
+
+impl Block {
+    /// A block that no region was looked for at yet.
+    pub fn new(insns: Vec<Insn>, mode: CodeMode, start: Place, length: u32) -> Block {
+        Block { insns: insns.into(), mode, start, length, tried: Cell::new(u64::MAX) }
+    }
 }
 
 /// Most instructions of a block.
@@ -32,6 +41,7 @@ const FRONT: usize = 8192;
 struct CodePage {
     /// Bit n: bytes 64 n to 64 n + 63 hold decoded or bound code.
     pieces: u64,
+    /// By mode and offset.
     blocks: HashMap<u16, Rc<Block>>,
     /// Regions bound to this page.
     regions: Vec<u32>,
@@ -55,6 +65,11 @@ impl Default for CodeCache {
         let front = (0..FRONT).map(|_| Front { rip: 0, generation: 0, block: None }).collect();
         CodeCache { pages: HashMap::new(), front, blocks: 0 }
     }
+}
+
+/// What a block is found by in its page.
+fn block_key(mode: CodeMode, start: Place) -> u16 {
+    (mode as u16) << 12 | (start.0 & 0xfff) as u16
 }
 
 /// Bits of the pieces that `length` bytes from `offset` in a page touch.
@@ -81,9 +96,9 @@ impl CodeCache {
         self.front[Self::front_index(rip)] = Front { rip, generation, block: Some(block) };
     }
 
-    /// The decoded block that begins at a place.
-    pub fn decoded(&self, start: Place) -> Option<Rc<Block>> {
-        self.pages.get(&start.page())?.blocks.get(&((start.0 & 0xfff) as u16)).cloned()
+    /// The block that begins at a place, decoded in a mode.
+    pub fn decoded(&self, mode: CodeMode, start: Place) -> Option<Rc<Block>> {
+        self.pages.get(&start.page())?.blocks.get(&block_key(mode, start)).cloned()
     }
 
     /// Keeps a decoded block. Returns whether the page had no code before, so that the caller takes it out of the write
@@ -97,7 +112,7 @@ impl CodeCache {
         let page = self.pages.entry(block.start.page()).or_default();
         let fresh = page.pieces == 0;
         page.pieces |= pieces(offset, block.length);
-        page.blocks.insert(offset as u16, block);
+        page.blocks.insert(block_key(block.mode, block.start), block);
         fresh
     }
 
@@ -156,7 +171,15 @@ mod tests {
 
     fn block(start: u32) -> Rc<Block> {
         let insn = decode(&[0x90]).unwrap();
-        Rc::new(Block { insns: Box::new([insn]), start: Place(start), length: 1, tried: Cell::new(u64::MAX) })
+        Rc::new(Block::new(vec![insn], CodeMode::Long, Place(start), 1))
+    }
+
+    #[test]
+    fn the_same_bytes_are_one_block_a_mode() {
+        let mut code = CodeCache::default();
+        code.insert(block(0x5040));
+        assert!(code.decoded(CodeMode::Compatibility, Place(0x5040)).is_none());
+        assert!(code.decoded(CodeMode::Long, Place(0x5040)).is_some());
     }
 
     #[test]
@@ -170,6 +193,6 @@ mod tests {
         code.bind(Place(0x5100), 32, 7);
         assert_eq!(code.written(Place(0x507f), 1), Some(vec![7]));
         assert!(code.at(0x1040, 1).is_none());
-        assert!(code.decoded(Place(0x5040)).is_none() && !code.has_code(5));
+        assert!(code.decoded(CodeMode::Long, Place(0x5040)).is_none() && !code.has_code(5));
     }
 }

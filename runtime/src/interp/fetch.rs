@@ -2,7 +2,9 @@
 //!
 //! A block ends with the first instruction that may jump or that changes how instructions are fetched, at the end of the
 //! page, or after [`MAX_BLOCK`] instructions. An instruction that crosses into the next page is a block of its own and
-//! is decoded each time, since its second page may be mapped anew.
+//! is decoded each time, since its second page may be mapped anew. So is one near the limit of a code segment.
+//!
+//! RIP is the linear address, but in compatibility mode an offset in CS: see [`super::segmented`].
 
 use super::access::Target;
 use super::code::{Block, MAX_BLOCK};
@@ -11,10 +13,9 @@ use crate::exception::Exception;
 use crate::memory::{PAGE, Place};
 use crate::mmu::Access;
 use crate::vm::Vm;
-use std::cell::Cell;
 use std::rc::Rc;
 use x86::decode::Undecodable;
-use x86::{Insn, Mnemonic, decode_for};
+use x86::{Insn, Mnemonic, decode_in};
 
 impl Vm {
     /// The block at RIP.
@@ -31,31 +32,35 @@ impl Vm {
 
     #[inline(never)]
     fn fetch_slow(&mut self) -> Result<Rc<Block>, Exception> {
-        let rip = self.cpu.rip;
-        let place = self.fetch_place(rip)?;
-        let block = match self.code.decoded(place) {
+        let address = self.fetch_address()?;
+        let place = self.fetch_place(address)?;
+        let rest = PAGE as u64 - address % PAGE as u64;
+        if self.check_code_limit(rest).is_err() {
+            return self.limited(place);
+        }
+        let block = match self.code.decoded(self.mode, place) {
             Some(block) => block,
             None => {
-                let Some(block) = self.decode_block(place)? else { return self.crossing(rip, place) };
+                let Some(block) = self.decode_block(place)? else { return self.crossing(address, place) };
                 if self.code.insert(block.clone()) {
                     self.protect_code(place.page());
                 }
                 block
             }
         };
-        self.note_code_page(rip);
-        self.code.remember(rip, self.generation(), block.clone());
+        self.note_code_page(address);
+        self.code.remember(self.cpu.rip, self.generation(), block.clone());
         Ok(block)
     }
 
-    /// Where the instruction at `rip` lies.
-    pub(crate) fn fetch_place(&mut self, rip: u64) -> Result<Place, Exception> {
-        let entry = &self.cpu.tlb().exec[(rip >> 12) as usize % TLB_ENTRIES];
-        if entry.tag == rip & !0xfff {
-            return Ok(Place(entry.addend.wrapping_add(rip as u32)));
+    /// Where the instruction at a linear address lies.
+    pub(crate) fn fetch_place(&mut self, address: u64) -> Result<Place, Exception> {
+        let entry = &self.cpu.tlb().exec[(address >> 12) as usize % TLB_ENTRIES];
+        if entry.tag == address & !0xfff {
+            return Ok(Place(entry.addend.wrapping_add(address as u32)));
         }
         let user = self.cpu.cpl == 3;
-        match self.translate(rip, Access::Fetch, user)? {
+        match self.translate(address, Access::Fetch, user)? {
             Target::Memory(place) => Ok(place),
             // Devices hold no code; the bus reads as all ones, which is no instruction.
             Target::Device(_) => Err(Exception::UD),
@@ -65,12 +70,12 @@ impl Vm {
     /// Decodes what begins at `place` and ends in its page; `None` where not even one instruction does.
     fn decode_block(&mut self, place: Place) -> Result<Option<Rc<Block>>, Exception> {
         let rest = PAGE - place.0 as usize % PAGE;
-        let level = self.cpu.level();
+        let (mode, level) = (self.mode, self.cpu.level());
         let bytes = self.memory.bytes(place, rest);
         let mut insns = Vec::new();
         let mut at = 0;
         while insns.len() < MAX_BLOCK && at < rest {
-            match decode_for(level, &bytes[at..]) {
+            match decode_in(mode, level, &bytes[at..]) {
                 Ok(insn) => {
                     at += usize::from(insn.length);
                     insns.push(insn);
@@ -87,24 +92,36 @@ impl Vm {
                 }
             }
         }
-        Ok(Some(Rc::new(Block { insns: insns.into(), start: place, length: at as u32, tried: Cell::new(u64::MAX) })))
+        Ok(Some(Rc::new(Block::new(insns, mode, place, at as u32))))
     }
 
-    /// The one instruction at `rip` that goes on in the next page.
-    fn crossing(&mut self, rip: u64, place: Place) -> Result<Rc<Block>, Exception> {
+    /// The one instruction at a linear address that goes on in the next page.
+    fn crossing(&mut self, address: u64, place: Place) -> Result<Rc<Block>, Exception> {
         let first = PAGE - place.0 as usize % PAGE;
+        self.check_code_limit(first as u64 + 1)?;
         let mut bytes = self.memory.bytes(place, first).to_vec();
-        let next = self.fetch_place(rip.wrapping_add(first as u64))?;
+        let next = self.fetch_place(address.wrapping_add(first as u64))?;
         bytes.extend_from_slice(self.memory.bytes(next, 15));
-        match decode_for(self.cpu.level(), &bytes) {
-            Ok(insn) => Ok(Rc::new(Block {
-                insns: Box::new([insn]),
-                start: place,
-                length: insn.length.into(),
-                tried: Cell::new(u64::MAX),
-            })),
+        let block = self.one_instruction(place, &bytes)?;
+        self.check_code_limit(block.length.into())?;
+        Ok(block)
+    }
+
+    /// The one instruction at RIP, in whose page the code segment ends.
+    fn limited(&mut self, place: Place) -> Result<Rc<Block>, Exception> {
+        let bytes = (1..=15).rev().find(|&length| self.check_code_limit(length).is_ok()).unwrap_or(1) as usize;
+        let bytes = self.memory.bytes(place, bytes.min(PAGE - place.0 as usize % PAGE)).to_vec();
+        match decode_in(self.mode, self.cpu.level(), &bytes) {
+            Err(Undecodable::Truncated) => Err(Exception::GP0),
+            _ => self.one_instruction(place, &bytes),
+        }
+    }
+
+    fn one_instruction(&mut self, place: Place, bytes: &[u8]) -> Result<Rc<Block>, Exception> {
+        match decode_in(self.mode, self.cpu.level(), bytes) {
+            Ok(insn) => Ok(Rc::new(Block::new(vec![insn], self.mode, place, insn.length.into()))),
             Err(Undecodable::TooLong) => Err(Exception::GP0),
-            Err(_) => Err(self.log_undecodable(&bytes)),
+            Err(_) => Err(self.log_undecodable(bytes)),
         }
     }
 }
@@ -117,6 +134,7 @@ pub(crate) fn ends_block(insn: &Insn) -> bool {
             insn.mnemonic,
             Mnemonic::Sti
                 | Mnemonic::Popfq
+                | Mnemonic::Popfd
                 | Mnemonic::Popf
                 | Mnemonic::Hlt
                 | Mnemonic::Invlpg

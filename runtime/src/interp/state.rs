@@ -26,6 +26,15 @@ impl Machine for Vm {
     }
 
     #[inline(always)]
+    fn segmented(&mut self, segment: Segment, offset: u64, size: u64) -> u64 {
+        self.through_segment(segment, offset, size)
+    }
+
+    fn stack_width(&mut self) -> Width {
+        self.cpu.segment(Segment::Ss).stack_width()
+    }
+
+    #[inline(always)]
     fn rip(&mut self) -> u64 {
         self.cpu.rip
     }

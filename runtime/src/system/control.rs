@@ -33,24 +33,24 @@ pub(super) fn mov(vm: &mut Vm, insn: &Insn) -> Done {
     match (insn.operands[0], insn.operands[1]) {
         (Operand::Control(number), Operand::Gpr(from)) => {
             require_kernel(vm)?;
-            let value = vm.gpr(from);
+            let value = read_gpr(vm, from, insn.width);
             write_control(vm, insn, number, value)
         }
         (Operand::Gpr(to), Operand::Control(number)) => {
             require_kernel(vm)?;
             let value = read_control(vm, insn, number)?;
-            vm.set_gpr(to, value);
+            vm.set_gpr(to, value & insn.width.mask());
             Ok(())
         }
         (Operand::Debug(number), Operand::Gpr(from)) => {
             require_kernel(vm)?;
-            let value = vm.gpr(from);
+            let value = read_gpr(vm, from, insn.width);
             write_debug(vm, number, value)
         }
         (Operand::Gpr(to), Operand::Debug(number)) => {
             require_kernel(vm)?;
             let value = vm.cpu.dr[usize::from(alias(number) & 7)];
-            vm.set_gpr(to, value);
+            vm.set_gpr(to, value & insn.width.mask());
             Ok(())
         }
         _ => segments::mov(vm, insn),
@@ -183,7 +183,7 @@ pub(super) fn invalidate_page(vm: &mut Vm, insn: &Insn) -> Done {
 pub(super) fn invalidate_context(vm: &mut Vm, insn: &Insn) -> Done {
     require_kernel(vm)?;
     let Operand::Gpr(register) = insn.operands[0] else { return Err(vm.undefined(insn)) };
-    let kind = read_gpr(vm, register, Width::W64);
+    let kind = read_gpr(vm, register, insn.mode.stack_operand());
     let at = address(vm, insn);
     let context = vm.load(Width::W64, at)?;
     let target = vm.load(Width::W64, at.wrapping_add(8))?;

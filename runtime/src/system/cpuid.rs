@@ -26,8 +26,8 @@ const fn bits<const N: usize>(places: [u32; N]) -> u32 {
 const LEAF1_EDX: u32 = bits([0, 2, 3, 4, 5, 6, 8, 9, 13, 15, 16, 19, 23, 24, 25, 26]);
 /// CX16, PCID, TSC-deadline, RDRAND, hypervisor.
 const LEAF1_ECX: u32 = bits([13, 17, 24, 30, 31]);
-/// FSGSBASE, INVPCID, RDSEED.
-const LEAF7_EBX: u32 = bits([0, 10, 18]);
+/// FSGSBASE, INVPCID, no selectors in x87 environments, RDSEED.
+const LEAF7_EBX: u32 = bits([0, 10, 13, 18]);
 /// SSE3, PCLMULQDQ, SSSE3, SSE4.1, SSE4.2, POPCNT, AES.
 const LEAF1_ECX_V2: u32 = bits([0, 1, 9, 19, 20, 23, 25]);
 /// FMA, MOVBE, XSAVE, AVX, F16C. OSXSAVE is CR4's.

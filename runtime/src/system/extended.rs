@@ -20,7 +20,7 @@ pub(super) fn xgetbv(vm: &mut Vm) -> Done {
     require_xsave(vm)?;
     let value = match read_gpr(vm, Gpr::RCX, Width::W32) {
         0 => vm.cpu.xcr0,
-        1 => vm.cpu.xcr0 & xsave::in_use(&vm.cpu),
+        1 => vm.cpu.xcr0 & xsave::in_use(&vm.cpu, vm.mode),
         _ => return Err(Exception::GP0),
     };
     write_gpr(vm, Gpr::RAX, Width::W32, value & Width::W32.mask());

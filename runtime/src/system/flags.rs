@@ -3,7 +3,7 @@
 use super::{Done, require_kernel};
 use crate::exception::Exception;
 use crate::vm::Vm;
-use x86::body::stack::top;
+use x86::body::stack::{operand_width, top};
 use x86::flags::{self, bit};
 use x86::{FlagOp, Flags, Gpr, Insn, Machine, Width};
 
@@ -69,13 +69,9 @@ pub(super) fn access(vm: &mut Vm, set: bool) -> Done {
     Ok(())
 }
 
-fn width(insn: &Insn) -> Width {
-    if insn.code == x86::Code::Pushfw || insn.code == x86::Code::Popfw { Width::W16 } else { Width::W64 }
-}
-
 pub(super) fn pop(vm: &mut Vm, insn: &Insn) -> Done {
-    let w = width(insn);
-    let (value, after) = top(vm, w)?;
+    let w = operand_width(insn);
+    let (value, after) = top(vm, insn, w)?;
     let mut mask = bit::ARITHMETIC | TF | DF | NT | AC | ID;
     if vm.cpu.cpl == 0 {
         mask |= IOPL;

@@ -4,6 +4,7 @@
 use super::Done;
 use crate::exception::{Exception, vector};
 use crate::vm::Vm;
+use x86::body::stack::{below, operand_width, slot};
 use x86::flags::{self, bit};
 use x86::operands::{address, modify, read, read_gpr, write_gpr};
 use x86::{FlagOp, Gpr, Insn, Machine, Mnemonic, Operand, Width};
@@ -91,24 +92,33 @@ fn turned(a: u64, carry: bool, turns: u32, w: Width, left: bool) -> (u64, bool) 
     (turned as u64 & w.mask(), turned >> w.bits() & 1 == 1)
 }
 
-/// ENTER with nesting, or with a 16-bit operand: only BP changes then, and words are pushed.
+/// ENTER with nesting, or of less than 64 bits: with a 16-bit operand only BP changes, and words are pushed.
 pub(super) fn enter(vm: &mut Vm, insn: &Insn) -> Done {
-    let w = if insn.code == x86::Code::Enterw_imm16_imm8 { Width::W16 } else { Width::W64 };
+    let w = operand_width(insn);
     let (size, level) = (w.bytes(), u64::from(insn.imm2 & 31));
     let (rbp, rsp) = (vm.gpr(Gpr::RBP), vm.gpr(Gpr::RSP));
-    let frame = rsp.wrapping_sub(size);
-    let top = frame.wrapping_sub(size * level);
-    vm.probe_write(top, size * (level + 1))?;
-    vm.store(w, frame, rbp & w.mask())?;
+    let frame = below(vm, insn, rsp, size);
+    let top = below(vm, insn, frame, size * level);
+    let whole = slot(vm, insn, top, size * (level + 1));
+    vm.probe_write(whole, size * (level + 1))?;
+    let store = |vm: &mut Vm, pointer: u64, value: u64| {
+        let place = slot(vm, insn, pointer, size);
+        vm.store(w, place, value & w.mask())
+    };
+    store(vm, frame, rbp)?;
     for index in 1..level {
-        let display = vm.load(w, rbp.wrapping_sub(size * index))?;
-        vm.store(w, frame.wrapping_sub(size * index), display)?;
+        let from = below(vm, insn, rbp, size * index);
+        let place = slot(vm, insn, from, size);
+        let display = vm.load(w, place)?;
+        let to = below(vm, insn, frame, size * index);
+        store(vm, to, display)?;
     }
     if level > 0 {
-        vm.store(w, top, frame & w.mask())?;
+        store(vm, top, frame)?;
     }
-    vm.set_gpr(Gpr::RBP, rbp & !w.mask() | frame & w.mask());
-    vm.set_gpr(Gpr::RSP, top.wrapping_sub(insn.imm & 0xffff));
+    write_gpr(vm, Gpr::RBP, w, frame & w.mask());
+    let after = below(vm, insn, top, insn.imm & 0xffff);
+    vm.set_gpr(Gpr::RSP, after);
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 use super::Done;
 use crate::exception::Exception;
 use crate::vm::Vm;
-use x86::operands::{address, linear, offset};
+use x86::operands::{address, cut, linear, offset};
 use x86::vector::eval::{lane, with_lane};
 use x86::{Insn, Machine, Operand, Vex, Width};
 
@@ -111,7 +111,7 @@ pub(super) fn gather(vm: &mut Vm, insn: &Insn, index_width: Width, w: Width) -> 
 
 fn element(vm: &mut Vm, insn: &Insn, w: Width, distance: u64) -> Result<u64, Exception> {
     let sum = offset(vm, insn).wrapping_add(distance);
-    let within = if insn.mem.address32 { sum & Width::W32.mask() } else { sum };
+    let within = cut(vm, insn, sum);
     let at = linear(vm, insn, within);
     vm.load(w, at)
 }

@@ -9,6 +9,7 @@ mod deliver;
 mod extended;
 mod flags;
 mod integer;
+mod legacy;
 mod masked;
 mod msr;
 mod port;
@@ -49,8 +50,8 @@ pub(crate) fn execute(vm: &mut Vm, insn: &Insn) -> Done {
         Mn::Cli                     => flags::cli(vm),
         Mn::Sti                     => flags::sti(vm),
         Mn::Clac | Mn::Stac         => flags::access(vm, insn.mnemonic == Mn::Stac),
-        Mn::Popfq | Mn::Popf        => flags::pop(vm, insn),
-        Mn::Syscall                 => transfer::syscall(vm),
+        Mn::Popfq | Mn::Popfd | Mn::Popf    => flags::pop(vm, insn),
+        Mn::Syscall                 => transfer::syscall(vm, insn),
         Mn::Sysretq | Mn::Sysret    => transfer::sysret(vm, insn),
         Mn::Iretq | Mn::Iretd | Mn::Iret    => transfer::iret(vm, insn),
         Mn::Int                     => transfer::software_interrupt(vm, insn.imm as u8),
@@ -64,6 +65,17 @@ pub(crate) fn execute(vm: &mut Vm, insn: &Insn) -> Done {
         Mn::Lss                     => segments::load_far_pointer(vm, insn, Segment::Ss),
         Mn::Lfs                     => segments::load_far_pointer(vm, insn, Segment::Fs),
         Mn::Lgs                     => segments::load_far_pointer(vm, insn, Segment::Gs),
+        Mn::Lds                     => segments::load_far_pointer(vm, insn, Segment::Ds),
+        Mn::Les                     => segments::load_far_pointer(vm, insn, Segment::Es),
+        Mn::Pusha | Mn::Pushad      => legacy::push_all(vm, insn),
+        Mn::Popa | Mn::Popad        => legacy::pop_all(vm, insn),
+        Mn::Into                    => legacy::into(vm),
+        Mn::Bound                   => legacy::bound(vm, insn),
+        Mn::Arpl                    => legacy::adjust_privilege(vm, insn),
+        Mn::Aaa | Mn::Aas           => { legacy::adjust_unpacked(vm, insn.mnemonic == Mn::Aaa); Ok(()) }
+        Mn::Daa | Mn::Das           => { legacy::adjust_packed(vm, insn.mnemonic == Mn::Daa); Ok(()) }
+        Mn::Aam                     => legacy::split(vm, insn),
+        Mn::Aad                     => { legacy::join(vm, insn); Ok(()) }
         Mn::Swapgs                  => Err(Exception::GP0),
         Mn::Lgdt | Mn::Lidt         => segments::load_table(vm, insn),
         Mn::Sgdt | Mn::Sidt         => segments::store_table(vm, insn),
@@ -108,3 +120,6 @@ pub(crate) fn execute(vm: &mut Vm, insn: &Insn) -> Done {
 fn require_kernel(vm: &Vm) -> Done {
     if vm.cpu.cpl == 0 { Ok(()) } else { Err(Exception::GP0) }
 }
+
+#[cfg(test)]
+mod compatibility_tests;

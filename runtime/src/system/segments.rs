@@ -1,13 +1,13 @@
-//! Segment registers, descriptors and descriptor tables in 64-bit mode. SDM volume 3A, chapters 3 and 5.
+//! Segment registers, descriptors and descriptor tables. SDM volume 3A, chapters 3 and 5.
 
 use super::{Done, require_kernel};
 use crate::cpu::state::SegmentRegister;
 use crate::exception::{Exception, vector};
 use crate::mmu::canonical;
 use crate::vm::Vm;
-use x86::body::stack::{push_value, top};
+use x86::body::stack::{operand_width, push_value, top};
 use x86::operands::{address, read, write};
-use x86::{Gpr, Insn, Machine, Mnemonic, Operand, Segment, Width};
+use x86::{Code, CodeMode, Gpr, Insn, Machine, Mnemonic, Operand, Segment, Width};
 
 /// A segment selector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl Selector {
         u32::from(self.0 & 3)
     }
 
-    fn error(self) -> u32 {
+    pub(super) fn error(self) -> u32 {
         u32::from(self.0 & !3)
     }
 }
@@ -36,7 +36,7 @@ impl Descriptor {
         (self.0 >> 16 & 0xff_ffff) | (self.0 >> 32 & 0xff00_0000)
     }
 
-    fn limit(self) -> u32 {
+    pub(super) fn limit(self) -> u32 {
         let limit = (self.0 & 0xffff) as u32 | (self.0 >> 32 & 0xf_0000) as u32;
         if self.0 >> 55 & 1 == 1 { limit << 12 | 0xfff } else { limit }
     }
@@ -77,9 +77,18 @@ impl Descriptor {
         self.0 >> 47 & 1 == 1
     }
 
+    /// The mode of the code in a code segment; `None` for 16 bits, which there is not here, and for what no mode has.
+    pub(super) fn code_mode(self) -> Option<CodeMode> {
+        match self.0 >> 53 & 3 {
+            1 => Some(CodeMode::Long),
+            2 => Some(CodeMode::Compatibility),
+            _ => None,
+        }
+    }
+
     /// A 64-bit code segment.
     pub(super) fn long(self) -> bool {
-        self.0 >> 53 & 3 == 1
+        self.code_mode() == Some(CodeMode::Long)
     }
 
     fn register(self, selector: Selector) -> SegmentRegister {
@@ -131,6 +140,7 @@ pub(super) fn read_descriptor(vm: &mut Vm, selector: Selector) -> Result<Descrip
 pub(super) fn set_code(vm: &mut Vm, selector: Selector, code: Descriptor, level: u32) {
     vm.cpu.segments[Segment::Cs as usize] = code.register(Selector(selector.0 & !3 | level as u16));
     vm.cpu.cpl = level;
+    vm.follow_code_segment();
     vm.attention = true;
 }
 
@@ -139,7 +149,7 @@ pub(super) fn load_segment(vm: &mut Vm, segment: Segment, selector: Selector) ->
     let index = segment as usize;
     let (cpl, rpl) = (vm.cpu.cpl, selector.privilege());
     if selector.is_null() {
-        if segment == Segment::Ss && (cpl == 3 || rpl != cpl) {
+        if segment == Segment::Ss && (cpl == 3 || rpl != cpl || vm.mode == CodeMode::Compatibility) {
             return Err(Exception::GP0);
         }
         vm.cpu.segments[index] = null(selector.0);
@@ -167,6 +177,14 @@ pub(super) fn load_segment(vm: &mut Vm, segment: Segment, selector: Selector) ->
     Ok(())
 }
 
+/// Nothing comes between a load of SS and the next instruction (SDM 3A, 6.8.3).
+fn hold_interrupts(vm: &mut Vm, segment: Segment) {
+    if segment == Segment::Ss {
+        vm.cpu.interrupt_shadow = 1;
+        vm.attention = true;
+    }
+}
+
 /// MOV to and from segment registers.
 pub(super) fn mov(vm: &mut Vm, insn: &Insn) -> Done {
     match (insn.operands[0], insn.operands[1]) {
@@ -174,10 +192,7 @@ pub(super) fn mov(vm: &mut Vm, insn: &Insn) -> Done {
         (Operand::Segment(segment), _) => {
             let selector = read(vm, insn, 1, Width::W16)?;
             load_segment(vm, segment, Selector(selector as u16))?;
-            if segment == Segment::Ss {
-                vm.cpu.interrupt_shadow = 1;
-                vm.attention = true;
-            }
+            hold_interrupts(vm, segment);
             Ok(())
         }
         (_, Operand::Segment(segment)) => {
@@ -189,23 +204,22 @@ pub(super) fn mov(vm: &mut Vm, insn: &Insn) -> Done {
     }
 }
 
-/// PUSH and POP of FS and GS.
+/// PUSH and POP of segment registers.
 pub(super) fn stack(vm: &mut Vm, insn: &Insn) -> Done {
-    use x86::Code::{Popw_FS, Popw_GS, Pushw_FS, Pushw_GS};
     let Operand::Segment(segment) = insn.operands[0] else { return Err(vm.undefined(insn)) };
-    let narrow = matches!(insn.code, Popw_FS | Popw_GS | Pushw_FS | Pushw_GS);
-    let width = if narrow { Width::W16 } else { Width::W64 };
+    let width = operand_width(insn);
     if insn.mnemonic == Mnemonic::Push {
         let selector = vm.cpu.segment(segment).selector;
-        return push_value(vm, width, selector.into());
+        return push_value(vm, insn, width, selector.into());
     }
-    let (selector, after) = top(vm, width)?;
+    let (selector, after) = top(vm, insn, width)?;
     load_segment(vm, segment, Selector(selector as u16))?;
     vm.set_gpr(Gpr::RSP, after);
+    hold_interrupts(vm, segment);
     Ok(())
 }
 
-/// LSS, LFS and LGS: an offset to a register, and the selector after it to the segment register.
+/// LSS, LFS, LGS, LDS and LES: an offset to a register, and the selector after it to the segment register.
 pub(super) fn load_far_pointer(vm: &mut Vm, insn: &Insn, segment: Segment) -> Done {
     let w = insn.width;
     let at = address(vm, insn);
@@ -244,7 +258,8 @@ pub(super) fn load_table(vm: &mut Vm, insn: &Insn) -> Done {
     require_kernel(vm)?;
     let at = address(vm, insn);
     let limit = vm.load(Width::W16, at)?;
-    let base = vm.load(Width::W64, at.wrapping_add(2))?;
+    let base = vm.load(insn.mode.stack_operand(), at.wrapping_add(2))?;
+    let base = if matches!(insn.code, Code::Lgdt_m1632_16 | Code::Lidt_m1632_16) { base & 0xff_ffff } else { base };
     if !canonical(base) {
         return Err(Exception::GP0);
     }
@@ -257,9 +272,10 @@ pub(super) fn load_table(vm: &mut Vm, insn: &Insn) -> Done {
 pub(super) fn store_table(vm: &mut Vm, insn: &Insn) -> Done {
     let table = if insn.mnemonic == Mnemonic::Sgdt { vm.cpu.gdtr } else { vm.cpu.idtr };
     let at = address(vm, insn);
-    vm.probe_write(at, 10)?;
+    let w = insn.mode.stack_operand();
+    vm.probe_write(at, 2 + w.bytes())?;
     vm.store(Width::W16, at, table.limit)?;
-    vm.store(Width::W64, at.wrapping_add(2), table.base)
+    vm.store(w, at.wrapping_add(2), table.base & w.mask())
 }
 
 /// Reads a 16-byte system descriptor: type bits, and base and limit.

@@ -12,8 +12,8 @@ use crate::interp::access::Target;
 use crate::memory::Place;
 use crate::mmu::Access;
 use crate::vm::Vm;
-use x86::operands::{read_gpr, write_gpr};
-use x86::{FlagOp, Gpr, Insn, Machine, Width};
+use x86::operands::{linear, read_gpr, write_gpr};
+use x86::{CodeMode, FlagOp, Gpr, Insn, Machine, Segment, Width};
 
 /// Most bytes that one execution moves.
 const CHUNK: u64 = 1 << 16;
@@ -58,7 +58,7 @@ impl Count {
 }
 
 fn address_width(insn: &Insn) -> Width {
-    if insn.prefixes.address32 { Width::W32 } else { Width::W64 }
+    insn.prefixes.address_width
 }
 
 /// Where elements are, and stepping from one to the next.
@@ -68,15 +68,16 @@ pub(super) mod step {
     /// Linear address of the source element: DS:RSI, or another segment's.
     pub(in crate::system) fn source(vm: &mut Vm, insn: &Insn) -> u64 {
         let offset = read_gpr(vm, Gpr::RSI, address_width(insn));
-        match insn.mem.segment {
-            Some(segment) => vm.segment_base(segment).wrapping_add(offset),
-            None => offset,
-        }
+        linear(vm, insn, offset)
     }
 
     /// Linear address of the destination element: ES:RDI.
     pub(in crate::system) fn destination(vm: &mut Vm, insn: &Insn) -> u64 {
-        read_gpr(vm, Gpr::RDI, address_width(insn))
+        let offset = read_gpr(vm, Gpr::RDI, address_width(insn));
+        match insn.mode {
+            CodeMode::Long => offset,
+            CodeMode::Compatibility => vm.segmented(Segment::Es, offset, insn.width.bytes()),
+        }
     }
 
     /// Moves a pointer over `elements`, up or down as DF says.
@@ -107,6 +108,14 @@ fn up(vm: &Vm) -> bool {
     vm.cpu.rflags & DF == 0
 }
 
+/// Whether elements may be taken together: upwards, and in segments that end nowhere.
+fn in_bulk(vm: &Vm, insn: &Insn) -> bool {
+    let whole = |segment| vm.cpu.segment(segment).is_whole();
+    let ends = insn.mode == CodeMode::Compatibility && !(whole(Segment::Es) && insn.mem.segment.is_none_or(whole));
+    // Pointers of 16 bits come round in the middle of a page.
+    up(vm) && !ends && insn.prefixes.address_width != Width::W16
+}
+
 /// MOVS.
 pub(super) fn copy(vm: &mut Vm, insn: &Insn) -> Done {
     let Some(count) = Count::of(vm, insn) else { return Ok(()) };
@@ -131,7 +140,7 @@ pub(super) fn copy(vm: &mut Vm, insn: &Insn) -> Done {
 fn copy_some(vm: &mut Vm, insn: &Insn, most: u64) -> Result<u64, Exception> {
     let w = insn.width;
     let (from, to) = (step::source(vm, insn), step::destination(vm, insn));
-    let elements = if up(vm) { in_page(from, w, in_page(to, w, most)) } else { 0 };
+    let elements = if in_bulk(vm, insn) { in_page(from, w, in_page(to, w, most)) } else { 0 };
     if elements > 1 {
         copy_in_page(vm, w, to, from, elements << w as u32)?;
     } else {
@@ -187,7 +196,7 @@ fn fill_some(vm: &mut Vm, insn: &Insn, most: u64) -> Result<u64, Exception> {
     let w = insn.width;
     let to = step::destination(vm, insn);
     let value = read_gpr(vm, Gpr::RAX, w);
-    let elements = if up(vm) { in_page(to, w, most) } else { 0 };
+    let elements = if in_bulk(vm, insn) { in_page(to, w, most) } else { 0 };
     if elements > 1 {
         fill_in_page(vm, w, to, value, elements << w as u32)?;
     } else {

@@ -1,5 +1,6 @@
-//! Transfers between privilege levels: SYSCALL, SYSRET, INT n, IRET, far returns. SDM volume 2; AMD APM volume 3 where
-//! they differ is not followed.
+//! Transfers between privilege levels and segments: SYSCALL, SYSRET, INT n, IRET, far jumps, calls and returns. SDM volume 2;
+//! AMD APM volume 3 where they differ is not followed. Call gates, which Linux does not have, are refused as what is no
+//! code segment.
 
 use super::deliver::{Source, deliver};
 use super::flags::{AC, DF, ID, IF, IOPL, NT, RF, TF, VM as VM_FLAG, iopl, rflags, set_rflags};
@@ -9,21 +10,24 @@ use crate::cpu::state::SegmentRegister;
 use crate::exception::{Exception, vector};
 use crate::mmu::canonical;
 use crate::vm::Vm;
+use x86::body::stack::{above, below, slot};
 use x86::flags::bit;
-use x86::operands::address;
-use x86::{Code, Gpr, Insn, Machine, Operand, Segment, Width};
+use x86::operands::{address, read_gpr};
+use x86::{Code, CodeMode, Gpr, Insn, Machine, Operand, Segment, Width};
 
 const EFER_SCE: u64 = 1;
-/// A flat 64-bit code segment, a flat data segment: what SYSCALL and SYSRET load without reading the GDT.
+/// Flat code segments of either mode, a flat data segment: what SYSCALL and SYSRET load without reading the GDT.
 const CODE: u64 = 0x00af_9b00_0000_ffff;
+const COMPATIBILITY_CODE: u64 = 0x00cf_9b00_0000_ffff;
 const DATA_RIGHTS: u16 = 0xc093;
 
 fn flat_data(selector: u16, level: u16) -> SegmentRegister {
     SegmentRegister { selector, rights: DATA_RIGHTS | level << 5, limit: u32::MAX, base: 0 }
 }
 
-pub(super) fn syscall(vm: &mut Vm) -> Done {
-    if vm.cpu.efer & EFER_SCE == 0 {
+/// SYSCALL. In compatibility mode it is #UD, as on Intel's processors: 32-bit programs use INT 80h.
+pub(super) fn syscall(vm: &mut Vm, insn: &Insn) -> Done {
+    if vm.cpu.efer & EFER_SCE == 0 || insn.mode == CodeMode::Compatibility {
         return Err(Exception::UD);
     }
     let flags = rflags(vm);
@@ -38,23 +42,23 @@ pub(super) fn syscall(vm: &mut Vm) -> Done {
     Ok(())
 }
 
-/// SYSRET to 64-bit mode; to compatibility mode it is refused.
+/// SYSRET to 64-bit mode, or without REX.W to compatibility mode.
 pub(super) fn sysret(vm: &mut Vm, insn: &Insn) -> Done {
-    if vm.cpu.efer & EFER_SCE == 0 {
+    if vm.cpu.efer & EFER_SCE == 0 || insn.mode == CodeMode::Compatibility {
         return Err(Exception::UD);
     }
     require_kernel(vm)?;
-    if insn.code != Code::Sysretq {
-        return Err(vm.undefined(insn));
-    }
-    let target = vm.cpu.gpr[1];
+    let selector = (vm.cpu.star >> 48) as u16;
+    let (code, code_selector, target) = match insn.code {
+        Code::Sysretq => (CODE, selector + 16, vm.cpu.gpr[1]),
+        _ => (COMPATIBILITY_CODE, selector, read_gpr(vm, Gpr::RCX, Width::W32)),
+    };
     if !canonical(target) {
         return Err(Exception::GP0);
     }
     let flags = vm.cpu.gpr[11];
     set_rflags(vm, flags, !(RF | VM_FLAG) & 0x3c_7fd7);
-    let selector = (vm.cpu.star >> 48) as u16;
-    set_code(vm, Selector((selector + 16) | 3), Descriptor(CODE | 3 << 45), 3);
+    set_code(vm, Selector(code_selector | 3), Descriptor(code | 3 << 45), 3);
     vm.cpu.segments[Segment::Ss as usize] = flat_data((selector + 8) | 3, 3);
     vm.next_rip = target;
     Ok(())
@@ -71,16 +75,16 @@ pub(super) fn software_interrupt(vm: &mut Vm, number: u8) -> Done {
     result
 }
 
-/// What IRET and far returns pop.
-struct Frame {
-    rip: u64,
-    cs: Selector,
-    rflags: u64,
-    rsp: u64,
-    ss: Selector,
+/// The `index`th value of `w` from the top of the stack.
+fn stacked(vm: &mut Vm, insn: &Insn, w: Width, index: u64) -> Result<u64, Exception> {
+    let rsp = vm.gpr(Gpr::RSP);
+    let pointer = above(vm, insn, rsp, index * w.bytes());
+    let place = slot(vm, insn, pointer, w.bytes());
+    vm.load(w, place)
 }
 
-/// IRETQ, IRETD and IRET: five values of the operand's size, as long mode always has it.
+/// IRETQ, IRETD and IRET: five values of the operand's size in 64-bit mode; in compatibility mode the stack only where it
+/// changes.
 pub(super) fn iret(vm: &mut Vm, insn: &Insn) -> Done {
     let w = match insn.code {
         Code::Iretq => Width::W64,
@@ -90,13 +94,15 @@ pub(super) fn iret(vm: &mut Vm, insn: &Insn) -> Done {
     if vm.cpu.rflags & NT != 0 {
         return Err(Exception::GP0);
     }
-    let rsp = vm.gpr(Gpr::RSP);
-    let mut values = [0; 5];
-    for (index, value) in values.iter_mut().enumerate() {
-        *value = vm.load(w, rsp.wrapping_add(w.bytes() * index as u64))?;
-    }
-    let [rip, cs, rflags, rsp, ss] = values;
-    let frame = Frame { rip, cs: Selector(cs as u16), rflags, rsp, ss: Selector(ss as u16) };
+    let [rip, cs, rflags] = [0, 1, 2].map(|index| stacked(vm, insn, w, index));
+    let (rip, cs, rflags) = (rip?, Selector(cs? as u16), rflags?);
+    let old = vm.gpr(Gpr::RSP);
+    let stack = if insn.mode == CodeMode::Long || cs.privilege() > vm.cpu.cpl {
+        let rsp = stacked(vm, insn, w, 3)?;
+        Stack::Other { rsp, ss: Selector(stacked(vm, insn, w, 4)? as u16) }
+    } else {
+        Stack::Same { rsp: above(vm, insn, old, 3 * w.bytes()) }
+    };
     let mut mask = bit::ARITHMETIC | TF | DF | NT | RF | AC | ID;
     if vm.cpu.cpl == 0 {
         mask |= IOPL;
@@ -104,16 +110,35 @@ pub(super) fn iret(vm: &mut Vm, insn: &Insn) -> Done {
     if vm.cpu.cpl <= iopl(vm) {
         mask |= IF;
     }
-    return_to(vm, &frame)?;
-    set_rflags(vm, frame.rflags & !RF, mask & w.mask());
+    return_to(vm, rip, cs, stack)?;
+    set_rflags(vm, rflags & !RF, mask & w.mask());
     Ok(())
 }
 
+/// The stack after a return.
+#[derive(Debug, Clone, Copy)]
+enum Stack {
+    /// What was returned from stays in SS.
+    Same { rsp: u64 },
+    /// Another, which was on the first.
+    Other { rsp: u64, ss: Selector },
+}
+
+/// Where a transfer enters a code segment. What is no mode's segment is refused as one that cannot be loaded.
+fn entry(selector: Selector, code: Descriptor, rip: u64) -> Result<u64, Exception> {
+    match code.code_mode() {
+        Some(CodeMode::Long) if canonical(rip) => Ok(rip),
+        Some(CodeMode::Compatibility) if rip <= code.limit().into() => Ok(rip),
+        None => Err(Exception::with_error(vector::GP, selector.error())),
+        _ => Err(Exception::GP0),
+    }
+}
+
 /// Loads CS:RIP and SS:RSP of a return, which is to the same or an outer privilege level.
-fn return_to(vm: &mut Vm, frame: &Frame) -> Done {
-    let error = u32::from(frame.cs.0 & !3);
-    let descriptor = read_descriptor(vm, frame.cs)?;
-    let level = frame.cs.privilege();
+fn return_to(vm: &mut Vm, rip: u64, cs: Selector, stack: Stack) -> Done {
+    let error = cs.error();
+    let descriptor = read_descriptor(vm, cs)?;
+    let level = cs.privilege();
     let allowed =
         if descriptor.conforming() { descriptor.privilege() <= level } else { descriptor.privilege() == level };
     if !descriptor.is_code() || level < vm.cpu.cpl || !allowed {
@@ -122,24 +147,26 @@ fn return_to(vm: &mut Vm, frame: &Frame) -> Done {
     if !descriptor.present() {
         return Err(Exception::with_error(vector::NP, error));
     }
-    if !descriptor.long() {
-        // Compatibility mode is not implemented: refused as a segment that cannot be loaded.
-        return Err(Exception::with_error(vector::GP, error));
-    }
-    if !canonical(frame.rip) {
-        return Err(Exception::GP0);
-    }
-    let old_level = std::mem::replace(&mut vm.cpu.cpl, level);
-    if let Err(fault) = load_segment(vm, Segment::Ss, frame.ss) {
-        vm.cpu.cpl = old_level;
-        return Err(fault);
-    }
-    set_code(vm, frame.cs, descriptor, level);
+    let rip = entry(cs, descriptor, rip)?;
+    let old_level = vm.cpu.cpl;
+    let rsp = match stack {
+        Stack::Same { rsp } => rsp,
+        Stack::Other { ss, .. } if ss.is_null() && !descriptor.long() => return Err(Exception::GP0),
+        Stack::Other { rsp, ss } => {
+            vm.cpu.cpl = level;
+            if let Err(fault) = load_segment(vm, Segment::Ss, ss) {
+                vm.cpu.cpl = old_level;
+                return Err(fault);
+            }
+            rsp
+        }
+    };
+    set_code(vm, cs, descriptor, level);
     if level > old_level {
         drop_inner_segments(vm, level);
     }
-    vm.set_gpr(Gpr::RSP, frame.rsp);
-    vm.next_rip = frame.rip;
+    vm.set_gpr(Gpr::RSP, rsp);
+    vm.next_rip = rip;
     Ok(())
 }
 
@@ -155,7 +182,7 @@ fn drop_inner_segments(vm: &mut Vm, level: u32) {
     }
 }
 
-/// RETF of every size: to a 64-bit code segment.
+/// RETF of every size.
 pub(super) fn far_return(vm: &mut Vm, insn: &Insn) -> Done {
     let w = match insn.code {
         Code::Retfq | Code::Retfq_imm16 => Width::W64,
@@ -163,37 +190,24 @@ pub(super) fn far_return(vm: &mut Vm, insn: &Insn) -> Done {
         _ => Width::W16,
     };
     let release = if insn.operands[0] == Operand::Imm { insn.imm & 0xffff } else { 0 };
-    let rsp = vm.gpr(Gpr::RSP);
-    let slot = |n: u64| rsp.wrapping_add(n * w.bytes());
-    let rip = vm.load(w, slot(0))?;
-    let cs = Selector(vm.load(w, slot(1))? as u16);
-    if cs.privilege() == vm.cpu.cpl {
-        let after = slot(2).wrapping_add(release);
-        let ss = Selector(vm.cpu.segment(Segment::Ss).selector);
-        let kept = vm.cpu.segments[Segment::Ss as usize];
-        let descriptor = read_descriptor(vm, cs)?;
-        if !descriptor.is_code() || !descriptor.long() || !descriptor.present() || !canonical(rip) {
-            return Err(Exception::with_error(vector::GP, u32::from(cs.0 & !3)));
-        }
-        let level = vm.cpu.cpl;
-        set_code(vm, cs, descriptor, level);
-        vm.cpu.segments[Segment::Ss as usize] = SegmentRegister { selector: ss.0, ..kept };
-        vm.set_gpr(Gpr::RSP, after);
-        vm.next_rip = rip;
-        return Ok(());
+    let rip = stacked(vm, insn, w, 0)?;
+    let cs = Selector(stacked(vm, insn, w, 1)? as u16);
+    let old = vm.gpr(Gpr::RSP);
+    let after = above(vm, insn, old, 2 * w.bytes() + release);
+    if cs.privilege() <= vm.cpu.cpl {
+        return return_to(vm, rip, cs, Stack::Same { rsp: after });
     }
-    let outer = slot(2).wrapping_add(release);
-    let rsp = vm.load(w, outer)?;
-    let ss = Selector(vm.load(w, outer.wrapping_add(w.bytes()))? as u16);
-    let frame = Frame { rip, cs, rflags: 0, rsp: rsp.wrapping_add(release), ss };
-    return_to(vm, &frame)
+    let place = slot(vm, insn, after, 2 * w.bytes());
+    let rsp = vm.load(w, place)?;
+    let ss = Selector(vm.load(Width::W16, place.wrapping_add(w.bytes()))? as u16);
+    return_to(vm, rip, cs, Stack::Other { rsp: rsp.wrapping_add(release), ss })
 }
 
-/// JMP through a far pointer in memory, to a 64-bit code segment of the same privilege.
+/// JMP through a far pointer, to a code segment of the same privilege.
 pub(super) fn far_jump(vm: &mut Vm, insn: &Insn) -> Done {
     let w = match insn.code {
         Code::Jmp_m1664 => Width::W64,
-        Code::Jmp_m1632 => Width::W32,
+        Code::Jmp_m1632 | Code::Jmp_ptr1632 => Width::W32,
         _ => Width::W16,
     };
     let (rip, cs, descriptor) = far_target(vm, insn, w)?;
@@ -203,32 +217,49 @@ pub(super) fn far_jump(vm: &mut Vm, insn: &Insn) -> Done {
     Ok(())
 }
 
-/// What a far pointer in memory leads to: a 64-bit code segment of the same privilege. Gates are refused.
-fn far_target(vm: &mut Vm, insn: &Insn, w: Width) -> Result<(u64, Selector, Descriptor), Exception> {
-    let at = address(vm, insn);
-    let rip = vm.load(w, at)?;
-    let cs = Selector(vm.load(Width::W16, at.wrapping_add(w.bytes()))? as u16);
-    let descriptor = read_descriptor(vm, cs)?;
-    if !descriptor.is_code() || !descriptor.long() || descriptor.privilege() != vm.cpu.cpl || !canonical(rip) {
-        return Err(Exception::with_error(vector::GP, u32::from(cs.0 & !3)));
+/// The far pointer, in memory or in the instruction.
+fn far_pointer(vm: &mut Vm, insn: &Insn, w: Width) -> Result<(u64, Selector), Exception> {
+    if !insn.has_memory() {
+        return Ok((insn.imm & w.mask(), Selector((insn.imm >> 32) as u16)));
     }
+    let at = address(vm, insn);
+    let offset = vm.load(w, at)?;
+    let selector = vm.load(Width::W16, at.wrapping_add(w.bytes()))?;
+    Ok((offset, Selector(selector as u16)))
+}
+
+/// What a far pointer leads to: a code segment that runs at the current privilege (SDM volume 2, JMP). Gates are refused.
+fn far_target(vm: &mut Vm, insn: &Insn, w: Width) -> Result<(u64, Selector, Descriptor), Exception> {
+    let (offset, cs) = far_pointer(vm, insn, w)?;
+    let descriptor = read_descriptor(vm, cs)?;
+    let (level, own) = (vm.cpu.cpl, descriptor.privilege());
+    let allowed = if descriptor.conforming() { own <= level } else { own == level && cs.privilege() <= level };
+    if !descriptor.is_code() || !allowed {
+        return Err(Exception::with_error(vector::GP, cs.error()));
+    }
+    if !descriptor.present() {
+        return Err(Exception::with_error(vector::NP, cs.error()));
+    }
+    let rip = entry(cs, descriptor, offset)?;
     Ok((rip, cs, descriptor))
 }
 
-/// CALL through a far pointer in memory: pushes CS and RIP in the operand's size.
+/// CALL through a far pointer: pushes CS and RIP in the operand's size.
 pub(super) fn far_call(vm: &mut Vm, insn: &Insn) -> Done {
     let w = match insn.code {
         Code::Call_m1664 => Width::W64,
-        Code::Call_m1632 => Width::W32,
+        Code::Call_m1632 | Code::Call_ptr1632 => Width::W32,
         _ => Width::W16,
     };
     let (rip, cs, descriptor) = far_target(vm, insn, w)?;
-    let rsp = vm.gpr(Gpr::RSP).wrapping_sub(2 * w.bytes());
-    vm.probe_write(rsp, 2 * w.bytes())?;
+    let rsp = vm.gpr(Gpr::RSP);
+    let top = below(vm, insn, rsp, 2 * w.bytes());
+    let place = slot(vm, insn, top, 2 * w.bytes());
+    vm.probe_write(place, 2 * w.bytes())?;
     let (old, back) = (vm.cpu.segment(Segment::Cs).selector, vm.next_rip);
-    vm.store(w, rsp.wrapping_add(w.bytes()), old.into())?;
-    vm.store(w, rsp, back & w.mask())?;
-    vm.set_gpr(Gpr::RSP, rsp);
+    vm.store(w, place.wrapping_add(w.bytes()), old.into())?;
+    vm.store(w, place, back & w.mask())?;
+    vm.set_gpr(Gpr::RSP, top);
     let level = vm.cpu.cpl;
     set_code(vm, cs, descriptor, level);
     vm.next_rip = rip;

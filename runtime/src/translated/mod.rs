@@ -19,6 +19,7 @@ use crate::vm::Vm;
 use abi::ExitReason;
 use binding::{EntryPoint, key};
 pub(crate) use table::Translated;
+use x86::CodeMode;
 
 impl Vm {
     /// Unbinds regions whose code was written to.
@@ -70,6 +71,9 @@ impl Vm {
 
     /// Looks for a region to bind at RIP, and enters it in the jump cache.
     fn find_region(&mut self, generation: u64) -> bool {
+        if self.mode != CodeMode::Long {
+            return false;
+        }
         // The fault of a fetch is the interpreter's to deliver.
         let Ok(block) = self.fetch() else { return false };
         // A page that the region is on may be mapped since: then it is worth another try.

@@ -29,7 +29,7 @@ use spaces::Spaces;
 use stack_fault::resolved;
 pub use state::Resume;
 use std::collections::{BTreeMap, HashMap};
-use x86::{Code, Insn, Mnemonic, Operand, exec};
+use x86::{Code, CodeMode, Insn, Mnemonic, Operand, exec};
 
 /// Frequency of the guest's TSC: one tick is a nanosecond, and an instruction.
 pub const TSC_KHZ: u32 = 1_000_000;
@@ -84,6 +84,10 @@ pub struct Vm {
     pub(crate) spaces: Spaces,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
+    /// CS's.
+    pub(crate) mode: CodeMode,
+    /// Base and limit of the code segment that blocks of compatibility mode were found in.
+    pub(crate) code_window: (u64, u32),
     /// Address of the instruction after the current one.
     pub(crate) next_rip: u64,
     /// Something happened that the loop must look at before the next instruction.
@@ -117,6 +121,8 @@ impl Vm {
             spaces: Spaces::default(),
             clock: Clock::default(),
             random: Random(0),
+            mode: CodeMode::Long,
+            code_window: (0, 0),
             next_rip: 0,
             attention: false,
             halted: false,
@@ -130,6 +136,7 @@ impl Vm {
 
     /// Makes what the processor caches follow its registers: to be called once after they were set from outside.
     pub fn start(&mut self) {
+        self.follow_code_segment();
         self.flush_everything();
     }
 
@@ -278,7 +285,7 @@ impl Vm {
             Err(fault) => return self.raise_at(fault, None),
         };
         let count = block.insns.len().min(most).min(self.cpu.budget.max(1) as usize);
-        if self.recorder.is_some() {
+        if self.recorder.is_some() && block.mode == CodeMode::Long {
             self.record(&block);
         }
         let mut done = 0;

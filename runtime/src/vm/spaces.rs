@@ -5,6 +5,9 @@
 //! generations belong to a *slot*, one for each of the last [`STAMP_SLOTS`] page-table roots, so that going back to an
 //! address space finds its code still bound. Kernel code has one generation, since it is mapped everywhere.
 //!
+//! Bits 0 to 2 tell privileges and modes apart: a region, whose stamp and jump-cache entries are those of 64-bit mode, is
+//! never found in compatibility mode.
+//!
 //! The pages that code was fetched from are remembered for each generation: an INVLPG elsewhere changes nothing.
 
 use super::Vm;
@@ -67,7 +70,8 @@ impl Vm {
     /// The generation that code at RIP must have been found in.
     #[inline(always)]
     pub(crate) fn generation(&self) -> u64 {
-        if self.cpu.cpl == 0 { self.cpu.kernel_generation } else { self.cpu.user_generation | 3 }
+        let own = if self.cpu.cpl == 0 { self.cpu.kernel_generation } else { self.cpu.user_generation | 3 };
+        own | (self.mode as u64) << 2
     }
 
     /// Notes that code was fetched from the page of `address`.

@@ -103,7 +103,7 @@ pub(super) fn keep_pointers(vm: &mut Vm, insn: &Insn) {
 /// The 11 bits of the opcode: three of D8 to DF, and the ModR/M byte. They are the last ones before SIB and displacement,
 /// and no prefix is in their range.
 fn opcode(vm: &mut Vm, insn: &Insn) -> Result<u16, Exception> {
-    let mut at = vm.cpu.rip;
+    let mut at = vm.linear_rip(vm.cpu.rip);
     for _ in 1..insn.length {
         let [first, second] = vm.load_bytes::<2>(at)?;
         if first & 0xf8 == 0xd8 {

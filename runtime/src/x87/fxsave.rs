@@ -6,7 +6,7 @@
 //! | 8, 16 | FIP, FDP: 64 bits with REX.W, else 32 bits and a selector, which is 0 |
 //! | 24, 28 | MXCSR, its mask |
 //! | 32 to 159 | ST(0) to ST(7), 16 bytes each |
-//! | 160 to 415 | XMM0 to XMM15 |
+//! | 160 to 415 | XMM0 to XMM15; in compatibility mode XMM0 to XMM7, and what is behind stays as it is |
 //!
 //! XMM registers are saved and restored whatever CR4.OSFXSR says.
 
@@ -15,16 +15,21 @@ use crate::cpu::Cpu;
 use crate::exception::Exception;
 use crate::vm::Vm;
 use x86::operands::address;
-use x86::{Insn, Mnemonic};
+use x86::{CodeMode, Insn, Mnemonic};
 
 /// Bits of MXCSR that exist.
 pub(super) const MXCSR_MASK: u32 = 0xffff;
-/// Bytes that FXSAVE writes; those up to 512 stay as they are.
+/// Bytes that FXSAVE writes in 64-bit mode; those up to 512 stay as they are.
 const WRITTEN: usize = 416;
 const AREA: u64 = 512;
 const STACK: usize = 32;
 const XMM: usize = 160;
 pub(super) type Image = [u8; WRITTEN];
+
+/// Where the XMM registers that the mode has end.
+pub(super) fn end(mode: CodeMode) -> usize {
+    XMM + 16 * usize::from(mode.vector_registers())
+}
 
 fn put<const N: usize>(image: &mut Image, offset: usize, bytes: [u8; N]) {
     image[offset..offset + N].copy_from_slice(&bytes);
@@ -71,7 +76,7 @@ pub(super) fn save(vm: &mut Vm, insn: &Insn) -> Done {
     let at = area(vm, insn)?;
     vm.probe_write(at, AREA)?;
     let image = image_of(&vm.cpu, insn.mnemonic == Mnemonic::Fxsave64);
-    for offset in (0..WRITTEN).step_by(16) {
+    for offset in (0..end(insn.mode)).step_by(16) {
         vm.store_bytes::<16>(at.wrapping_add(offset as u64), get(&image, offset))?;
     }
     Ok(())
@@ -90,13 +95,9 @@ pub(super) fn restore(vm: &mut Vm, insn: &Insn) -> Done {
         return Err(Exception::GP0);
     }
     vm.cpu.mxcsr = mxcsr;
-    take(&mut vm.cpu, &image, insn.mnemonic == Mnemonic::Fxrstor64);
+    take_x87(&mut vm.cpu, &image, insn.mnemonic == Mnemonic::Fxrstor64);
+    take_xmm(&mut vm.cpu, &image, insn.mode);
     Ok(())
-}
-
-fn take(cpu: &mut Cpu, image: &Image, wide: bool) {
-    take_x87(cpu, image, wide);
-    take_xmm(cpu, image);
 }
 
 fn quad(image: &Image, offset: usize) -> u64 {
@@ -117,9 +118,9 @@ pub(super) fn take_x87(cpu: &mut Cpu, image: &Image, wide: bool) {
     }
 }
 
-/// Sets the XMM registers.
-pub(super) fn take_xmm(cpu: &mut Cpu, image: &Image) {
-    for (i, xmm) in cpu.xmm.iter_mut().enumerate() {
+/// Sets the XMM registers that the mode has.
+pub(super) fn take_xmm(cpu: &mut Cpu, image: &Image, mode: CodeMode) {
+    for (i, xmm) in cpu.xmm[..mode.vector_registers().into()].iter_mut().enumerate() {
         *xmm = [quad(image, XMM + 16 * i), quad(image, XMM + 16 * i + 8)];
     }
 }

@@ -10,7 +10,7 @@
 use super::control::ready_for_mmx;
 use super::{Done, Exception};
 use crate::vm::Vm;
-use x86::operands::{address, read, write};
+use x86::operands::{address, linear, read, read_gpr, write};
 use x86::vector::float::{FloatUnOp, FloatWidth};
 use x86::vector::shuffle::{every_second, interleave_low, pshufw};
 use x86::vector::{VecOp, VecShift, VecUnOp, eval};
@@ -182,8 +182,8 @@ pub(super) fn masked_store(vm: &mut Vm, insn: &Insn) -> Done {
     let (from, mask) = (number(vm, insn, 1)?, number(vm, insn, 2)?);
     ready_for_mmx(vm)?;
     let (bytes, mask) = (vm.mmx(from).to_le_bytes(), vm.mmx(mask).to_le_bytes());
-    let offset = vm.gpr(Gpr::RDI) & if insn.prefixes.address32 { Width::W32.mask() } else { u64::MAX };
-    let at = offset.wrapping_add(insn.mem.segment.map_or(0, |segment| vm.segment_base(segment)));
+    let offset = read_gpr(vm, Gpr::RDI, insn.prefixes.address_width);
+    let at = linear(vm, insn, offset);
     vm.enter_mmx();
     vm.probe_write(at, 8)?;
     for i in (0..8).filter(|&i| mask[i] >> 7 != 0) {

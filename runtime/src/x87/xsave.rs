@@ -6,6 +6,8 @@
 //! | 512 to 575 | the header: XSTATE_BV, XCOMP_BV, zeros |
 //! | 576 to 831 | AVX: the upper halves of YMM0 to YMM15; in the compacted format there too, since nothing comes before it |
 //!
+//! Outside 64-bit mode there are 8 XMM and YMM registers: the others are neither looked at nor touched, in the area too.
+//!
 //! A component is in use unless it is as after reset. XSAVEOPT saves what is in use; that it may leave out what has not
 //! changed since the last XRSTOR it does not use.
 
@@ -16,7 +18,7 @@ use crate::exception::{Exception, vector};
 use crate::system::require_xsave;
 use crate::vm::Vm;
 use x86::operands::{address, read_gpr};
-use x86::{Gpr, Insn, Machine, Mnemonic, Width};
+use x86::{CodeMode, Gpr, Insn, Machine, Mnemonic, Width};
 
 /// The x87 component of XCR0 and XSTATE_BV.
 pub(crate) const X87: u64 = 1;
@@ -36,11 +38,12 @@ pub(crate) const AVX_OFFSET: u64 = 576;
 pub(crate) const AVX_SIZE: u64 = 256;
 const INITIAL_MXCSR: u32 = 0x1f80;
 
-/// The components that are not as after reset.
-pub(crate) fn in_use(cpu: &Cpu) -> u64 {
+/// The components that are not as after reset, as far as the mode has them.
+pub(crate) fn in_use(cpu: &Cpu, mode: CodeMode) -> u64 {
+    let count = usize::from(mode.vector_registers());
     let x87 = (cpu.fcw, cpu.fsw, cpu.ftw, cpu.fop, cpu.fip, cpu.fdp) != (0x37f, 0, 0, 0, 0, 0)
         || cpu.fpr.iter().any(|register| *register != [0; 2]);
-    let used = |registers: &[[u64; 2]; 16]| registers.iter().any(|register| *register != [0; 2]);
+    let used = |registers: &[[u64; 2]; 16]| registers[..count].iter().any(|register| *register != [0; 2]);
     let component = |used: bool, bit: u64| if used { bit } else { 0 };
     component(x87, X87) | component(used(&cpu.xmm), SSE) | component(used(&cpu.ymm_high), AVX)
 }
@@ -73,7 +76,7 @@ pub(super) enum Variant {
 pub(super) fn save(vm: &mut Vm, insn: &Insn, variant: Variant) -> Done {
     let (at, asked) = begin(vm, insn)?;
     let wide = matches!(insn.mnemonic, Mnemonic::Xsave64 | Mnemonic::Xsaveopt64 | Mnemonic::Xsavec64);
-    let used = asked & in_use_with_mxcsr(&vm.cpu, variant);
+    let used = asked & in_use_with_mxcsr(&vm.cpu, insn.mode, variant);
     let written = if variant == Variant::Plain { asked } else { used };
     probe(vm, at, asked)?;
     let old = vm.load(Width::W64, at.wrapping_add(HEADER))?;
@@ -87,13 +90,14 @@ pub(super) fn save(vm: &mut Vm, insn: &Insn, variant: Variant) -> Done {
         parts.push(24..32);
     }
     if written & SSE != 0 {
-        parts.push(160..416);
+        parts.push(160..fxsave::end(insn.mode) as u64);
     }
     for offset in parts.into_iter().flat_map(|part: std::ops::Range<u64>| part.step_by(8)) {
         vm.store_bytes(at.wrapping_add(offset), fxsave::get::<8>(&image, offset as usize))?;
     }
     if written & AVX != 0 {
-        for (index, [low, high]) in (0..).zip(vm.cpu.ymm_high) {
+        let registers = vm.cpu.ymm_high;
+        for (index, [low, high]) in (0..insn.mode.vector_registers().into()).zip(registers) {
             let value = u128::from(high) << 64 | u128::from(low);
             vm.store_bytes(at.wrapping_add(AVX_OFFSET + 16 * index), value.to_le_bytes())?;
         }
@@ -107,9 +111,9 @@ pub(super) fn save(vm: &mut Vm, insn: &Insn, variant: Variant) -> Done {
 }
 
 /// For XSAVEC a changed MXCSR means that SSE is in use (SDM 1, 13.10).
-fn in_use_with_mxcsr(cpu: &Cpu, variant: Variant) -> u64 {
+fn in_use_with_mxcsr(cpu: &Cpu, mode: CodeMode, variant: Variant) -> u64 {
     let changed = variant == Variant::Compacted && cpu.mxcsr != INITIAL_MXCSR;
-    in_use(cpu) | if changed { SSE } else { 0 }
+    in_use(cpu, mode) | if changed { SSE } else { 0 }
 }
 
 /// Faults as the writes do, before the first.
@@ -142,6 +146,7 @@ pub(super) fn restore(vm: &mut Vm, insn: &Insn) -> Done {
         return Err(Exception::GP0);
     }
     let upper = if loaded & AVX != 0 { load_upper(vm, at)? } else { [[0; 2]; 16] };
+    let count = usize::from(insn.mode.vector_registers());
     let cpu = &mut *vm.cpu;
     if takes_mxcsr {
         cpu.mxcsr = mxcsr;
@@ -154,12 +159,12 @@ pub(super) fn restore(vm: &mut Vm, insn: &Insn) -> Done {
         _ => {}
     }
     match (loaded & SSE != 0, reset & SSE != 0) {
-        (true, _) => fxsave::take_xmm(cpu, &image),
-        (_, true) => cpu.xmm = [[0; 2]; 16],
+        (true, _) => fxsave::take_xmm(cpu, &image, insn.mode),
+        (_, true) => cpu.xmm[..count].fill([0; 2]),
         _ => {}
     }
     if asked & AVX != 0 {
-        cpu.ymm_high = upper;
+        cpu.ymm_high[..count].copy_from_slice(&upper[..count]);
     }
     Ok(())
 }

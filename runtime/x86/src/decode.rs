@@ -3,7 +3,7 @@
 //! Decoding happens at address 0, which makes branch targets and RIP-relative addresses distances from the first byte.
 //! What a processor's level lacks is no instruction: see [`crate::level`].
 
-use crate::insn::{Gpr, Insn, Mem, Operand, Prefixes, Segment, Vex};
+use crate::insn::{CodeMode, Gpr, Insn, Mem, Operand, Prefixes, Segment, Vex};
 use crate::level::Level;
 use crate::width::Width;
 use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, EncodingKind, Instruction, Mnemonic, OpKind, Register};
@@ -33,19 +33,29 @@ pub fn decode(bytes: &[u8]) -> Result<Insn, Undecodable> {
 /// # Errors
 /// As [`decode`].
 pub fn decode_for(level: Level, bytes: &[u8]) -> Result<Insn, Undecodable> {
+    decode_in(CodeMode::Long, level, bytes)
+}
+
+/// [`decode_for`] in code of either mode. Near branches with 16-bit targets, which 32-bit code can have with a prefix and
+/// has not, are refused as no instruction.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_in(mode: CodeMode, level: Level, bytes: &[u8]) -> Result<Insn, Undecodable> {
     let window = &bytes[..bytes.len().min(16)];
-    let mut decoder = Decoder::with_ip(64, window, 0, DecoderOptions::NONE);
+    let mut decoder = Decoder::with_ip(mode.stack_operand().bits(), window, 0, DecoderOptions::NONE);
     let mut insn = decoder.decode();
     match decoder.last_error() {
         DecoderError::None => {
             if !level.has(insn.code()) {
                 insn.set_code(without_prefix(insn.code()).ok_or(Undecodable::Invalid)?);
             }
-            if level.has(insn.code()) { Ok(convert(&insn)) } else { Err(Undecodable::Invalid) }
+            let known = level.has(insn.code()) && insn.op0_kind() != OpKind::NearBranch16;
+            if known { Ok(convert(&insn, mode)) } else { Err(Undecodable::Invalid) }
         }
         DecoderError::NoMoreBytes if bytes.len() < 15 => Err(Undecodable::Truncated),
         DecoderError::NoMoreBytes => Err(Undecodable::TooLong),
-        _ if too_long(window) => Err(Undecodable::TooLong),
+        _ if too_long(window, mode) => Err(Undecodable::TooLong),
         _ => Err(Undecodable::Invalid),
     }
 }
@@ -64,13 +74,16 @@ fn without_prefix(code: Code) -> Option<Code> {
 }
 
 /// Whether `window` is nothing but prefixes for 15 bytes, which is #GP(0) and not #UD (SDM 3A 6.15, #GP).
-fn too_long(window: &[u8]) -> bool {
-    let prefix =
-        |b: &u8| matches!(b, 0x66 | 0x67 | 0xf0 | 0xf2 | 0xf3 | 0x26 | 0x2e | 0x36 | 0x3e | 0x40..=0x4f | 0x64 | 0x65);
+fn too_long(window: &[u8], mode: CodeMode) -> bool {
+    let prefix = |b: &u8| match b {
+        0x66 | 0x67 | 0xf0 | 0xf2 | 0xf3 | 0x26 | 0x2e | 0x36 | 0x3e | 0x64 | 0x65 => true,
+        0x40..=0x4f => mode == CodeMode::Long,
+        _ => false,
+    };
     window.len() >= 15 && window[..14].iter().all(prefix)
 }
 
-fn convert(raw: &Instruction) -> Insn {
+fn convert(raw: &Instruction, mode: CodeMode) -> Insn {
     let mut operands = [Operand::None; 4];
     for (slot, index) in operands.iter_mut().zip(0..raw.op_count()) {
         *slot = operand(raw, index);
@@ -87,12 +100,13 @@ fn convert(raw: &Instruction) -> Insn {
     Insn {
         code: raw.code(),
         mnemonic: raw.mnemonic(),
+        mode,
         length: raw.len() as u8,
         width,
         source_width,
         prefixes: prefixes(raw),
         operands,
-        mem: memory(raw),
+        mem: memory(raw, mode),
         imm: immediate(raw, width),
         imm2: second_immediate(raw),
         mem_size,
@@ -118,16 +132,17 @@ fn prefixes(raw: &Instruction) -> Prefixes {
         lock: raw.has_lock_prefix(),
         rep: raw.has_rep_prefix(),
         repne: raw.has_repne_prefix(),
-        address32: (0..raw.op_count()).any(|i| {
-            matches!(
-                raw.op_kind(i),
-                OpKind::MemorySegESI
-                    | OpKind::MemorySegEDI
-                    | OpKind::MemoryESEDI
-                    | OpKind::MemorySegSI
-                    | OpKind::MemoryESDI
-            )
-        }),
+        address_width: (0..raw.op_count()).find_map(|i| string_width(raw.op_kind(i))).unwrap_or(Width::W64),
+    }
+}
+
+/// The width of the pointer in an operand of a string instruction.
+fn string_width(kind: OpKind) -> Option<Width> {
+    match kind {
+        OpKind::MemorySegSI | OpKind::MemorySegDI | OpKind::MemoryESDI => Some(Width::W16),
+        OpKind::MemorySegESI | OpKind::MemorySegEDI | OpKind::MemoryESEDI => Some(Width::W32),
+        OpKind::MemorySegRSI | OpKind::MemorySegRDI | OpKind::MemoryESRDI => Some(Width::W64),
+        _ => None,
     }
 }
 
@@ -135,7 +150,7 @@ fn operand(raw: &Instruction, index: u32) -> Operand {
     match raw.op_kind(index) {
         OpKind::Register => register(raw.op_register(index)),
         OpKind::Memory => Operand::Mem,
-        OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64 => Operand::Imm,
+        OpKind::NearBranch32 | OpKind::NearBranch64 => Operand::Imm,
         OpKind::Immediate8
         | OpKind::Immediate8_2nd
         | OpKind::Immediate16
@@ -145,7 +160,7 @@ fn operand(raw: &Instruction, index: u32) -> Operand {
         | OpKind::Immediate8to32
         | OpKind::Immediate8to64
         | OpKind::Immediate32to64 => Operand::Imm,
-        // String operands are implied by the mnemonic.
+        // String operands are implied by the mnemonic, far pointers are the machine's to read.
         _ => Operand::None,
     }
 }
@@ -176,13 +191,7 @@ fn operand_width(raw: &Instruction, index: u32) -> Option<Width> {
             let register = raw.op_register(index);
             register.is_gpr().then(|| Width::from_bytes(register.size())).flatten()
         }
-        OpKind::Memory
-        | OpKind::MemoryESRDI
-        | OpKind::MemoryESEDI
-        | OpKind::MemorySegRSI
-        | OpKind::MemorySegESI
-        | OpKind::MemorySegRDI
-        | OpKind::MemorySegEDI => Width::from_bytes(raw.memory_size().size()),
+        kind if kind == OpKind::Memory || string_width(kind).is_some() => Width::from_bytes(raw.memory_size().size()),
         OpKind::Immediate8 => Some(Width::W8),
         OpKind::Immediate16 | OpKind::Immediate8to16 => Some(Width::W16),
         OpKind::Immediate32 | OpKind::Immediate8to32 => Some(Width::W32),
@@ -194,7 +203,10 @@ fn operand_width(raw: &Instruction, index: u32) -> Option<Width> {
 fn immediate(raw: &Instruction, width: Width) -> u64 {
     for index in 0..raw.op_count() {
         match raw.op_kind(index) {
-            OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64 => return raw.near_branch_target(),
+            OpKind::NearBranch32 => return Width::W32.sign_extend(raw.near_branch_target()),
+            OpKind::NearBranch64 => return raw.near_branch_target(),
+            OpKind::FarBranch16 => return u64::from(raw.far_branch_selector()) << 32 | u64::from(raw.far_branch16()),
+            OpKind::FarBranch32 => return u64::from(raw.far_branch_selector()) << 32 | u64::from(raw.far_branch32()),
             // ENTER's first operand is the 16-bit frame size, its second the nesting level.
             OpKind::Immediate8_2nd => continue,
             OpKind::Immediate8
@@ -218,32 +230,49 @@ fn second_immediate(raw: &Instruction) -> u8 {
     (0..raw.op_count()).find(|&i| raw.op_kind(i) == OpKind::Immediate8_2nd).map_or(0, |_| raw.immediate8_2nd())
 }
 
-fn memory(raw: &Instruction) -> Mem {
+fn memory(raw: &Instruction, mode: CodeMode) -> Mem {
     let gpr = |r: Register| (r.is_gpr()).then(|| Gpr(r.number() as u8));
-    let base = raw.memory_base();
     let rip_relative = raw.is_ip_rel_memory_operand();
-    let segment = match raw.memory_segment() {
-        Register::FS => Some(Segment::Fs),
-        Register::GS => Some(Segment::Gs),
-        _ => None,
-    };
-    let address32 = base.size() == 4 || raw.memory_index().size() == 4 || base == Register::EIP;
+    let address_width = address_width(raw, mode);
     Mem {
-        base: gpr(base),
+        base: gpr(raw.memory_base()),
         index: gpr(raw.memory_index()),
         scale: raw.memory_index_scale().trailing_zeros() as u8,
-        disp: displacement(raw, rip_relative, address32),
-        segment,
+        disp: displacement(raw, rip_relative, address_width),
+        segment: segment(raw, mode),
         rip_relative,
-        address32,
+        address_width,
     }
 }
 
-fn displacement(raw: &Instruction, rip_relative: bool, address32: bool) -> i64 {
-    match (rip_relative, address32) {
+/// The segment whose base counts.
+fn segment(raw: &Instruction, mode: CodeMode) -> Option<Segment> {
+    let register = raw.memory_segment();
+    match register {
+        Register::FS => Some(Segment::Fs),
+        Register::GS => Some(Segment::Gs),
+        _ if mode == CodeMode::Long => None,
+        _ => Some(Segment::ALL[register.number()]),
+    }
+}
+
+/// What the registers of an address, or where it has none its displacement, say of its width.
+fn address_width(raw: &Instruction, mode: CodeMode) -> Width {
+    let (base, index) = (raw.memory_base(), raw.memory_index());
+    match mode {
+        CodeMode::Long if base.size() == 4 || index.size() == 4 || base == Register::EIP => Width::W32,
+        CodeMode::Long => Width::W64,
+        CodeMode::Compatibility if base.size() == 2 || index.size() == 2 => Width::W16,
+        CodeMode::Compatibility if base == Register::None && raw.memory_displ_size() == 2 => Width::W16,
+        CodeMode::Compatibility => Width::W32,
+    }
+}
+
+fn displacement(raw: &Instruction, rip_relative: bool, address_width: Width) -> i64 {
+    match (rip_relative, address_width) {
         (true, _) => raw.ip_rel_memory_address() as i64,
-        (false, true) => i64::from(raw.memory_displacement32() as i32),
-        (false, false) => raw.memory_displacement64() as i64,
+        (false, Width::W64) => raw.memory_displacement64() as i64,
+        (false, _) => i64::from(raw.memory_displacement32() as i32),
     }
 }
 

@@ -128,7 +128,7 @@ pub fn exec<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
         Mn::Jge                 => { control::jcc(m, insn, Ge); Ok(()) }
         Mn::Jle                 => { control::jcc(m, insn, Le); Ok(()) }
         Mn::Jg                  => { control::jcc(m, insn, G); Ok(()) }
-        Mn::Jrcxz | Mn::Jecxz   => { control::jrcxz(m, insn); Ok(()) }
+        Mn::Jrcxz | Mn::Jecxz | Mn::Jcxz => { control::jrcxz(m, insn); Ok(()) }
         Mn::Loop                => { control::loop_(m, insn, None); Ok(()) }
         Mn::Loope               => { control::loop_(m, insn, Some(true)); Ok(()) }
         Mn::Loopne              => { control::loop_(m, insn, Some(false)); Ok(()) }
@@ -150,7 +150,7 @@ pub fn exec<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
         Mn::Cld                 => { system::direction(m, false); Ok(()) }
         Mn::Std                 => { system::direction(m, true); Ok(()) }
         Mn::Cli                 => system::cli(m, insn),
-        Mn::Pushfq | Mn::Pushf  => system::pushf(m, insn),
+        Mn::Pushfq | Mn::Pushfd | Mn::Pushf => system::pushf(m, insn),
         // 5.1.13 Miscellaneous
         Mn::Nop | Mn::Endbr64 | Mn::Endbr32 | Mn::Rdsspd | Mn::Rdsspq | Mn::Cldemote | Mn::Pause
         | Mn::Prefetch | Mn::Prefetchwt1 | Mn::Prefetchit0 | Mn::Prefetchit1 | Mn::Prefetcht0 | Mn::Prefetcht1 | Mn::Prefetcht2 | Mn::Prefetchnta | Mn::Prefetchw | Mn::Reservednop

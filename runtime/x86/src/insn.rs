@@ -33,6 +33,38 @@ impl Gpr {
     pub const R11: Gpr = Gpr(11);
 }
 
+/// The mode of the code segment that an instruction is in. SDM volume 3A, section 3.4.5: CS.L and CS.D.
+///
+/// Code of 16 bits (both clear) is not decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[repr(u8)]
+pub enum CodeMode {
+    /// 64-bit mode.
+    #[default]
+    Long = 0,
+    /// Compatibility mode with 32-bit operands and addresses: 32-bit programs.
+    Compatibility = 1,
+}
+
+impl CodeMode {
+    /// The width of what near transfers and most stack instructions push and pop.
+    #[inline(always)]
+    pub const fn stack_operand(self) -> Width {
+        match self {
+            CodeMode::Long => Width::W64,
+            CodeMode::Compatibility => Width::W32,
+        }
+    }
+
+    /// How many XMM and YMM registers there are.
+    pub const fn vector_registers(self) -> u8 {
+        match self {
+            CodeMode::Long => 16,
+            CodeMode::Compatibility => 8,
+        }
+    }
+}
+
 /// A segment register, in encoding order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -94,16 +126,17 @@ pub struct Mem {
     pub scale: u8,
     /// The displacement; with `rip_relative` it counts from the instruction's first byte.
     pub disp: i64,
-    /// FS or GS, whose base is added; the others have base 0 in 64-bit mode.
+    /// FS or GS, whose base is added; the others have base 0 in 64-bit mode. In compatibility mode every address has its
+    /// segment, with base and limit.
     pub segment: Option<Segment>,
     /// The address is relative to the instruction.
     pub rip_relative: bool,
-    /// Address-size prefix: the sum is cut to 32 bits before the segment base is added.
-    pub address32: bool,
+    /// The sum is cut to this width before the segment base is added: the mode's, or what the address-size prefix says.
+    pub address_width: Width,
 }
 
 /// Prefixes that a body or helper asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prefixes {
     /// LOCK.
     pub lock: bool,
@@ -111,8 +144,8 @@ pub struct Prefixes {
     pub rep: bool,
     /// REPNE.
     pub repne: bool,
-    /// Address-size prefix (RCX, RSI and RDI become ECX, ESI and EDI in string operations).
-    pub address32: bool,
+    /// How much of RCX, RSI and RDI string operations use: the mode's address size, or what the prefix says.
+    pub address_width: Width,
 }
 
 /// Whether an instruction has a VEX prefix, and how long its vectors are. SDM volume 1, section 14.1.
@@ -134,6 +167,8 @@ pub struct Insn {
     pub code: Code,
     /// The mnemonic, by which the body is chosen.
     pub mnemonic: Mnemonic,
+    /// The mode that it was decoded in.
+    pub mode: CodeMode,
     /// Length in bytes, 1 to 15.
     pub length: u8,
     /// Width of the first operand; where it is not an integer, that of the second.
@@ -147,7 +182,8 @@ pub struct Insn {
     /// The memory operand, if one of `operands` is [`Operand::Mem`].
     pub mem: Mem,
     /// The immediate, sign-extended as the encoding says and cut to the operand's width; for a near branch the
-    /// distance of the target from the instruction's first byte.
+    /// distance of the target from the instruction's first byte; for a far branch the offset, and above its 32 bits the
+    /// selector.
     pub imm: u64,
     /// The second immediate of ENTER.
     pub imm2: u8,

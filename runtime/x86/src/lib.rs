@@ -33,10 +33,10 @@ pub mod plain;
 pub mod vector;
 pub mod width;
 
-pub use decode::{decode, decode_for};
+pub use decode::{decode, decode_for, decode_in};
 pub use exec::exec;
 pub use flags::{Condition, FlagOp, Flags};
-pub use insn::{Gpr, Insn, Mem, Operand, Prefixes, Segment, Vex};
+pub use insn::{CodeMode, Gpr, Insn, Mem, Operand, Prefixes, Segment, Vex};
 pub use level::Level;
 pub use machine::{Arith, BinOp, Compare, Machine, UnOp};
 pub use vector::Vector;

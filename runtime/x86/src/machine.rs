@@ -178,6 +178,9 @@ pub trait Arith {
     }
 }
 
+/// An address that no access is allowed at.
+pub const NOT_CANONICAL: u64 = 1 << 63;
+
 /// The machine: state and control.
 pub trait Machine: Vector {
     /// Why an instruction did not complete: a fault in the interpreter, "not liftable" in the lifter.
@@ -189,6 +192,16 @@ pub trait Machine: Vector {
     fn set_gpr(&mut self, r: Gpr, value: Self::Int);
     /// Base of FS or GS; 0 for the other segments.
     fn segment_base(&mut self, segment: Segment) -> Self::Int;
+    /// Linear address, in compatibility mode, of an access of `size` bytes (0 for one of unknown size) at an offset below
+    /// 2^32 in a segment. Where the segment does not allow it this is an address that the access faults at. A machine that
+    /// has 64-bit mode alone is never asked.
+    fn segmented(&mut self, _segment: Segment, _offset: Self::Int, _size: u64) -> Self::Int {
+        self.imm(NOT_CANONICAL)
+    }
+    /// How much of RSP counts in compatibility mode: SS.B. A machine that has 64-bit mode alone is never asked.
+    fn stack_width(&mut self) -> Width {
+        Width::W64
+    }
     /// Address of the instruction's first byte.
     fn rip(&mut self) -> Self::Int;
 

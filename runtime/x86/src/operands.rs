@@ -1,6 +1,6 @@
 //! Reading and writing operands.
 
-use crate::insn::{Gpr, Insn, Operand};
+use crate::insn::{CodeMode, Gpr, Insn, Operand};
 use crate::machine::{Arith, BinOp, Machine, UnOp};
 use crate::width::Width;
 
@@ -30,7 +30,16 @@ pub fn offset<M: Machine>(m: &mut M, insn: &Insn) -> M::Int {
         }
         None => m.imm(mem.disp as u64),
     };
-    if mem.address32 { m.un(UnOp::Truncate, Width::W32, total) } else { total }
+    cut(m, insn, total)
+}
+
+/// A sum cut to the address size.
+#[inline(always)]
+pub fn cut<M: Machine>(m: &mut M, insn: &Insn, sum: M::Int) -> M::Int {
+    match insn.mem.address_width {
+        Width::W64 => sum,
+        narrow => m.un(UnOp::Truncate, narrow, sum),
+    }
 }
 
 /// Linear address of the memory operand.
@@ -40,11 +49,12 @@ pub fn address<M: Machine>(m: &mut M, insn: &Insn) -> M::Int {
     linear(m, insn, offset)
 }
 
-/// Linear address of an offset in the memory operand's segment.
+/// Linear address of an offset in the memory operand's segment, for an access as large as the operand.
 #[inline(always)]
 pub fn linear<M: Machine>(m: &mut M, insn: &Insn, offset: M::Int) -> M::Int {
     match insn.mem.segment {
         None => offset,
+        Some(segment) if insn.mode == CodeMode::Compatibility => m.segmented(segment, offset, insn.mem_size.into()),
         Some(segment) => {
             let base = m.segment_base(segment);
             m.add(Width::W64, base, offset)

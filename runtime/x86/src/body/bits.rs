@@ -3,7 +3,7 @@
 use crate::flags::{self, Condition, FlagOp, Flags, bit, merged, placed};
 use crate::insn::{Insn, Operand};
 use crate::machine::{BinOp, Machine, UnOp};
-use crate::operands::{linear, modify, offset, read, read_gpr, write};
+use crate::operands::{cut, linear, modify, offset, read, read_gpr, write};
 use crate::width::Width;
 
 /// What a bit test does to the bit.
@@ -62,7 +62,7 @@ fn string_address<M: Machine>(m: &mut M, insn: &Insn, number: M::Int) -> M::Int 
     let bytes = m.shl_imm(pieces, w as u32);
     let base = offset(m, insn);
     let sum = m.add(Width::W64, base, bytes);
-    let within = if insn.mem.address32 { m.un(UnOp::Truncate, Width::W32, sum) } else { sum };
+    let within = cut(m, insn, sum);
     linear(m, insn, within)
 }
 

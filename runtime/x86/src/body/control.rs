@@ -1,15 +1,28 @@
 //! Control transfer: JMP, Jcc, JRCXZ, LOOP, CALL, RET. SDM volume 1, section 5.1.7. Far transfers are the helper's.
 
-use crate::body::stack::{push_value, top};
+use crate::body::stack::{above, apart, operand_width, push_value, top};
 use crate::flags::{self, Condition};
-use crate::insn::{Gpr, Insn, Operand};
-use crate::machine::Machine;
+use crate::insn::{CodeMode, Gpr, Insn, Operand};
+use crate::machine::{Machine, UnOp};
 use crate::operands::{read, read_gpr, write_gpr};
 use crate::width::Width;
 
-/// Whether the operand names a near target: what the far forms load is a selector too.
+/// Whether a transfer that is not relative goes to another segment: its operand is a selector too.
 fn far(insn: &Insn) -> bool {
-    insn.operands[0] == Operand::Mem && insn.mem_size != 8
+    use iced_x86::Code::*;
+    matches!(
+        insn.code,
+        Jmp_m1616
+            | Jmp_m1632
+            | Jmp_m1664
+            | Jmp_ptr1616
+            | Jmp_ptr1632
+            | Call_m1616
+            | Call_m1632
+            | Call_m1664
+            | Call_ptr1616
+            | Call_ptr1632
+    )
 }
 
 /// JMP.
@@ -22,7 +35,10 @@ pub fn jmp<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     if far(insn) {
         return m.helper(insn);
     }
-    let target = read(m, insn, 0, Width::W64)?;
+    let target = match insn.mode {
+        CodeMode::Long => read(m, insn, 0, Width::W64)?,
+        CodeMode::Compatibility => apart(|| read(m, insn, 0, operand_width(insn)))?,
+    };
     m.jump(target);
     Ok(())
 }
@@ -35,7 +51,7 @@ pub fn jcc<M: Machine>(m: &mut M, insn: &Insn, condition: Condition) {
     m.branch(taken, insn.imm as i64);
 }
 
-/// JRCXZ and JECXZ.
+/// JRCXZ, JECXZ and JCXZ.
 pub fn jrcxz<M: Machine>(m: &mut M, insn: &Insn) {
     let w = count_width(insn);
     let count = read_gpr(m, Gpr::RCX, w);
@@ -43,11 +59,13 @@ pub fn jrcxz<M: Machine>(m: &mut M, insn: &Insn) {
     m.branch(taken, insn.imm as i64);
 }
 
-/// RCX, or ECX with an address-size prefix.
+/// RCX, ECX or CX, as the address size is.
 fn count_width(insn: &Insn) -> Width {
     use iced_x86::Code::*;
     match insn.code {
         Jecxz_rel8_64 | Loop_rel8_64_ECX | Loope_rel8_64_ECX | Loopne_rel8_64_ECX => Width::W32,
+        Jecxz_rel8_32 | Loop_rel8_32_ECX | Loope_rel8_32_ECX | Loopne_rel8_32_ECX => Width::W32,
+        Jcxz_rel8_32 | Loop_rel8_32_CX | Loope_rel8_32_CX | Loopne_rel8_32_CX => Width::W16,
         _ => Width::W64,
     }
 }
@@ -72,17 +90,26 @@ pub fn loop_<M: Machine>(m: &mut M, insn: &Insn, zero: Option<bool>) {
 /// CALL.
 #[inline(always)]
 pub fn call<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
-    if far(insn) {
+    if insn.operands[0] != Operand::Imm && far(insn) {
         return m.helper(insn);
     }
+    match insn.mode {
+        CodeMode::Long => call_near(m, insn, Width::W64),
+        CodeMode::Compatibility => apart(|| call_near(m, insn, operand_width(insn))),
+    }
+}
+
+#[inline(always)]
+fn call_near<M: Machine>(m: &mut M, insn: &Insn, w: Width) -> Result<(), M::Stop> {
     let target = match insn.operands[0] {
         Operand::Imm => None,
-        _ => Some(read(m, insn, 0, Width::W64)?),
+        _ => Some(read(m, insn, 0, w)?),
     };
     let here = m.rip();
     let length = m.imm(insn.length.into());
     let back = m.add(Width::W64, here, length);
-    push_value(m, Width::W64, back)?;
+    let back = if w == Width::W64 { back } else { m.un(UnOp::Truncate, w, back) };
+    push_value(m, insn, w, back)?;
     match target {
         None => m.jump_near(insn.imm as i64),
         Some(target) => m.jump(target),
@@ -93,10 +120,17 @@ pub fn call<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 /// RET, with or without bytes to release.
 #[inline(always)]
 pub fn ret<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
-    let (target, mut after) = top(m, Width::W64)?;
+    match insn.mode {
+        CodeMode::Long => ret_near(m, insn, Width::W64),
+        CodeMode::Compatibility => apart(|| ret_near(m, insn, operand_width(insn))),
+    }
+}
+
+#[inline(always)]
+fn ret_near<M: Machine>(m: &mut M, insn: &Insn, w: Width) -> Result<(), M::Stop> {
+    let (target, mut after) = top(m, insn, w)?;
     if insn.operands[0] == Operand::Imm {
-        let release = m.imm(insn.imm & 0xffff);
-        after = m.add(Width::W64, after, release);
+        after = above(m, insn, after, insn.imm & 0xffff);
     }
     m.set_gpr(Gpr::RSP, after);
     m.jump(target);

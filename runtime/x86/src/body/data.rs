@@ -2,7 +2,7 @@
 
 use crate::insn::{Gpr, Insn, Operand};
 use crate::machine::{BinOp, Machine, UnOp};
-use crate::operands::{modify, offset, read, read_gpr, sign_extend, write, write_gpr};
+use crate::operands::{cut, linear, modify, offset, read, read_gpr, sign_extend, write, write_gpr};
 use crate::width::Width;
 
 /// MOV between registers, memory and immediates; segment, control and debug registers are the helper's.
@@ -71,14 +71,9 @@ pub fn xchg<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 pub fn xlat<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     let base = m.gpr(Gpr::RBX);
     let index = read_gpr(m, Gpr::RAX, Width::W8);
-    let mut address = m.add(Width::W64, base, index);
-    if insn.mem.address32 {
-        address = m.un(UnOp::Truncate, Width::W32, address);
-    }
-    if let Some(segment) = insn.mem.segment {
-        let base = m.segment_base(segment);
-        address = m.add(Width::W64, base, address);
-    }
+    let sum = m.add(Width::W64, base, index);
+    let offset = cut(m, insn, sum);
+    let address = linear(m, insn, offset);
     let value = m.load(Width::W8, address)?;
     write_gpr(m, Gpr::RAX, Width::W8, value);
     Ok(())

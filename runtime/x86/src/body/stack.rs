@@ -1,22 +1,79 @@
 //! The stack: PUSH, POP, ENTER, LEAVE. SDM volume 1, sections 5.1.1 and 6.2.
 //!
-//! In 64-bit mode operands are 64 bits, or 16 with an operand-size prefix.
+//! In 64-bit mode operands are 64 bits, or 16 with an operand-size prefix. In compatibility mode they are 32 or 16, the
+//! stack pointer is as wide as SS.B says, and it is an offset in SS. The bodies are the same: they step with [`above`] and
+//! [`below`], and access what is at a [`slot`].
 
-use crate::insn::{Gpr, Insn, Operand};
-use crate::machine::{Machine, UnOp};
-use crate::operands::{address, read, write_gpr};
+use crate::insn::{CodeMode, Gpr, Insn, Operand};
+use crate::machine::{BinOp, Machine, UnOp};
+use crate::operands::{cut, linear, offset, read, write_gpr};
 use crate::width::Width;
+
+/// Keeps what compatibility mode does apart from what 64-bit mode does, so that the interpreter's loop stays small.
+#[cold]
+#[inline(never)]
+pub(super) fn apart<R>(f: impl FnOnce() -> R) -> R {
+    f()
+}
+
+/// A stack pointer `bytes` above `pointer`.
+#[inline(always)]
+pub fn above<M: Machine>(m: &mut M, insn: &Insn, pointer: M::Int, bytes: u64) -> M::Int {
+    moved(m, insn, BinOp::Add, pointer, bytes)
+}
+
+/// A stack pointer `bytes` below `pointer`.
+#[inline(always)]
+pub fn below<M: Machine>(m: &mut M, insn: &Insn, pointer: M::Int, bytes: u64) -> M::Int {
+    moved(m, insn, BinOp::Sub, pointer, bytes)
+}
+
+#[inline(always)]
+fn moved<M: Machine>(m: &mut M, insn: &Insn, op: BinOp, pointer: M::Int, bytes: u64) -> M::Int {
+    if insn.mode == CodeMode::Compatibility {
+        return apart(|| {
+            let w = m.stack_width();
+            let (low, distance) = (m.un(UnOp::Truncate, w, pointer), m.imm(bytes & w.mask()));
+            let sum = m.bin(op, w, low, distance);
+            with_low(m, pointer, sum)
+        });
+    }
+    let distance = m.imm(bytes);
+    m.bin(op, Width::W64, pointer, distance)
+}
+
+/// `whole` with its low part, as wide as the stack pointer of compatibility mode, replaced; one of 32 bits clears the rest.
+fn with_low<M: Machine>(m: &mut M, whole: M::Int, low: M::Int) -> M::Int {
+    if m.stack_width() != Width::W16 {
+        return low;
+    }
+    let kept = m.and_imm(whole, !Width::W16.mask());
+    m.or(kept, low)
+}
+
+/// Linear address of `bytes` on the stack, at the stack pointer `pointer`.
+#[inline(always)]
+pub fn slot<M: Machine>(m: &mut M, insn: &Insn, pointer: M::Int, bytes: u64) -> M::Int {
+    if insn.mode == CodeMode::Compatibility {
+        return apart(|| {
+            let w = m.stack_width();
+            let offset = m.un(UnOp::Truncate, w, pointer);
+            m.segmented(crate::Segment::Ss, offset, bytes)
+        });
+    }
+    pointer
+}
 
 /// Pushes a value.
 ///
 /// # Errors
 /// The fault of the store; RSP is then as before.
 #[inline(always)]
-pub fn push_value<M: Machine>(m: &mut M, w: Width, value: M::Int) -> Result<(), M::Stop> {
+pub fn push_value<M: Machine>(m: &mut M, insn: &Insn, w: Width, value: M::Int) -> Result<(), M::Stop> {
     let rsp = m.gpr(Gpr::RSP);
-    let size = m.imm(w.bytes());
-    let top = m.sub(Width::W64, rsp, size);
-    m.store(w, top, value)?;
+    let top = below(m, insn, rsp, w.bytes());
+    let place = slot(m, insn, top, w.bytes());
+    m.store(w, place, value)?;
     m.set_gpr(Gpr::RSP, top);
     Ok(())
 }
@@ -26,28 +83,31 @@ pub fn push_value<M: Machine>(m: &mut M, w: Width, value: M::Int) -> Result<(), 
 /// # Errors
 /// The fault of the load.
 #[inline(always)]
-pub fn top<M: Machine>(m: &mut M, w: Width) -> Result<(M::Int, M::Int), M::Stop> {
+pub fn top<M: Machine>(m: &mut M, insn: &Insn, w: Width) -> Result<(M::Int, M::Int), M::Stop> {
     let rsp = m.gpr(Gpr::RSP);
-    let value = m.load(w, rsp)?;
-    let size = m.imm(w.bytes());
-    let after = m.add(Width::W64, rsp, size);
+    let place = slot(m, insn, rsp, w.bytes());
+    let value = m.load(w, place)?;
+    let after = above(m, insn, rsp, w.bytes());
     Ok((value, after))
 }
 
-/// Operand size of a push or pop: 16 bits with the prefix, else 64.
-fn stack_width(insn: &Insn) -> Width {
+/// Operand size of an instruction that pushes, pops, or transfers: 16 bits with the prefix, else the mode's.
+pub fn operand_width(insn: &Insn) -> Width {
     use iced_x86::Code::*;
     match insn.code {
         Push_r16 | Push_rm16 | Push_imm16 | Pushw_imm8 | Pushw_FS | Pushw_GS | Pop_r16 | Pop_rm16 | Popw_FS
-        | Popw_GS | Leavew => Width::W16,
-        _ => Width::W64,
+        | Popw_GS | Leavew | Enterw_imm16_imm8 | Pushfw | Popfw => Width::W16,
+        // Of compatibility mode alone.
+        Pushw_ES | Pushw_CS | Pushw_SS | Pushw_DS | Popw_ES | Popw_SS | Popw_DS | Pushaw | Popaw | Retnw
+        | Retnw_imm16 | Call_rm16 | Jmp_rm16 => Width::W16,
+        _ => insn.mode.stack_operand(),
     }
 }
 
 /// PUSH.
 #[inline(always)]
 pub fn push<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
-    let w = stack_width(insn);
+    let w = operand_width(insn);
     let value = match insn.operands[0] {
         Operand::Segment(_) => return m.helper(insn),
         Operand::Imm => {
@@ -56,31 +116,30 @@ pub fn push<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
         }
         _ => read(m, insn, 0, w)?,
     };
-    push_value(m, w, value)
+    push_value(m, insn, w, value)
 }
 
 /// POP. A memory operand's address is computed after RSP is incremented (SDM volume 2, POP).
 #[inline(always)]
 pub fn pop<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
-    let w = stack_width(insn);
+    let w = operand_width(insn);
     match insn.operands[0] {
         Operand::Segment(_) => m.helper(insn),
         Operand::Gpr(r) => {
-            let (value, after) = top(m, w)?;
+            let (value, after) = top(m, insn, w)?;
             m.set_gpr(Gpr::RSP, after);
             write_gpr(m, r, w, value);
             Ok(())
         }
         _ => {
-            let (value, after) = top(m, w)?;
-            let mut target = address(m, insn);
+            let (value, after) = top(m, insn, w)?;
+            let mut target = offset(m, insn);
             if insn.mem.base == Some(Gpr::RSP) {
                 let size = m.imm(w.bytes());
-                target = m.add(Width::W64, target, size);
-                if insn.mem.address32 {
-                    target = m.un(UnOp::Truncate, Width::W32, target);
-                }
+                let sum = m.add(Width::W64, target, size);
+                target = cut(m, insn, sum);
             }
+            let target = linear(m, insn, target);
             m.store(w, target, value)?;
             m.set_gpr(Gpr::RSP, after);
             Ok(())
@@ -90,29 +149,32 @@ pub fn pop<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 
 /// LEAVE: RSP = RBP, then POP RBP.
 pub fn leave<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
-    let w = stack_width(insn);
-    let frame = m.gpr(Gpr::RBP);
-    let value = m.load(w, frame)?;
-    let size = m.imm(w.bytes());
-    let after = m.add(Width::W64, frame, size);
+    let w = operand_width(insn);
+    let mut frame = m.gpr(Gpr::RBP);
+    if insn.mode == CodeMode::Compatibility {
+        let (rsp, stack) = (m.gpr(Gpr::RSP), m.stack_width());
+        let low = m.un(UnOp::Truncate, stack, frame);
+        frame = with_low(m, rsp, low);
+    }
+    let place = slot(m, insn, frame, w.bytes());
+    let value = m.load(w, place)?;
+    let after = above(m, insn, frame, w.bytes());
     m.set_gpr(Gpr::RSP, after);
     write_gpr(m, Gpr::RBP, w, value);
     Ok(())
 }
 
-/// ENTER is the helper's where it nests; else PUSH RBP, RBP = RSP, RSP −= size.
+/// ENTER is the helper's where it nests or is not of 64 bits; else PUSH RBP, RBP = RSP, RSP −= size.
 pub fn enter<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
-    if insn.imm2 & 31 != 0 || insn.code == iced_x86::Code::Enterw_imm16_imm8 {
+    if insn.imm2 & 31 != 0 || operand_width(insn) != Width::W64 {
         return m.helper(insn);
     }
     let rbp = m.gpr(Gpr::RBP);
     let rsp = m.gpr(Gpr::RSP);
-    let size = m.imm(8);
-    let frame = m.sub(Width::W64, rsp, size);
+    let frame = below(m, insn, rsp, 8);
     m.store(Width::W64, frame, rbp)?;
     m.set_gpr(Gpr::RBP, frame);
-    let size = m.imm(insn.imm & 0xffff);
-    let top = m.sub(Width::W64, frame, size);
+    let top = below(m, insn, frame, insn.imm & 0xffff);
     m.set_gpr(Gpr::RSP, top);
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! String instructions: MOVS, STOS and LODS. SDM volume 1, section 5.1.8; volume 2, REP.
 //!
 //! What is common has its body here: upwards, and repeated over at most the rest of a page. Everything else (down, across
-//! pages, overlapping so that what was written is read again, 32-bit addresses) is the machine's one function.
+//! pages, overlapping so that what was written is read again, 32-bit addresses, compatibility mode) is the machine's one
+//! function.
 
 use crate::insn::{Gpr, Insn};
 use crate::machine::{BinOp, Compare, Machine};
@@ -69,7 +70,7 @@ fn in_bytes<M: Machine>(m: &mut M, w: Width, count: M::Int) -> M::Int {
 #[inline(always)]
 fn is_uncommon<M: Machine>(m: &mut M, insn: &Insn) -> bool {
     let down = down(m);
-    insn.prefixes.address32 || m.rare(down)
+    insn.prefixes.address_width != Width::W64 || m.rare(down)
 }
 
 /// The bytes that the repeat count stands for; `None` if they are more than a page has.

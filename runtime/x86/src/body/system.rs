@@ -1,11 +1,10 @@
 //! The system instructions that run often: CLD, STD, CLI, PUSHF, SWAPGS. SDM volume 2. What they must refuse, and the rest,
 //! is the machine's one function.
 
-use super::stack::push_value;
+use super::stack::{operand_width, push_value};
 use crate::flags;
 use crate::insn::Insn;
 use crate::machine::Machine;
-use crate::width::Width;
 
 const IF: u64 = 1 << 9;
 const DF: u64 = 1 << 10;
@@ -40,14 +39,14 @@ pub fn cli<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 /// PUSHF.
 #[inline(always)]
 pub fn pushf<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
-    let w = if insn.code == crate::Code::Pushfw { Width::W16 } else { Width::W64 };
+    let w = operand_width(insn);
     let now = m.flags();
     let arithmetic = flags::word(m, now);
     let system = m.system_flags();
     let system = m.and_imm(system, !(VM | RF));
     let word = m.or(arithmetic, system);
     let word = m.and_imm(word, w.mask());
-    push_value(m, w, word)
+    push_value(m, insn, w, word)
 }
 
 /// SWAPGS.

@@ -314,8 +314,8 @@ pub fn exec<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
         Mn::Vpermd | Mn::Vpermps                        => permute::permute32(m, insn),
         Mn::Vpermilps                                   => permute::permute_within32(m, insn),
         Mn::Vpermilpd                                   => permute::permute_within64(m, insn),
-        Mn::Vzeroupper                                  => permute::zero(m, false),
-        Mn::Vzeroall                                    => permute::zero(m, true),
+        Mn::Vzeroupper                                  => permute::zero(m, insn, false),
+        Mn::Vzeroall                                    => permute::zero(m, insn, true),
         _ if insn.vex != Vex::None                              => large::vex_only(m, insn),
         // What is large or rare: one function of the runtime. It refuses what it does not know.
         _                                               => m.helper(insn),

@@ -5,8 +5,8 @@ use super::operand::{
     Wide, aligned_address, available, base, first, number, register, set, set_wide, source, source_lane, source_wide,
 };
 use crate::insn::{Gpr, Insn, Operand, Vex};
-use crate::machine::{Machine, UnOp};
-use crate::operands::{address, read, write};
+use crate::machine::Machine;
+use crate::operands::{address, linear, read, read_gpr, write};
 use crate::vector::VecOp;
 use crate::width::Width;
 
@@ -185,8 +185,10 @@ pub fn maskmovdqu<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     let (data, mask) = (number(m, insn, 1)?, number(m, insn, 2)?);
     let mut places = [m.imm(0); 2];
     let mut old = places;
-    for (half, (place, old)) in places.iter_mut().zip(&mut old).enumerate() {
-        *place = masked_address(m, insn, 8 * half as u64);
+    let first = masked_address(m, insn);
+    for (half, (place, old)) in (0..).zip(places.iter_mut().zip(&mut old)) {
+        let distance = m.imm(8 * half);
+        *place = m.add(Width::W64, first, distance);
         *old = m.load_for_store(Width::W64, *place)?;
     }
     let (data, mask) = (m.xmm(data), m.xmm(mask));
@@ -201,18 +203,9 @@ pub fn maskmovdqu<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     Ok(())
 }
 
-fn masked_address<M: Machine>(m: &mut M, insn: &Insn, disp: u64) -> M::Int {
-    let base = m.gpr(Gpr::RDI);
-    let base = if insn.prefixes.address32 { m.un(UnOp::Truncate, Width::W32, base) } else { base };
-    let disp = m.imm(disp);
-    let offset = m.add(Width::W64, base, disp);
-    match insn.mem.segment {
-        None => offset,
-        Some(segment) => {
-            let base = m.segment_base(segment);
-            m.add(Width::W64, base, offset)
-        }
-    }
+fn masked_address<M: Machine>(m: &mut M, insn: &Insn) -> M::Int {
+    let offset = read_gpr(m, Gpr::RDI, insn.prefixes.address_width);
+    linear(m, insn, offset)
 }
 
 /// `then` where the mask is set, else `other`, bit by bit.

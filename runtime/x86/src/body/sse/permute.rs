@@ -158,12 +158,12 @@ const fn repeated(lane: u32) -> u128 {
     lane as u128 * 0x0000_0001_0000_0001_0000_0001_0000_0001
 }
 
-/// VZEROUPPER clears the upper halves of all registers, VZEROALL (`all`) the registers.
+/// VZEROUPPER clears the upper halves of all registers that the mode has, VZEROALL (`all`) the registers.
 #[inline(never)]
-pub fn zero<M: Machine>(m: &mut M, all: bool) -> Result<(), M::Stop> {
+pub fn zero<M: Machine>(m: &mut M, insn: &Insn, all: bool) -> Result<(), M::Stop> {
     m.avx_available()?;
     let zero = m.vec_const(0);
-    for number in 0..16 {
+    for number in 0..insn.mode.vector_registers() {
         if all {
             m.set_xmm(number, zero);
         }
