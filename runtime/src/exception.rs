@@ -57,6 +57,12 @@ impl Exception {
         Exception { vector: vector::PF, error: Some(error), address }
     }
 
+    /// Whether this is of the fault class, for which the pushed RF is set (SDM 3B, 17.3.1.1): #DB is not always, and says so itself.
+    pub const fn is_fault(self) -> bool {
+        self.contributory()
+            || matches!(self.vector, vector::UD | vector::NM | vector::PF | vector::MF | vector::AC | vector::XM)
+    }
+
     /// Whether this is of the contributory class, for double faults (SDM 3A, table 6-4).
     pub const fn contributory(self) -> bool {
         matches!(self.vector, vector::DE | vector::TS | vector::NP | vector::SS | vector::GP)

@@ -54,8 +54,7 @@ impl Vm {
         if entry.tag == rip & !0xfff {
             return Ok(Place(entry.addend.wrapping_add(rip as u32)));
         }
-        let user = self.cpu.cpl == 3;
-        match self.translate(rip, Access::Fetch, user)? {
+        match self.translate(rip, Access::Fetch, self.privilege())? {
             Target::Memory(place) => Ok(place),
             // Devices hold no code; the bus reads as all ones, which is no instruction.
             Target::Device(_) => Err(Exception::UD),

@@ -1,6 +1,7 @@
 //! Bits of RFLAGS other than the arithmetic flags: CLD, STD, CLI, STI, CLAC, STAC, PUSHF, POPF. SDM volume 2.
 
 use super::{Done, require_kernel};
+use crate::cpu::state::SHADOW_OF_STI;
 use crate::exception::Exception;
 use crate::vm::Vm;
 use x86::body::stack::top;
@@ -53,7 +54,7 @@ pub(super) fn sti(vm: &mut Vm) -> Done {
     }
     if vm.cpu.rflags & IF == 0 {
         vm.cpu.rflags |= IF;
-        vm.cpu.interrupt_shadow = 1;
+        vm.cpu.interrupt_shadow = SHADOW_OF_STI;
         vm.attention = true;
     }
     Ok(())

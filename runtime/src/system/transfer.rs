@@ -105,7 +105,7 @@ pub(super) fn iret(vm: &mut Vm, insn: &Insn) -> Done {
         mask |= IF;
     }
     return_to(vm, &frame)?;
-    set_rflags(vm, frame.rflags & !RF, mask & w.mask());
+    set_rflags(vm, frame.rflags, mask & w.mask());
     Ok(())
 }
 
