@@ -198,14 +198,11 @@ main:   case    "what DR6 and DR7 hold"
         endcase
         case    "PUSH"
         follow  1
-        lea     -8(%rsp), %rax
-        mov     %rax, %dr0
-        mov     $WRITE | EIGHT | ON, %eax
-        mov     %rax, %dr7
+        breakpoint "user_stack_top + USER - 8", WRITE | EIGHT | ON
+        user
         push    %rcx
         nop
-        pop     %rcx
-        endcase
+        enduser
         case    "a vector"
         follow  1
         breakpoint scratch + 12, WRITE | FOUR | ON
@@ -239,6 +236,7 @@ main:   case    "what DR6 and DR7 hold"
         endcase
         case    "MOV SS from memory: after the next instruction"
         follow  1
+        no_breakpoints
         movl    $KDATA, scratch
         breakpoint scratch, ACCESS | TWO | ON
         mov     scratch, %ss

@@ -88,6 +88,7 @@ main:   case    "#DE by zero"
         mov     $0x12345678, %ecx
         rdmsr
         endcase
+        .ifndef QEMU                            # which goes astray
         case    "#GP by reserved bits of CR4"
         mov     %cr4, %rax
         bts     $40, %rax
@@ -97,6 +98,7 @@ main:   case    "#DE by zero"
         mov     $0x80000000, %eax
         mov     %rax, %cr0
         endcase
+        .endif
         case    "#UD by CR1"
         .byte   0x0f, 0x20, 0xc8
         endcase
@@ -104,9 +106,13 @@ main:   case    "#DE by zero"
         mov     $16, %eax
         mov     %rax, %cr8
         endcase
+        xor     %eax, %eax
+        mov     %rax, %cr8
+        .ifndef QEMU                            # which loads it
         case    "#GP by LIDT"
         lidt    not_canonical
         endcase
+        .endif
         .irp    insn, hlt, cli, sti, clts, invd, swapgs, rdmsr, wrmsr, "mov %cr0, %rax", "mov %rax, %cr3", "lgdt gdtr + USER", "ltr %ax", "lmsw %ax", "invlpg scratch", "mov %dr0, %rax", "in $0x80, %al"
         case    "user mode: \insn"
         user
@@ -115,7 +121,7 @@ main:   case    "#DE by zero"
         .endr
         case    "user mode: a kernel page"
         user
-        movb    $0, scratch
+        movb    $0, 0x1000
         enduser
         case    "user mode: no page"
         user
@@ -130,7 +136,7 @@ main:   case    "#DE by zero"
         endcase
         case    "user mode: a kernel page to jump to"
         user
-        mov     $main, %eax
+        mov     $0x1000, %eax
         jmp     *%rax
         enduser
         case    "#MF"

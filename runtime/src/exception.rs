@@ -5,6 +5,7 @@ pub mod vector {
     #![allow(missing_docs)]
     pub const DE: u8 = 0;
     pub const DB: u8 = 1;
+    pub const NMI: u8 = 2;
     pub const BP: u8 = 3;
     pub const OF: u8 = 4;
     pub const UD: u8 = 6;

@@ -150,6 +150,8 @@ pub struct Cpu {
     pub exit_reason: u32,
     /// Nonzero while the instruction after STI ([`SHADOW_OF_STI`]) or MOV SS ([`SHADOW_OF_STACK`]) holds interrupts off.
     pub interrupt_shadow: u32,
+    /// Nonzero from the delivery of an NMI to the next IRET: no other NMI comes (SDM 3A, 6.7.1).
+    pub nmi_blocked: u32,
 
     /// x87: registers by physical number, 80 bits in the low 10 bytes.
     pub fpr: [[u64; 2]; 8],
@@ -180,7 +182,7 @@ pub struct Cpu {
     pub cr8: u64,
     /// DR0 to DR7.
     pub dr: DebugRegisters,
-    /// Breakpoints met whose #DB is still to come: bits of DR6.
+    /// Why a #DB is still to come: bits of DR6.
     pub debug_hits: u64,
     /// XCR0.
     pub xcr0: u64,
@@ -261,6 +263,7 @@ impl Cpu {
         ymm_high: [[0; 2]; 16],
         exit_reason: 0,
         interrupt_shadow: 0,
+        nmi_blocked: 0,
         fpr: [[0; 2]; 8],
         fcw: 0x37f,
         fsw: 0,

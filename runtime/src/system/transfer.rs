@@ -35,6 +35,7 @@ pub(super) fn syscall(vm: &mut Vm) -> Done {
     set_code(vm, Selector(selector), Descriptor(CODE), 0);
     vm.cpu.segments[Segment::Ss as usize] = flat_data(selector + 8, 0);
     vm.next_rip = vm.cpu.lstar;
+    vm.step_at_once();
     Ok(())
 }
 
@@ -57,6 +58,7 @@ pub(super) fn sysret(vm: &mut Vm, insn: &Insn) -> Done {
     set_code(vm, Selector((selector + 16) | 3), Descriptor(CODE | 3 << 45), 3);
     vm.cpu.segments[Segment::Ss as usize] = flat_data((selector + 8) | 3, 3);
     vm.next_rip = target;
+    vm.step_at_once();
     Ok(())
 }
 
@@ -105,6 +107,7 @@ pub(super) fn iret(vm: &mut Vm, insn: &Insn) -> Done {
         mask |= IF;
     }
     return_to(vm, &frame)?;
+    vm.cpu.nmi_blocked = 0;
     set_rflags(vm, frame.rflags, mask & w.mask());
     Ok(())
 }

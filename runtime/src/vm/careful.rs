@@ -22,25 +22,11 @@ const AC: u64 = 1 << 18;
 const CR0_AM: u64 = 1 << 18;
 const CR4_DE: u64 = 1 << 3;
 
-/// When RFLAGS.TF makes a trap follow an instruction (SDM 3B, 17.3.1.4; SDM 2, SYSCALL, SYSRET, INT n).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    /// If it was set before the instruction.
-    Before,
-    /// If it is set after the instruction: SYSCALL and SYSRET.
-    After,
-    /// Never: interrupts clear TF on their way.
-    Never,
-}
-
-impl Step {
-    fn of(insn: &Insn) -> Step {
-        match insn.mnemonic {
-            Mnemonic::Syscall | Mnemonic::Sysret | Mnemonic::Sysretq => Step::After,
-            Mnemonic::Int | Mnemonic::Int3 | Mnemonic::Int1 => Step::Never,
-            _ => Step::Before,
-        }
-    }
+/// Whether a trap follows the instruction if RFLAGS.TF was set before it (SDM 3B, 17.3.1.4). Interrupts clear TF on their way;
+/// of SYSCALL and SYSRET what TF is afterwards counts ([`Vm::step_at_once`]).
+fn is_stepped(insn: &Insn) -> bool {
+    use Mnemonic::{Int, Int1, Int3, Syscall, Sysret, Sysretq};
+    !matches!(insn.mnemonic, Int | Int1 | Int3 | Syscall | Sysret | Sysretq)
 }
 
 impl Vm {
@@ -105,14 +91,17 @@ impl Vm {
         if self.counts.events != events {
             return;
         }
-        let traps = match Step::of(&insn) {
-            Step::Before => flags & TF != 0,
-            Step::After => self.cpu.rflags & TF != 0,
-            Step::Never => false,
-        };
+        let traps = flags & TF != 0 && is_stepped(&insn);
         let holds_off = self.cpu.interrupt_shadow == SHADOW_OF_STACK && !switching;
         if (traps || self.cpu.debug_hits != 0) && !holds_off {
             self.debug_exception(if traps { BS } else { 0 });
+        }
+    }
+
+    /// A single step that is due before the next instruction, if RFLAGS.TF is set now.
+    pub(crate) fn step_at_once(&mut self) {
+        if self.cpu.rflags & TF != 0 {
+            self.cpu.debug_hits |= BS;
         }
     }
 

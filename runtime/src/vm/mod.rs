@@ -18,6 +18,7 @@ mod stack_fault;
 mod state;
 
 use crate::cpu::CpuCell;
+use crate::cpu::state::SHADOW_OF_STACK;
 use crate::devices::{Backends, Devices, Request};
 use crate::exception::{Exception, vector};
 use crate::interp::{Block, CodeCache};
@@ -246,14 +247,23 @@ impl Vm {
     /// Delivers the interrupt that is pending, if the processor takes one now.
     fn take_interrupt(&mut self) {
         const IF: u64 = 1 << 9;
+        let open = self.cpu.nmi_blocked == 0 && self.cpu.interrupt_shadow != SHADOW_OF_STACK;
+        if open && self.devices.take_nmi() {
+            self.cpu.nmi_blocked = 1;
+            return self.interrupt(vector::NMI);
+        }
         if self.cpu.interrupt_shadow != 0 || self.cpu.rflags & IF == 0 {
             return;
         }
         if let Some(vector) = self.devices.acknowledge() {
-            self.halted = false;
-            self.counts.events += 1;
-            system::interrupt(self, vector);
+            self.interrupt(vector);
         }
+    }
+
+    fn interrupt(&mut self, vector: u8) {
+        self.halted = false;
+        self.counts.events += 1;
+        system::interrupt(self, vector);
     }
 
     /// Runs translated code or a block at RIP.
