@@ -7,15 +7,18 @@
 pub mod bench;
 pub mod busybox;
 pub mod debian;
+pub mod debug;
 pub mod layer;
 pub mod pack;
 pub mod smc;
 
 mod compile;
+pub mod debug;
 mod host;
 
 pub use bench::bench;
 pub use busybox::busybox;
 pub use debian::debian_python;
+pub use debug::debug;
 pub use pack::{Format, Recipe};
 pub use smc::smc;
