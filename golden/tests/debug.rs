@@ -12,7 +12,8 @@ fn steps_and_breakpoints_see_every_instruction() {
         let run = Run { command: vec![case.into()], ..Run::default() };
         for mode in Mode::ALL {
             let outcome = image.run(mode, &run).unwrap();
-            let text = String::from_utf8_lossy(&outcome.stdout).into_owned() + &String::from_utf8_lossy(&outcome.stderr);
+            let text =
+                String::from_utf8_lossy(&outcome.stdout).into_owned() + &String::from_utf8_lossy(&outcome.stderr);
             if outcome.code != 0 || text != expected {
                 wrong.push(format!("{mode:?}: exit {}, {text:?}, expected {expected:?}", outcome.code));
             }

@@ -100,7 +100,7 @@ pub(super) fn output_string(vm: &mut Vm, insn: &Insn) -> Done {
     let from = step::source(vm, insn);
     let value = vm.load(w, from)?;
     output(vm, port, w, value);
-    step::advance(vm, insn, Gpr::RSI, 1);
+    step::advance_bytes(vm, insn, Gpr::RSI, w.bytes());
     count.done(vm, 1);
     Ok(())
 }

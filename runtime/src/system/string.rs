@@ -89,8 +89,12 @@ pub(super) mod step {
 
     /// Moves a pointer over `elements`, up or down as DF says.
     pub(in crate::system) fn advance(vm: &mut Vm, insn: &Insn, register: Gpr, elements: u64) {
+        advance_bytes(vm, insn, register, elements.wrapping_mul(insn.width.bytes()));
+    }
+
+    /// The same by bytes: the first operand of OUTS, whose width is the instruction's, is a port.
+    pub(in crate::system) fn advance_bytes(vm: &mut Vm, insn: &Insn, register: Gpr, bytes: u64) {
         let width = address_width(insn);
-        let bytes = elements.wrapping_mul(insn.width.bytes());
         let value = read_gpr(vm, register, width);
         let moved = if vm.cpu.rflags & DF == 0 { value.wrapping_add(bytes) } else { value.wrapping_sub(bytes) };
         write_gpr(vm, register, width, moved & width.mask());
