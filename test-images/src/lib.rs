@@ -13,7 +13,6 @@ pub mod pack;
 pub mod smc;
 
 mod compile;
-pub mod debug;
 mod host;
 
 pub use bench::bench;
