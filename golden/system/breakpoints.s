@@ -191,7 +191,7 @@ main:   case    "what DR6 and DR7 hold"
         mov     $scratch, %eax
         mov     %rax, %dr0
         mov     %rax, %dr1
-        mov     $0x330000a | FOUR | FOUR << 4, %eax
+        mov     $0x33000a | FOUR | FOUR << 4, %eax
         mov     %rax, %dr7
         mov     scratch, %eax
         nop
@@ -271,7 +271,7 @@ main:   case    "what DR6 and DR7 hold"
         user
         .byte   0xf1
         enduser
-        case    "B0 to B3 are cleared by the next #DB, BS is not set"
+        case    "B0 to B3 are cleared by the next #DB, BS stays"
         mov     $0x400f, %eax
         mov     %rax, %dr6
         breakpoint 1f, EXECUTE | ON
