@@ -26,6 +26,7 @@ pub mod seeds;
 pub mod shrink;
 pub mod state;
 pub mod suite;
+pub mod system;
 pub mod undefined;
 pub mod wasm;
 

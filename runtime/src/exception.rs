@@ -5,6 +5,7 @@ pub mod vector {
     #![allow(missing_docs)]
     pub const DE: u8 = 0;
     pub const DB: u8 = 1;
+    pub const NMI: u8 = 2;
     pub const BP: u8 = 3;
     pub const OF: u8 = 4;
     pub const BR: u8 = 5;
@@ -56,6 +57,12 @@ impl Exception {
     /// #PF at `address`.
     pub const fn page_fault(address: u64, error: u32) -> Exception {
         Exception { vector: vector::PF, error: Some(error), address }
+    }
+
+    /// Whether this is of the fault class, for which the pushed RF is set (SDM 3B, 17.3.1.1): #DB is not always, and says so itself.
+    pub const fn is_fault(self) -> bool {
+        self.contributory()
+            || matches!(self.vector, vector::UD | vector::NM | vector::PF | vector::MF | vector::AC | vector::XM)
     }
 
     /// Whether this is of the contributory class, for double faults (SDM 3A, table 6-4).

@@ -7,6 +7,7 @@
 pub mod bench;
 pub mod busybox;
 pub mod debian;
+pub mod debug;
 pub mod layer;
 pub mod modes;
 pub mod pack;
@@ -18,6 +19,7 @@ mod host;
 pub use bench::bench;
 pub use busybox::{busybox, busybox_i386};
 pub use debian::debian_python;
+pub use debug::debug;
 pub use modes::modes;
 pub use pack::{Format, Recipe};
 pub use smc::smc;

@@ -1,5 +1,6 @@
 //! The processor's state.
 
+pub mod breakpoints;
 pub mod cell;
 pub mod state;
 

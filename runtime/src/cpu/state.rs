@@ -3,7 +3,14 @@
 //! [`Cpu`] is `repr(C)` and holds only integers of fixed size, so that its offsets are the same in the native and the
 //! Wasm build: the translator takes them with `offset_of!`, translated code uses them as constants.
 
+use super::breakpoints::{self, DebugRegisters};
 use x86::{FlagOp, Flags, Level, Segment, Width};
+
+/// [`Cpu::interrupt_shadow`] after STI: the next instruction is not interrupted.
+pub const SHADOW_OF_STI: u32 = 1;
+/// [`Cpu::interrupt_shadow`] after MOV SS and POP SS: no debug exception comes before the next instruction either (SDM
+/// 3A, 6.8.3).
+pub const SHADOW_OF_STACK: u32 = 2;
 
 /// Entries of each TLB table.
 pub const TLB_ENTRIES: usize = 2048;
@@ -141,8 +148,10 @@ pub struct Cpu {
     pub ymm_high: [[u64; 2]; 16],
     /// Why translated code came back to the dispatcher: an `ExitReason`.
     pub exit_reason: u32,
-    /// Nonzero while the instruction after STI or MOV SS holds interrupts off.
+    /// Nonzero while the instruction after STI ([`SHADOW_OF_STI`]) or MOV SS ([`SHADOW_OF_STACK`]) holds interrupts off.
     pub interrupt_shadow: u32,
+    /// Nonzero from the delivery of an NMI to the next IRET: no other NMI comes (SDM 3A, 6.7.1).
+    pub nmi_blocked: u32,
 
     /// x87: registers by physical number, 80 bits in the low 10 bytes.
     pub fpr: [[u64; 2]; 8],
@@ -172,7 +181,9 @@ pub struct Cpu {
     /// CR8: the task priority.
     pub cr8: u64,
     /// DR0 to DR7.
-    pub dr: [u64; 8],
+    pub dr: DebugRegisters,
+    /// Why a #DB is still to come: bits of DR6.
+    pub debug_hits: u64,
     /// XCR0.
     pub xcr0: u64,
     /// GDTR.
@@ -252,6 +263,7 @@ impl Cpu {
         ymm_high: [[0; 2]; 16],
         exit_reason: 0,
         interrupt_shadow: 0,
+        nmi_blocked: 0,
         fpr: [[0; 2]; 8],
         fcw: 0x37f,
         fsw: 0,
@@ -265,7 +277,8 @@ impl Cpu {
         cr3: 0,
         cr4: 0,
         cr8: 0,
-        dr: [0; 8],
+        dr: breakpoints::RESET,
+        debug_hits: 0,
         xcr0: 1,
         gdtr: TableRegister { base: 0, limit: 0 },
         idtr: TableRegister { base: 0, limit: 0 },

@@ -1,12 +1,15 @@
 //! Memory accesses of the interpreter: TLB hit inline, all else in slow paths.
 //!
 //! A slow path translates every byte's page before it writes any, so that an access that faults has written nothing.
+//! Whatever needs a look at every access takes the slow path, since such pages are not in the TLB: pages with a data
+//! breakpoint, user pages while alignment is checked, user pages under SMAP in kernel mode.
 
 use crate::cpu::TlbEntry;
+use crate::cpu::breakpoints::{self, Event};
 use crate::cpu::state::{TLB_ENTRIES, TlbTable};
 use crate::exception::Exception;
 use crate::memory::{Gpa, Place};
-use crate::mmu::{Access, Mapping, canonical, walk};
+use crate::mmu::{Access, Mapping, Privilege, canonical, walk};
 use crate::vm::Vm;
 use x86::Width;
 
@@ -47,38 +50,81 @@ impl Vm {
         }
     }
 
+    /// Who an instruction's accesses are by.
+    pub(crate) fn privilege(&self) -> Privilege {
+        if self.cpu.cpl == 3 { Privilege::User } else { Privilege::Supervisor }
+    }
+
     #[cold]
     #[inline(never)]
     fn load_slow<const N: usize>(&mut self, address: u64) -> Result<[u8; N], Exception> {
-        let mut bytes = [0; N];
-        let user = self.cpu.cpl == 3;
-        let first = (0x1000 - (address & 0xfff) as usize).min(N);
-        let target = self.translate(address, Access::Read, user)?;
-        if first == N {
-            self.read_target(target, &mut bytes);
-            return Ok(bytes);
-        }
-        let second = self.translate(address.wrapping_add(first as u64), Access::Read, user)?;
-        let (low, high) = bytes.split_at_mut(first);
-        self.read_target(target, low);
-        self.read_target(second, high);
-        Ok(bytes)
+        self.load_as(self.privilege(), address)
     }
 
     #[cold]
     #[inline(never)]
     fn store_slow(&mut self, address: u64, bytes: &[u8]) -> Result<(), Exception> {
-        let user = self.cpu.cpl == 3;
-        let first = (0x1000 - (address & 0xfff) as usize).min(bytes.len());
-        let target = self.translate(address, Access::Write, user)?;
-        if first == bytes.len() {
-            self.write_target(target, bytes);
-            return Ok(());
+        self.store_as(self.privilege(), address, bytes)
+    }
+
+    fn load_as<const N: usize>(&mut self, privilege: Privilege, address: u64) -> Result<[u8; N], Exception> {
+        let mut bytes = [0; N];
+        let first = (0x1000 - (address & 0xfff) as usize).min(N);
+        let (target, second) = self.translate_both(address, first, N, Access::Read, privilege)?;
+        self.watch(Event::Read, privilege, address, N as u64)?;
+        let (low, high) = bytes.split_at_mut(first);
+        self.read_target(target, low);
+        if let Some(second) = second {
+            self.read_target(second, high);
         }
-        let second = self.translate(address.wrapping_add(first as u64), Access::Write, user)?;
+        Ok(bytes)
+    }
+
+    fn store_as(&mut self, privilege: Privilege, address: u64, bytes: &[u8]) -> Result<(), Exception> {
+        let first = (0x1000 - (address & 0xfff) as usize).min(bytes.len());
+        let (target, second) = self.translate_both(address, first, bytes.len(), Access::Write, privilege)?;
+        self.watch(Event::Write, privilege, address, bytes.len() as u64)?;
         self.write_target(target, &bytes[..first]);
-        self.write_target(second, &bytes[first..]);
+        if let Some(second) = second {
+            self.write_target(second, &bytes[first..]);
+        }
         Ok(())
+    }
+
+    /// Where the `first` bytes of an access lead, and where the rest if it reaches into a second page.
+    fn translate_both(
+        &mut self,
+        address: u64,
+        first: usize,
+        size: usize,
+        access: Access,
+        privilege: Privilege,
+    ) -> Result<(Target, Option<Target>), Exception> {
+        let target = self.translate(address, access, privilege)?;
+        if first == size {
+            return Ok((target, None));
+        }
+        let second = self.translate(address.wrapping_add(first as u64), access, privilege)?;
+        Ok((target, Some(second)))
+    }
+
+    /// Loads from a descriptor table or the TSS.
+    pub(crate) fn load_system<const N: usize>(&mut self, address: u64) -> Result<[u8; N], Exception> {
+        match lookup(&self.cpu.kernel_tlb.read, address, N as u64) {
+            Some(place) => Ok(self.memory.get(place)),
+            None => self.load_as(Privilege::Implicit, address),
+        }
+    }
+
+    /// Stores to a descriptor table, or to the stack of a lower privilege level.
+    pub(crate) fn store_system<const N: usize>(&mut self, address: u64, bytes: [u8; N]) -> Result<(), Exception> {
+        match lookup(&self.cpu.kernel_tlb.write, address, N as u64) {
+            Some(place) => {
+                self.memory.put(place, bytes);
+                Ok(())
+            }
+            None => self.store_as(Privilege::Implicit, address, &bytes),
+        }
     }
 
     /// Makes sure that `size` bytes (at most a page) can be written, without writing.
@@ -86,32 +132,44 @@ impl Vm {
         if lookup(&self.cpu.tlb().write, address, size).is_some() {
             return Ok(());
         }
-        let user = self.cpu.cpl == 3;
-        self.translate(address, Access::Write, user)?;
+        let privilege = self.privilege();
+        self.translate(address, Access::Write, privilege)?;
         let last = address.wrapping_add(size - 1);
         if (last ^ address) & !0xfff != 0 {
-            self.translate(last & !0xfff, Access::Write, user)?;
+            self.translate(last & !0xfff, Access::Write, privilege)?;
         }
-        Ok(())
+        self.check_alignment(privilege, address, size)
     }
 
     /// Walks the page tables and fills the TLB.
-    pub(crate) fn translate(&mut self, address: u64, access: Access, user: bool) -> Result<Target, Exception> {
+    pub(crate) fn translate(
+        &mut self,
+        address: u64,
+        access: Access,
+        privilege: Privilege,
+    ) -> Result<Target, Exception> {
         if !canonical(address) {
-            return self.translate_marked(address, access, user);
+            return self.translate_marked(address, access, privilege);
         }
-        let mapping = walk(&self.cpu, &mut self.memory, address, access, user)?;
+        let mapping = walk(&self.cpu, &mut self.memory, address, access, privilege)?;
+        for place in mapping.marked.into_iter().flatten() {
+            self.note_write(place, 8);
+        }
         let offset = address & 0xfff;
         match self.memory.place(mapping.page) {
             Some(page) => {
-                self.fill(address, page, mapping, access, user);
+                self.fill(address, page, mapping, access, privilege);
                 Ok(Target::Memory(Place(page.0 + offset as u32)))
             }
             None => Ok(Target::Device(Gpa(mapping.page.0 + offset))),
         }
     }
 
-    fn fill(&mut self, address: u64, page: Place, mapping: Mapping, access: Access, user: bool) {
+    fn fill(&mut self, address: u64, page: Place, mapping: Mapping, access: Access, privilege: Privilege) {
+        let user = privilege == Privilege::User;
+        if access != Access::Fetch && self.every_access_counts(address, mapping.user, user) {
+            return;
+        }
         let tag = address & !0xfff;
         let entry = TlbEntry { tag, addend: page.0.wrapping_sub(tag as u32), global: mapping.global.into() };
         let writable = access == Access::Write && !self.code.has_code(page.page());
@@ -131,6 +189,15 @@ impl Vm {
                 }
             }
         }
+    }
+
+    /// Whether accesses to the page must not be found in the TLB: see this file's head.
+    fn every_access_counts(&self, address: u64, user_page: bool, user: bool) -> bool {
+        const CR4_SMAP: u64 = 1 << 21;
+        let cpu = &*self.cpu;
+        (breakpoints::any_enabled(&cpu.dr) && breakpoints::watched(&cpu.dr).any(|at| (at ^ address) & !0xfff == 0))
+            || (user && self.alignment_is_checked())
+            || (!user && user_page && cpu.cr4 & CR4_SMAP != 0)
     }
 
     /// Takes a page that now has code out of the write TLB.

@@ -59,8 +59,7 @@ impl Vm {
         if entry.tag == address & !0xfff {
             return Ok(Place(entry.addend.wrapping_add(address as u32)));
         }
-        let user = self.cpu.cpl == 3;
-        match self.translate(address, Access::Fetch, user)? {
+        match self.translate(address, Access::Fetch, self.privilege())? {
             Target::Memory(place) => Ok(place),
             // Devices hold no code; the bus reads as all ones, which is no instruction.
             Target::Device(_) => Err(Exception::UD),

@@ -17,7 +17,7 @@
 use super::access::Target;
 use crate::cpu::state::SegmentRegister;
 use crate::exception::Exception;
-use crate::mmu::Access;
+use crate::mmu::{Access, Privilege};
 use crate::vm::Vm;
 use x86::{CodeMode, Segment, Width};
 
@@ -98,10 +98,15 @@ impl Vm {
     /// Where an address leads that is not canonical.
     #[cold]
     #[inline(never)]
-    pub(super) fn translate_marked(&mut self, address: u64, access: Access, user: bool) -> Result<Target, Exception> {
+    pub(super) fn translate_marked(
+        &mut self,
+        address: u64,
+        access: Access,
+        privilege: Privilege,
+    ) -> Result<Target, Exception> {
         match (self.mode, address & KIND) {
             (CodeMode::Long, _) => Err(Exception::NOT_CANONICAL),
-            (_, READ_ONLY) if access == Access::Read => self.translate(address & ADDRESS, access, user),
+            (_, READ_ONLY) if access == Access::Read => self.translate(address & ADDRESS, access, privilege),
             (_, BEYOND_STACK) => Err(Exception::SS0),
             _ => Err(Exception::GP0),
         }

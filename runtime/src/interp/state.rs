@@ -74,6 +74,11 @@ impl Machine for Vm {
     }
 
     #[inline(always)]
+    fn by_element(&mut self) -> bool {
+        self.careful
+    }
+
+    #[inline(always)]
     fn in_kernel(&mut self) -> bool {
         self.cpu.cpl == 0
     }

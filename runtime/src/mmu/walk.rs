@@ -10,7 +10,7 @@
 use super::{entry, fault};
 use crate::cpu::Cpu;
 use crate::exception::Exception;
-use crate::memory::{Gpa, Memory};
+use crate::memory::{Gpa, Memory, Place};
 
 /// Bits of a physical address, as CPUID leaf 0x8000_0008 says.
 pub const PHYSICAL_BITS: u32 = 40;
@@ -35,6 +35,17 @@ pub enum Access {
     Fetch,
 }
 
+/// Who does it (SDM 3A, 4.6.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Privilege {
+    /// Privilege level 3.
+    User,
+    /// An instruction at a lower level.
+    Supervisor,
+    /// The processor itself, in a descriptor table or the TSS: RFLAGS.AC does not excuse it.
+    Implicit,
+}
+
 /// Where a linear address leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mapping {
@@ -42,8 +53,10 @@ pub struct Mapping {
     pub page: Gpa,
     /// The mapping stays when CR3 changes.
     pub global: bool,
-    /// The dirty bit is set, so that writes need not be seen.
-    pub dirty: bool,
+    /// User mode may access the page.
+    pub user: bool,
+    /// Table entries whose accessed or dirty bit the walk has set.
+    pub marked: [Option<Place>; 4],
 }
 
 /// Rights gathered on the way down.
@@ -53,15 +66,21 @@ struct Rights {
     no_execute: bool,
 }
 
-/// Translates `address` for an access at privilege `user`, and sets accessed and dirty bits.
+/// Translates `address` for an access with a privilege, and sets accessed and dirty bits.
 ///
 /// # Errors
 /// #PF with its error code.
-pub fn walk(cpu: &Cpu, memory: &mut Memory, address: u64, access: Access, user: bool) -> Result<Mapping, Exception> {
+pub fn walk(
+    cpu: &Cpu,
+    memory: &mut Memory,
+    address: u64,
+    access: Access,
+    privilege: Privilege,
+) -> Result<Mapping, Exception> {
     if cpu.cr0 & CR0_PG == 0 {
-        return Ok(Mapping { page: Gpa(address & ADDRESS), global: false, dirty: true });
+        return Ok(Mapping { page: Gpa(address & ADDRESS), global: false, user: true, marked: [None; 4] });
     }
-    let error = |bits: u32| Exception::page_fault(address, code(cpu, access, user) | bits);
+    let error = |bits: u32| Exception::page_fault(address, code(cpu, access, privilege) | bits);
     let mut rights = Rights { writable: true, user: true, no_execute: false };
     let mut table = cpu.cr3 & ADDRESS;
     let mut path = [Gpa(0); 4];
@@ -80,10 +99,11 @@ pub fn walk(cpu: &Cpu, memory: &mut Memory, address: u64, access: Access, user: 
         rights.no_execute |= value & entry::NO_EXECUTE != 0;
         path[depth] = at;
         if shift == 12 || large {
-            if !permitted(cpu, &rights, access, user) {
+            if !permitted(cpu, &rights, access, privilege) {
                 return Err(error(fault::PRESENT));
             }
-            return Ok(finish(memory, &path[..=depth], value, shift, address, access));
+            let mapping = finish(memory, &path[..=depth], value, shift, address, access);
+            return Ok(Mapping { user: rights.user, ..mapping });
         }
         table = value & ADDRESS;
     }
@@ -91,10 +111,10 @@ pub fn walk(cpu: &Cpu, memory: &mut Memory, address: u64, access: Access, user: 
 }
 
 /// Error code bits that depend on the access alone.
-fn code(cpu: &Cpu, access: Access, user: bool) -> u32 {
+fn code(cpu: &Cpu, access: Access, privilege: Privilege) -> u32 {
     let fetch = access == Access::Fetch && (cpu.efer & EFER_NXE != 0 || cpu.cr4 & CR4_SMEP != 0);
     (if access == Access::Write { fault::WRITE } else { 0 })
-        | (if user { fault::USER } else { 0 })
+        | (if privilege == Privilege::User { fault::USER } else { 0 })
         | (if fetch { fault::FETCH } else { 0 })
 }
 
@@ -110,14 +130,16 @@ fn reserved(cpu: &Cpu, value: u64, shift: u32, large: bool) -> bool {
     no_execute || value & (RESERVED | inside | top) != 0
 }
 
-fn permitted(cpu: &Cpu, rights: &Rights, access: Access, user: bool) -> bool {
+fn permitted(cpu: &Cpu, rights: &Rights, access: Access, privilege: Privilege) -> bool {
+    let user = privilege == Privilege::User;
+    let excused = privilege == Privilege::Supervisor && cpu.rflags & RFLAGS_AC != 0;
     if user && !rights.user {
         return false;
     }
     match access {
         Access::Fetch if rights.no_execute => false,
         Access::Fetch => user || !rights.user || cpu.cr4 & CR4_SMEP == 0,
-        _ if !user && rights.user && cpu.cr4 & CR4_SMAP != 0 && cpu.rflags & RFLAGS_AC == 0 => false,
+        _ if !user && rights.user && cpu.cr4 & CR4_SMAP != 0 && !excused => false,
         Access::Read => true,
         Access::Write => rights.writable || (!user && cpu.cr0 & CR0_WP == 0),
     }
@@ -127,19 +149,25 @@ fn permitted(cpu: &Cpu, rights: &Rights, access: Access, user: bool) -> bool {
 fn finish(memory: &mut Memory, path: &[Gpa], leaf: u64, shift: u32, address: u64, access: Access) -> Mapping {
     let (last, upper) = path.split_last().expect("a path has an end");
     let dirty = if access == Access::Write { entry::DIRTY } else { 0 };
+    let mut marked = [None; 4];
     if access != Access::Fetch {
-        upper.iter().for_each(|&at| mark(memory, at, entry::ACCESSED));
-        mark(memory, *last, entry::ACCESSED | dirty);
+        for (slot, &at) in marked.iter_mut().zip(upper) {
+            *slot = mark(memory, at, entry::ACCESSED);
+        }
+        marked[3] = mark(memory, *last, entry::ACCESSED | dirty);
     }
     let within = (1u64 << shift) - 1;
     let page = (leaf & ADDRESS & !within) | (address & within & !0xfff);
-    Mapping { page: Gpa(page), global: leaf & entry::GLOBAL != 0, dirty: (leaf | dirty) & entry::DIRTY != 0 }
+    Mapping { page: Gpa(page), global: leaf & entry::GLOBAL != 0, user: false, marked }
 }
 
-fn mark(memory: &mut Memory, at: Gpa, bits: u64) {
-    let Some(place) = memory.place(at) else { return };
+/// Sets bits of a table entry. Gives the entry's place if that changed it.
+fn mark(memory: &mut Memory, at: Gpa, bits: u64) -> Option<Place> {
+    let place = memory.place(at)?;
     let value = u64::from_le_bytes(memory.get(place.0));
-    if value & bits != bits {
-        memory.put(place.0, (value | bits).to_le_bytes());
+    if value & bits == bits {
+        return None;
     }
+    memory.put(place.0, (value | bits).to_le_bytes());
+    Some(place)
 }

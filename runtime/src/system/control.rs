@@ -1,8 +1,8 @@
-//! Control and debug registers, and what goes with them: MOV CRn, MOV DRn, CLTS, SMSW, LMSW, INVLPG, INVPCID, HLT.
+//! Control registers, and what goes with them: MOV CRn, CLTS, SMSW, LMSW, INVLPG, INVPCID, HLT.
 //! SDM volume 3A, section 2.5, and volume 2.
 
 use super::extended::CR4_OSXSAVE;
-use super::{Done, require_kernel, segments};
+use super::{Done, debug, require_kernel, segments};
 use crate::exception::Exception;
 use crate::mmu::canonical;
 use crate::vm::Vm;
@@ -22,8 +22,11 @@ const CR0_DEFINED: u64 = 0xe005_003f;
 const CR4_PAE: u64 = 1 << 5;
 const CR4_PGE: u64 = 1 << 7;
 const CR4_PCIDE: u64 = 1 << 17;
-/// TSD DE PSE PAE MCE PGE PCE OSFXSR OSXMMEXCPT FSGSBASE PCIDE: what CPUID says is there.
-const CR4_DEFINED: u64 = 1 << 2 | 1 << 3 | 1 << 4 | CR4_PAE | 1 << 6 | CR4_PGE | 3 << 9 | 1 << 8 | 1 << 16 | CR4_PCIDE;
+const CR4_SMEP: u64 = 1 << 20;
+const CR4_SMAP: u64 = 1 << 21;
+/// TSD DE PSE PAE MCE PGE PCE OSFXSR OSXMMEXCPT UMIP FSGSBASE PCIDE SMEP SMAP: what CPUID says is there.
+const CR4_DEFINED: u64 =
+    0x1c | CR4_PAE | 1 << 6 | CR4_PGE | 1 << 8 | 7 << 9 | 1 << 16 | CR4_PCIDE | CR4_SMEP | CR4_SMAP;
 
 const EFER_LME: u64 = 1 << 8;
 const EFER_LMA: u64 = 1 << 10;
@@ -42,37 +45,10 @@ pub(super) fn mov(vm: &mut Vm, insn: &Insn) -> Done {
             vm.set_gpr(to, value & insn.width.mask());
             Ok(())
         }
-        (Operand::Debug(number), Operand::Gpr(from)) => {
-            require_kernel(vm)?;
-            let value = read_gpr(vm, from, insn.width);
-            write_debug(vm, number, value)
-        }
-        (Operand::Gpr(to), Operand::Debug(number)) => {
-            require_kernel(vm)?;
-            let value = vm.cpu.dr[usize::from(alias(number) & 7)];
-            vm.set_gpr(to, value & insn.width.mask());
-            Ok(())
-        }
+        (Operand::Debug(number), Operand::Gpr(from)) => debug::write(vm, insn, number, from),
+        (Operand::Gpr(to), Operand::Debug(number)) => debug::read(vm, insn, number, to),
         _ => segments::mov(vm, insn),
     }
-}
-
-/// DR4 and DR5 are DR6 and DR7 while CR4.DE is clear.
-fn alias(number: u8) -> u8 {
-    if number == 4 || number == 5 { number + 2 } else { number }
-}
-
-fn write_debug(vm: &mut Vm, number: u8, value: u64) -> Done {
-    let number = alias(number);
-    if number >= 6 && value >> 32 != 0 {
-        return Err(Exception::GP0);
-    }
-    vm.cpu.dr[usize::from(number & 7)] = match number {
-        6 => value & 0xe00f | 0xffff_0ff0,
-        7 => value | 0x400,
-        _ => value,
-    };
-    Ok(())
 }
 
 fn read_control(vm: &mut Vm, insn: &Insn, number: u8) -> Result<u64, Exception> {
@@ -128,6 +104,8 @@ fn write_cr0(vm: &mut Vm, value: u64) -> Done {
     if (old ^ vm.cpu.cr0) & (CR0_PG | CR0_WP) != 0 {
         vm.flush_everything();
     }
+    // CR0.AM.
+    vm.attention = true;
     if vm.cpu.efer & EFER_LME != 0 {
         vm.cpu.efer |= EFER_LMA;
     }
@@ -143,7 +121,7 @@ fn write_cr4(vm: &mut Vm, value: u64) -> Done {
         return Err(Exception::GP0);
     }
     vm.cpu.cr4 = value;
-    if (old ^ value) & (CR4_PGE | CR4_PAE | 1 << 4) != 0 || old & !value & CR4_PCIDE != 0 {
+    if (old ^ value) & (CR4_PGE | CR4_PAE | 1 << 4 | CR4_SMEP | CR4_SMAP) != 0 || old & !value & CR4_PCIDE != 0 {
         vm.flush_everything();
     }
     Ok(())
@@ -157,6 +135,7 @@ pub(super) fn clear_task_switched(vm: &mut Vm) -> Done {
 
 /// SMSW.
 pub(super) fn store_status(vm: &mut Vm, insn: &Insn) -> Done {
+    segments::require_no_umip(vm)?;
     let width = if insn.operands[0] == Operand::Mem { Width::W16 } else { insn.width };
     let value = vm.cpu.cr0 & width.mask();
     write(vm, insn, 0, width, value)
@@ -187,7 +166,8 @@ pub(super) fn invalidate_context(vm: &mut Vm, insn: &Insn) -> Done {
     let at = address(vm, insn);
     let context = vm.load(Width::W64, at)?;
     let target = vm.load(Width::W64, at.wrapping_add(8))?;
-    if kind > 3 || context >> 12 != 0 && kind < 2 {
+    let usable = if vm.cpu.cr4 & CR4_PCIDE != 0 { 0xfff } else { 0 };
+    if kind > 3 || context & !usable != 0 && kind < 2 {
         return Err(Exception::GP0);
     }
     if kind == 0 && !canonical(target) {

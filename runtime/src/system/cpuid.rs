@@ -26,8 +26,10 @@ const fn bits<const N: usize>(places: [u32; N]) -> u32 {
 const LEAF1_EDX: u32 = bits([0, 2, 3, 4, 5, 6, 8, 9, 13, 15, 16, 19, 23, 24, 25, 26]);
 /// CX16, PCID, TSC-deadline, RDRAND, hypervisor.
 const LEAF1_ECX: u32 = bits([13, 17, 24, 30, 31]);
-/// FSGSBASE, INVPCID, no selectors in x87 environments, RDSEED.
-const LEAF7_EBX: u32 = bits([0, 10, 13, 18]);
+/// FSGSBASE, SMEP, INVPCID, no selectors in x87 environments, RDSEED, SMAP.
+const LEAF7_EBX: u32 = bits([0, 7, 10, 13, 18, 20]);
+/// UMIP.
+const LEAF7_ECX: u32 = bits([2]);
 /// SSE3, PCLMULQDQ, SSSE3, SSE4.1, SSE4.2, POPCNT, AES.
 const LEAF1_ECX_V2: u32 = bits([0, 1, 9, 19, 20, 23, 25]);
 /// FMA, MOVBE, XSAVE, AVX, F16C. OSXSAVE is CR4's.
@@ -93,7 +95,7 @@ fn leaf(cpu: &Cpu, leaf: u32, subleaf: u32) -> [u32; 4] {
         0 => [0x16, word(&VENDOR, 0), word(&VENDOR, 2), word(&VENDOR, 1)],
         // CLFLUSH lines of 64 bytes; one logical processor, APIC id 0.
         1 => [SIGNATURE, 8 << 8 | 1 << 16, leaf1_ecx(cpu), LEAF1_EDX],
-        7 if subleaf == 0 => [0, LEAF7_EBX | v3(LEAF7_EBX_V3), v3(LEAF7_ECX_V3), 0],
+        7 if subleaf == 0 => [0, LEAF7_EBX | v3(LEAF7_EBX_V3), LEAF7_ECX | v3(LEAF7_ECX_V3), 0],
         0xd if cpu.level() >= Level::V3 => xsave_leaf(cpu, subleaf),
         // TSC = crystal * ratio; crystal in Hz.
         0x15 => [1, RATIO, TSC_KHZ / RATIO * 1000, 0],

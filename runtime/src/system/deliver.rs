@@ -3,6 +3,7 @@
 
 use super::flags::{self, IF, NT, RF, TF, VM};
 use super::segments::{self, Descriptor, Selector};
+use crate::cpu::breakpoints::GD;
 use crate::exception::{Exception, vector};
 use crate::mmu::canonical;
 use crate::vm::Vm;
@@ -29,8 +30,14 @@ pub(crate) fn exception(vm: &mut Vm, first: Exception) {
         if current.vector == vector::PF {
             vm.cpu.cr2 = current.address;
         }
+        if current.vector == vector::DB {
+            vm.cpu.dr[7] &= !GD;
+        }
+        if current.is_fault() {
+            vm.cpu.rflags |= RF;
+        }
         let Err(second) = deliver(vm, current.vector, current.error, Source::Hardware) else { return };
-        current = match combined(current, second) {
+        current = match combined(current, external(second)) {
             Some(next) => next,
             None => {
                 vm.shutdown = true;
@@ -54,9 +61,14 @@ fn combined(first: Exception, second: Exception) -> Option<Exception> {
 /// Delivers an interrupt from outside.
 pub(crate) fn interrupt(vm: &mut Vm, number: u8) {
     if let Err(fault) = deliver(vm, number, None, Source::Hardware) {
-        let error = fault.error.map(|error| error | EXTERNAL);
-        exception(vm, Exception { error, ..fault });
+        exception(vm, external(fault));
     }
+}
+
+/// A fault in the delivery of an event that no software asked for says so, where its error code has that bit (SDM 3A, 6.13).
+fn external(fault: Exception) -> Exception {
+    let has_bit = matches!(fault.vector, vector::TS | vector::NP | vector::SS | vector::GP);
+    Exception { error: fault.error.map(|error| if has_bit { error | EXTERNAL } else { error }), ..fault }
 }
 
 /// A gate of the IDT.

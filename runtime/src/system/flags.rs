@@ -1,6 +1,7 @@
 //! Bits of RFLAGS other than the arithmetic flags: CLD, STD, CLI, STI, CLAC, STAC, PUSHF, POPF. SDM volume 2.
 
-use super::{Done, require_kernel};
+use super::Done;
+use crate::cpu::state::SHADOW_OF_STI;
 use crate::exception::Exception;
 use crate::vm::Vm;
 use x86::body::stack::{operand_width, top};
@@ -16,7 +17,6 @@ pub(super) const RF: u64 = 1 << 16;
 pub(super) const VM: u64 = 1 << 17;
 pub(super) const AC: u64 = 1 << 18;
 pub(super) const ID: u64 = 1 << 21;
-const CR4_SMAP: u64 = 1 << 21;
 
 /// RFLAGS as a whole.
 pub(crate) fn rflags(vm: &mut Vm) -> u64 {
@@ -53,18 +53,17 @@ pub(super) fn sti(vm: &mut Vm) -> Done {
     }
     if vm.cpu.rflags & IF == 0 {
         vm.cpu.rflags |= IF;
-        vm.cpu.interrupt_shadow = 1;
+        vm.cpu.interrupt_shadow = SHADOW_OF_STI;
         vm.attention = true;
     }
     Ok(())
 }
 
-/// CLAC and STAC, which are there only with SMAP.
+/// CLAC and STAC: #UD in user mode (SDM volume 2).
 pub(super) fn access(vm: &mut Vm, set: bool) -> Done {
-    if vm.cpu.cr4 & CR4_SMAP == 0 {
+    if vm.cpu.cpl != 0 {
         return Err(Exception::UD);
     }
-    require_kernel(vm)?;
     vm.cpu.rflags = if set { vm.cpu.rflags | AC } else { vm.cpu.rflags & !AC };
     Ok(())
 }

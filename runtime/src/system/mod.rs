@@ -5,6 +5,7 @@
 mod bits;
 mod control;
 mod cpuid;
+mod debug;
 mod deliver;
 mod extended;
 mod flags;
@@ -56,7 +57,7 @@ pub(crate) fn execute(vm: &mut Vm, insn: &Insn) -> Done {
         Mn::Iretq | Mn::Iretd | Mn::Iret    => transfer::iret(vm, insn),
         Mn::Int                     => transfer::software_interrupt(vm, insn.imm as u8),
         Mn::Int3                    => transfer::software_interrupt(vm, vector::BP),
-        Mn::Int1                    => Err(Exception::plain(vector::DB)),
+        Mn::Int1                    => debug::int1(vm),
         Mn::Ud2 | Mn::Ud1 | Mn::Ud0 => Err(Exception::UD),
         Mn::Retf                    => transfer::far_return(vm, insn),
         Mn::Jmp                     => transfer::far_jump(vm, insn),

@@ -1,7 +1,7 @@
 //! Segment registers, descriptors and descriptor tables. SDM volume 3A, chapters 3 and 5.
 
 use super::{Done, require_kernel};
-use crate::cpu::state::SegmentRegister;
+use crate::cpu::state::{SHADOW_OF_STACK, SegmentRegister};
 use crate::exception::{Exception, vector};
 use crate::mmu::canonical;
 use crate::vm::Vm;
@@ -103,19 +103,21 @@ pub(super) fn null(selector: u16) -> SegmentRegister {
 
 /// Loads at privilege level 0, whatever the current one: descriptor tables and the TSS.
 pub(super) fn system_load(vm: &mut Vm, w: Width, address: u64) -> Result<u64, Exception> {
-    at_level(vm, 0, |vm| vm.load(w, address))
+    Ok(match w {
+        Width::W8 => vm.load_system::<1>(address)?[0].into(),
+        Width::W16 => u16::from_le_bytes(vm.load_system(address)?).into(),
+        Width::W32 => u32::from_le_bytes(vm.load_system(address)?).into(),
+        Width::W64 => u64::from_le_bytes(vm.load_system(address)?),
+    })
 }
 
 /// Stores 8 bytes at a privilege level.
 pub(super) fn store_at_level(vm: &mut Vm, address: u64, value: u64, level: u32) -> Done {
-    at_level(vm, level, |vm| vm.store(Width::W64, address, value))
-}
-
-fn at_level<T>(vm: &mut Vm, level: u32, f: impl FnOnce(&mut Vm) -> T) -> T {
-    let current = std::mem::replace(&mut vm.cpu.cpl, level);
-    let result = f(vm);
-    vm.cpu.cpl = current;
-    result
+    if level < vm.cpu.cpl {
+        vm.store_system(address, value.to_le_bytes())
+    } else {
+        vm.store(Width::W64, address, value)
+    }
 }
 
 /// Reads the descriptor that a selector names.
@@ -180,7 +182,7 @@ pub(super) fn load_segment(vm: &mut Vm, segment: Segment, selector: Selector) ->
 /// Nothing comes between a load of SS and the next instruction (SDM 3A, 6.8.3).
 fn hold_interrupts(vm: &mut Vm, segment: Segment) {
     if segment == Segment::Ss {
-        vm.cpu.interrupt_shadow = 1;
+        vm.cpu.interrupt_shadow = SHADOW_OF_STACK;
         vm.attention = true;
     }
 }
@@ -268,8 +270,15 @@ pub(super) fn load_table(vm: &mut Vm, insn: &Insn) -> Done {
     Ok(())
 }
 
+/// #GP(0) where CR4.UMIP keeps user mode from SGDT, SIDT, SLDT, STR and SMSW (SDM 3A, 2.5).
+pub(super) fn require_no_umip(vm: &Vm) -> Done {
+    const CR4_UMIP: u64 = 1 << 11;
+    if vm.cpu.cr4 & CR4_UMIP == 0 { Ok(()) } else { require_kernel(vm) }
+}
+
 /// SGDT and SIDT.
 pub(super) fn store_table(vm: &mut Vm, insn: &Insn) -> Done {
+    require_no_umip(vm)?;
     let table = if insn.mnemonic == Mnemonic::Sgdt { vm.cpu.gdtr } else { vm.cpu.idtr };
     let at = address(vm, insn);
     let w = insn.mode.stack_operand();
@@ -321,13 +330,14 @@ pub(super) fn load_task(vm: &mut Vm, insn: &Insn) -> Done {
         return Err(Exception::with_error(vector::NP, selector.error()));
     }
     let at = vm.cpu.gdtr.base.wrapping_add(u64::from(selector.0 & !7));
-    store_at_level(vm, at, descriptor.0 | 2 << 40, 0)?;
+    vm.store_system(at, (descriptor.0 | 2 << 40).to_le_bytes())?;
     vm.cpu.tr = SegmentRegister { rights: register.rights | 2, ..register };
     Ok(())
 }
 
 /// SLDT and STR.
 pub(super) fn store_selector(vm: &mut Vm, insn: &Insn) -> Done {
+    require_no_umip(vm)?;
     let register = if insn.mnemonic == Mnemonic::Sldt { vm.cpu.ldtr } else { vm.cpu.tr };
     let width = if insn.operands[0] == Operand::Mem { Width::W16 } else { insn.width };
     write(vm, insn, 0, width, register.selector.into())

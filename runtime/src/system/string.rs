@@ -6,7 +6,7 @@
 //! registers are right at a fault in the middle.
 
 use super::Done;
-use super::flags::DF;
+use super::flags::{DF, RF};
 use crate::exception::Exception;
 use crate::interp::access::Target;
 use crate::memory::Place;
@@ -17,6 +17,11 @@ use x86::{CodeMode, FlagOp, Gpr, Insn, Machine, Segment, Width};
 
 /// Most bytes that one execution moves.
 const CHUNK: u64 = 1 << 16;
+
+/// Most elements that one execution moves: one while single steps or breakpoints may come after each.
+fn chunk(vm: &mut Vm, w: Width) -> u64 {
+    if vm.by_element() { 1 } else { CHUNK >> w as u32 }
+}
 
 /// The repeat count of a string instruction.
 pub(super) struct Count {
@@ -46,6 +51,9 @@ impl Count {
         write_gpr(vm, Gpr::RCX, self.width, left - elements);
         if left > elements {
             vm.next_rip = vm.cpu.rip;
+            // An interrupt in between pushes RF set (SDM 3B, 17.3.1.1).
+            vm.cpu.rflags |= RF;
+            vm.attention = true;
         }
     }
 
@@ -82,8 +90,12 @@ pub(super) mod step {
 
     /// Moves a pointer over `elements`, up or down as DF says.
     pub(in crate::system) fn advance(vm: &mut Vm, insn: &Insn, register: Gpr, elements: u64) {
+        advance_bytes(vm, insn, register, elements.wrapping_mul(insn.width.bytes()));
+    }
+
+    /// The same by bytes: the first operand of OUTS, whose width is the instruction's, is a port.
+    pub(in crate::system) fn advance_bytes(vm: &mut Vm, insn: &Insn, register: Gpr, bytes: u64) {
         let width = address_width(insn);
-        let bytes = elements.wrapping_mul(insn.width.bytes());
         let value = read_gpr(vm, register, width);
         let moved = if vm.cpu.rflags & DF == 0 { value.wrapping_add(bytes) } else { value.wrapping_sub(bytes) };
         write_gpr(vm, register, width, moved & width.mask());
@@ -97,8 +109,7 @@ fn in_page(address: u64, w: Width, most: u64) -> u64 {
 
 /// Translates without an element crossing a page; devices are left to the element-wise way.
 fn page_of(vm: &mut Vm, address: u64, access: Access) -> Result<Option<Place>, Exception> {
-    let user = vm.cpu.cpl == 3;
-    match vm.translate(address, access, user)? {
+    match vm.translate(address, access, vm.privilege())? {
         Target::Memory(place) => Ok(Some(place)),
         Target::Device(_) => Ok(None),
     }
@@ -120,7 +131,7 @@ fn in_bulk(vm: &Vm, insn: &Insn) -> bool {
 pub(super) fn copy(vm: &mut Vm, insn: &Insn) -> Done {
     let Some(count) = Count::of(vm, insn) else { return Ok(()) };
     let w = insn.width;
-    let most = count.left().min(CHUNK >> w as u32);
+    let most = count.left().min(chunk(vm, w));
     let mut done = 0;
     while done < most {
         match copy_some(vm, insn, most - done) {
@@ -177,7 +188,7 @@ fn advance_both(vm: &mut Vm, insn: &Insn, elements: u64) {
 /// STOS.
 pub(super) fn fill(vm: &mut Vm, insn: &Insn) -> Done {
     let Some(count) = Count::of(vm, insn) else { return Ok(()) };
-    let most = count.left().min(CHUNK >> insn.width as u32);
+    let most = count.left().min(chunk(vm, insn.width));
     let mut done = 0;
     while done < most {
         match fill_some(vm, insn, most - done) {
@@ -245,7 +256,7 @@ fn compare_elements(
     advance: impl Fn(&mut Vm),
 ) -> Done {
     let Some(count) = Count::of(vm, insn) else { return Ok(()) };
-    let most = count.left().min(CHUNK >> insn.width as u32);
+    let most = count.left().min(chunk(vm, insn.width));
     for done in 1..=most {
         let (a, b) = match pair(vm) {
             Ok(pair) => pair,

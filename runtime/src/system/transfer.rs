@@ -39,6 +39,7 @@ pub(super) fn syscall(vm: &mut Vm, insn: &Insn) -> Done {
     set_code(vm, Selector(selector), Descriptor(CODE), 0);
     vm.cpu.segments[Segment::Ss as usize] = flat_data(selector + 8, 0);
     vm.next_rip = vm.cpu.lstar;
+    vm.step_at_once();
     Ok(())
 }
 
@@ -61,6 +62,7 @@ pub(super) fn sysret(vm: &mut Vm, insn: &Insn) -> Done {
     set_code(vm, Selector(code_selector | 3), Descriptor(code | 3 << 45), 3);
     vm.cpu.segments[Segment::Ss as usize] = flat_data((selector + 8) | 3, 3);
     vm.next_rip = target;
+    vm.step_at_once();
     Ok(())
 }
 
@@ -111,7 +113,8 @@ pub(super) fn iret(vm: &mut Vm, insn: &Insn) -> Done {
         mask |= IF;
     }
     return_to(vm, rip, cs, stack)?;
-    set_rflags(vm, rflags & !RF, mask & w.mask());
+    vm.cpu.nmi_blocked = 0;
+    set_rflags(vm, rflags, mask & w.mask());
     Ok(())
 }
 

@@ -11,12 +11,14 @@
 //! instructions depends on nothing else. Otherwise the caller moves it along with the host's clock.
 
 mod bus;
+mod careful;
 mod clock;
 mod spaces;
 mod stack_fault;
 mod state;
 
 use crate::cpu::CpuCell;
+use crate::cpu::state::SHADOW_OF_STACK;
 use crate::devices::{Backends, Devices, Request};
 use crate::exception::{Exception, vector};
 use crate::interp::{Block, CodeCache};
@@ -92,6 +94,14 @@ pub struct Vm {
     pub(crate) next_rip: u64,
     /// Something happened that the loop must look at before the next instruction.
     pub(crate) attention: bool,
+    /// The next instruction needs care: see [`careful`].
+    pub(crate) careful: bool,
+    /// It does for more than an interrupt shadow.
+    debugged: bool,
+    /// Alignment is checked, and nothing of user mode is in the TLB.
+    aligned: bool,
+    /// The largest alignment that is asked of the current instruction's accesses: 1 for none.
+    alignment: u64,
     /// HLT: waiting for an interrupt.
     pub(crate) halted: bool,
     /// A triple fault.
@@ -125,6 +135,10 @@ impl Vm {
             code_window: (0, 0),
             next_rip: 0,
             attention: false,
+            careful: false,
+            debugged: false,
+            aligned: false,
+            alignment: 1,
             halted: false,
             shutdown: false,
             recorder: None,
@@ -208,6 +222,7 @@ impl Vm {
         }
         self.attention = false;
         self.take_interrupt();
+        self.look_for_care();
         if self.halted {
             return Some(Pause::Idle(self.devices.next_deadline()));
         }
@@ -230,6 +245,7 @@ impl Vm {
             return true;
         }
         self.take_interrupt();
+        self.look_for_care();
         // A timer that was set anew may be due before the budget ends.
         let due = self.devices.next_deadline().unwrap_or(u64::MAX);
         due < self.tsc().saturating_add(self.cpu.budget as u64)
@@ -238,44 +254,35 @@ impl Vm {
     /// Delivers the interrupt that is pending, if the processor takes one now.
     fn take_interrupt(&mut self) {
         const IF: u64 = 1 << 9;
+        let open = self.cpu.nmi_blocked == 0 && self.cpu.interrupt_shadow != SHADOW_OF_STACK;
+        if open && self.devices.take_nmi() {
+            self.cpu.nmi_blocked = 1;
+            return self.interrupt(vector::NMI);
+        }
         if self.cpu.interrupt_shadow != 0 || self.cpu.rflags & IF == 0 {
             return;
         }
         if let Some(vector) = self.devices.acknowledge() {
-            self.halted = false;
-            self.counts.events += 1;
-            system::interrupt(self, vector);
+            self.interrupt(vector);
         }
+    }
+
+    fn interrupt(&mut self, vector: u8) {
+        self.halted = false;
+        self.counts.events += 1;
+        system::interrupt(self, vector);
     }
 
     /// Runs translated code or a block at RIP.
     #[inline]
     fn dispatch(&mut self) {
-        const TF: u64 = 1 << 8;
-        if self.cpu.rflags & TF != 0 || self.cpu.interrupt_shadow != 0 {
-            return self.single_step();
+        if self.careful {
+            return self.careful_step();
         }
         if self.run_translated() {
             return;
         }
         self.interpret(usize::MAX);
-    }
-
-    /// One instruction, then what the trap flag or the interrupt shadow ask for.
-    fn single_step(&mut self) {
-        const TF: u64 = 1 << 8;
-        let (trap, shadow) = (self.cpu.rflags & TF != 0, self.cpu.interrupt_shadow != 0);
-        let before = self.counts.events;
-        self.interpret(1);
-        if shadow {
-            self.cpu.interrupt_shadow = 0;
-            self.attention = true;
-        }
-        if trap && self.counts.events == before {
-            // DR6.BS (SDM 3B, 17.3.1.4).
-            self.cpu.dr[6] |= 1 << 14;
-            self.raise(Exception::plain(vector::DB));
-        }
     }
 
     /// Interprets at most `most` instructions of the block at RIP.
@@ -312,9 +319,11 @@ impl Vm {
     /// # Errors
     /// The fault; RIP is still the instruction's, but the next one's with the trap of INT3.
     pub fn execute_one(&mut self) -> Result<(), Exception> {
+        const RF: u64 = 1 << 16;
         let block = self.fetch()?;
         let insn = &block.insns[0];
         self.next_rip = self.cpu.rip.wrapping_add(insn.length.into());
+        self.cpu.rflags &= !RF;
         if insn.mnemonic == Mnemonic::Int3 {
             self.cpu.rip = self.next_rip;
             return Err(Exception::plain(vector::BP));
@@ -336,6 +345,8 @@ impl Vm {
     #[cold]
     fn raise_at(&mut self, fault: Exception, insn: Option<&Insn>) {
         let fault = insn.map_or(fault, |insn| resolved(self, fault, insn));
+        // What it met before the fault it will meet again.
+        self.cpu.debug_hits = 0;
         self.raise(fault);
     }
 

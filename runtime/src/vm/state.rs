@@ -9,7 +9,8 @@
 use super::Vm;
 use super::clock::{Clock, Random};
 use crate::cpu::Cpu;
-use crate::cpu::state::{SegmentRegister, TableRegister};
+use crate::cpu::breakpoints::{BS, MET};
+use crate::cpu::state::{SHADOW_OF_STACK, SegmentRegister, TableRegister};
 use crate::devices::{Backends, Devices};
 use crate::memory::Memory;
 use crate::snapshot::codec::{CodecError, Reader, Writer};
@@ -17,7 +18,7 @@ use x86::flags::{bit, word};
 use x86::plain::Plain;
 use x86::{FlagOp, Flags, Level, Width};
 
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 
 crate::fields!(SegmentRegister { selector, rights, limit, base });
 crate::fields!(TableRegister { base, limit });
@@ -39,9 +40,9 @@ macro_rules! registers {
 }
 registers! {
     saved {
-        gpr, rip, cpl, interrupt_shadow, level, mxcsr, segments, xmm, ymm_high,
+        gpr, rip, cpl, interrupt_shadow, nmi_blocked, level, mxcsr, segments, xmm, ymm_high,
         fpr, fcw, fsw, ftw, fop, fip, fdp,
-        cr0, cr2, cr3, cr4, cr8, dr, xcr0, gdtr, idtr, ldtr, tr,
+        cr0, cr2, cr3, cr4, cr8, dr, debug_hits, xcr0, gdtr, idtr, ldtr, tr,
         efer, star, lstar, cstar, sfmask, kernel_gs_base, sysenter, pat, apic_base, tsc_aux, misc_enable, mtrr,
         retired, tsc_offset,
     }
@@ -124,6 +125,8 @@ fn load_processor(cpu: &mut Cpu, from: &mut Reader<'_>) -> Result<(), CodecError
     load_registers(cpu, from)?;
     from.check(cpu.cpl == 0 || cpu.cpl == 3, "privilege level 0 or 3")?;
     from.check(Level::from_number(cpu.level).is_some(), "a processor level from 1 to 3")?;
-    from.check(cpu.interrupt_shadow <= 1, "an interrupt shadow of 0 or 1")?;
+    from.check(cpu.interrupt_shadow <= SHADOW_OF_STACK, "an interrupt shadow from 0 to 2")?;
+    from.check(cpu.nmi_blocked <= 1, "NMIs blocked or not")?;
+    from.check(cpu.debug_hits & !(MET | BS) == 0, "no other bits of DR6 than B0 to B3 and BS")?;
     from.check(cpu.mxcsr & !MXCSR_DEFINED == 0, "MXCSR without reserved bits")
 }

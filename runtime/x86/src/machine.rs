@@ -234,6 +234,12 @@ pub trait Machine: Vector {
     /// The fault of the first element; nothing was written.
     fn fill(&mut self, w: Width, to: Self::Int, value: Self::Int, bytes: Self::Int) -> Result<(), Self::Stop>;
 
+    /// Whether a repeated string instruction does one element at a time, which is the machine's one function's to do: the
+    /// lifter's never does.
+    fn by_element(&mut self) -> bool {
+        false
+    }
+
     /// Whether the privilege level is 0.
     fn in_kernel(&mut self) -> bool;
     /// RFLAGS without the arithmetic flags.

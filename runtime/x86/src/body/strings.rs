@@ -66,11 +66,12 @@ fn in_bytes<M: Machine>(m: &mut M, w: Width, count: M::Int) -> M::Int {
     m.bin(BinOp::Shl, Width::W64, count, shift)
 }
 
-/// Whether the machine's one function takes the instruction from the start: downwards, or with 32-bit addresses.
+/// Whether the machine's one function takes the instruction from the start: downwards, with 32-bit addresses, or an element at a
+/// time.
 #[inline(always)]
 fn is_uncommon<M: Machine>(m: &mut M, insn: &Insn) -> bool {
     let down = down(m);
-    insn.prefixes.address_width != Width::W64 || m.rare(down)
+    insn.prefixes.address_width != Width::W64 || m.rare(down) || repeats(insn) && m.by_element()
 }
 
 /// The bytes that the repeat count stands for; `None` if they are more than a page has.
