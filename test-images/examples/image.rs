@@ -1,21 +1,32 @@
-//! Writes a test image as a `docker save` archive: `image busybox|bench|python OUTPUT`.
+//! Writes a test image as a `docker save` archive: `image NAME OUTPUT`.
 
-use anyhow::{Context, Result, bail};
-use std::path::{Path, PathBuf};
-use test_images::Format;
+use anyhow::{Result, bail};
+use kernel_snapshot::cache::Cache;
+use std::path::Path;
+use test_images::debian::{JAVA, LANGUAGES, NODE, PYTHON, TOOLS};
+use test_images::{Format, Recipe};
+
+const NAMES: &str = "busybox, bench, python, languages, tools, node, java or programs";
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [name, output] = &words[..] else { bail!("expected: image busybox|bench|python OUTPUT") };
-    let output = Path::new(output);
-    match name.as_str() {
-        "busybox" => test_images::busybox()?.write(Format::DockerSave, output),
-        "bench" => test_images::bench()?.write(Format::DockerSave, output),
-        "python" => {
-            let directory = output.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-            let made = test_images::debian_python(&directory, |line| eprintln!("{line}"))?;
-            std::fs::rename(&made, output).with_context(|| format!("move {} to {}", made.display(), output.display()))
-        }
-        other => bail!("{other}: expected busybox, bench or python"),
-    }
+    let [name, output] = &words[..] else { bail!("expected: image NAME OUTPUT, NAME being {NAMES}") };
+    recipe(name)?.write(Format::DockerSave, Path::new(output))
+}
+
+fn recipe(name: &str) -> Result<Recipe> {
+    let cache = Cache::of_user()?;
+    let say = |line: &str| eprintln!("{line}");
+    let debian = match name {
+        "busybox" => return test_images::busybox(),
+        "bench" => return test_images::bench(),
+        "programs" => return test_images::programs(&cache, &say),
+        "python" => PYTHON,
+        "languages" => LANGUAGES,
+        "tools" => TOOLS,
+        "node" => NODE,
+        "java" => JAVA,
+        other => bail!("{other}: expected {NAMES}"),
+    };
+    debian.recipe(&cache, &say)
 }
