@@ -5,7 +5,7 @@ use kernel_snapshot::cache::Cache;
 use runtime::snapshot::Snapshot;
 use std::path::Path;
 use test_images::Format;
-use translator::convert::{GuestRequest, KernelChoice, Stage, prepare};
+use translator::convert::{GuestRequest, KernelChoice, prepare};
 use translator::engine::Engine;
 use translator::link::{Runtime, Summary};
 
@@ -97,7 +97,7 @@ fn modules_are_refused() {
 fn layers_are_refused() {
     let recipe = test_images::Recipe { layers: vec![garbage(1024)], ..test_images::busybox().unwrap() };
     let cache = Cache::of_user().unwrap();
-    let error =
-        golden::images::module(Stage::Ready, &recipe, "true", &cache, &|_| ()).expect_err("a damaged layer was taken");
+    let error = golden::images::module(GuestRequest::default(), &recipe, "true", &cache, &|_| ())
+        .expect_err("a damaged layer was taken");
     assert!(format!("{error:#}").contains("layer"), "{error:#}");
 }

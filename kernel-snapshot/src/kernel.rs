@@ -20,6 +20,7 @@ pub const CONFIG: &str = include_str!("../kernel.config");
 const PATCHES: &[(&str, &str)] = &[
     ("pmem-without-pci", include_str!("../patches/pmem-without-pci.patch")),
     ("erofs-dax-fault-around", include_str!("../patches/erofs-dax-fault-around.patch")),
+    ("dax-private-copy", include_str!("../patches/dax-private-copy.patch")),
 ];
 
 /// What the build needs of Debian, the source aside.

@@ -1,26 +1,39 @@
-//! Writes a test image as a `docker save` archive: `image busybox|busybox-i386|modes|bench|python OUTPUT`.
+//! Writes a test image as a `docker save` archive: `image NAME OUTPUT`.
 
-use anyhow::{Context, Result, bail};
-use std::path::{Path, PathBuf};
-use test_images::Format;
+use anyhow::{Result, bail};
+use kernel_snapshot::cache::Cache;
+use std::path::Path;
+use test_images::debian::{JAVA, LANGUAGES, NODE, PYTHON, TOOLS};
+use test_images::{Format, Recipe};
+
+const NAMES: &str = "busybox, busybox-i386, modes, debug, smc, bench, python, languages, tools, node, java or programs";
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [name, output] = &words[..] else { bail!("expected: image busybox|busybox-i386|modes|bench|python OUTPUT") };
-    let output = Path::new(output);
-    match name.as_str() {
-        "busybox" => test_images::busybox()?.write(Format::DockerSave, output),
+    let [name, output] = &words[..] else { bail!("expected: image NAME OUTPUT, NAME being {NAMES}") };
+    recipe(name, Path::new(output))?.write(Format::DockerSave, Path::new(output))
+}
+
+fn recipe(name: &str, output: &Path) -> Result<Recipe> {
+    let cache = Cache::of_user()?;
+    let say = |line: &str| eprintln!("{line}");
+    let debian = match name {
+        "busybox" => return test_images::busybox(),
         "busybox-i386" => {
-            let directory = output.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-            test_images::busybox_i386(&directory)?.write(Format::DockerSave, output)
+            let directory = output.parent().unwrap_or(Path::new("."));
+            return test_images::busybox_i386(directory);
         }
-        "modes" => test_images::modes()?.write(Format::DockerSave, output),
-        "bench" => test_images::bench()?.write(Format::DockerSave, output),
-        "python" => {
-            let directory = output.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-            let made = test_images::debian_python(&directory, |line| eprintln!("{line}"))?;
-            std::fs::rename(&made, output).with_context(|| format!("move {} to {}", made.display(), output.display()))
-        }
-        other => bail!("{other}: expected busybox, busybox-i386, modes, bench or python"),
-    }
+        "modes" => return test_images::modes(),
+        "debug" => return test_images::debug(),
+        "smc" => return test_images::smc(),
+        "bench" => return test_images::bench(),
+        "programs" => return test_images::programs(&cache, &say),
+        "python" => PYTHON,
+        "languages" => LANGUAGES,
+        "tools" => TOOLS,
+        "node" => NODE,
+        "java" => JAVA,
+        other => bail!("{other}: expected {NAMES}"),
+    };
+    debian.recipe(&cache, &say)
 }

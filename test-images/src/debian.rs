@@ -1,49 +1,91 @@
-//! Debian 12 with its essential packages and Python, installed by mmdebstrap, as an archive of `docker save`.
+//! Debian 12 with its essential packages and some more, installed by mmdebstrap.
 //!
 //! Documentation, manual pages and translations are left out. Works with and without root: mmdebstrap chooses how.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use kernel_snapshot::cache::{self, Cache};
 use serde_json::json;
 
 use crate::host::run;
 use crate::layer::MTIME;
-use crate::pack::{Format, Recipe};
+use crate::pack::Recipe;
 
 const SUITE: &str = "bookworm";
-const PACKAGES: &str = "python3-minimal";
 const LEFT_OUT: [&str; 4] = ["/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/man/*"];
-/// Changes whenever the recipe does.
-const FILE_NAME: &str = "debian-bookworm-python3-1.tar";
+/// The JDK's scripts link manual pages in this directory, which nothing else makes when such pages are left out.
+const MANUALS: &str = r#"mkdir -p "$1/usr/share/man/man1""#;
+/// Changes whenever the way of installing does.
+const KIND: &str = "debian 1";
+const LAYER: &str = "layer.tar";
 
-/// The image `debian-python:bookworm`, whose command is `python3`, in `cache`: the file that is there, or a new one.
-/// `progress` is told each step. Errors if mmdebstrap is missing or fails, for example without network.
-pub fn debian_python(cache: &Path, mut progress: impl FnMut(&str)) -> Result<PathBuf> {
-    let path = cache.join(FILE_NAME);
-    if path.is_file() {
-        return Ok(path);
-    }
-    fs::create_dir_all(cache).with_context(|| format!("cannot make {}", cache.display()))?;
-    let dir = tempfile::tempdir_in(cache).context("cannot make a temporary directory")?;
-    progress("installing Debian bookworm with python3 into an archive (about a minute)");
-    let layer = dir.path().join("layer.tar");
-    bootstrap(&layer)?;
-    progress("packing the image");
-    let config = json!({ "Cmd": ["python3"], "Env": [crate::busybox::PATH], "WorkingDir": "/" });
-    let layers = vec![fs::read(&layer).with_context(|| format!("cannot read {}", layer.display()))?];
-    let packed = dir.path().join(FILE_NAME);
-    Recipe { name: "debian-python:bookworm".to_owned(), config, layers }.write(Format::DockerSave, &packed)?;
-    fs::rename(&packed, &path).with_context(|| format!("cannot put {} in place", path.display()))?;
-    Ok(path)
+/// An image of Debian packages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Debian {
+    /// The image is `debian-NAME:bookworm`.
+    pub name: &'static str,
+    /// What is installed beside the essential packages.
+    pub packages: &'static [&'static str],
+    /// The image's command.
+    pub command: &'static str,
 }
 
-fn bootstrap(layer: &Path) -> Result<()> {
+/// Python alone.
+pub const PYTHON: Debian = Debian { name: "python", packages: &["python3-minimal"], command: "python3" };
+
+/// Languages and tools that compute, small ones.
+pub const LANGUAGES: Debian = Debian {
+    name: "languages",
+    packages: &[
+        "bc",
+        "dc",
+        "libpython3.11-testsuite",
+        "lua5.4",
+        "luajit",
+        "openssl",
+        "perl",
+        "python3",
+        "python3-gmpy2",
+        "sqlite3",
+    ],
+    command: "sh",
+};
+
+/// A compiler and a debugger.
+pub const TOOLS: Debian =
+    Debian { name: "tools", packages: &["gcc", "gdb", "libc6-dev", "libgmp-dev", "libmpfr-dev"], command: "sh" };
+
+/// Node.js.
+pub const NODE: Debian = Debian { name: "node", packages: &["nodejs"], command: "node" };
+
+/// OpenJDK with its compiler.
+pub const JAVA: Debian = Debian { name: "java", packages: &["openjdk-17-jdk-headless"], command: "java" };
+
+impl Debian {
+    /// The image. Its layer is kept in `cache`; `say` is told when it has to be made. Errors if mmdebstrap is missing or
+    /// fails, for example without network.
+    pub fn recipe(&self, cache: &Cache, say: &dyn Fn(&str)) -> Result<Recipe> {
+        let packages = self.packages.join(",");
+        let digest = cache::Recipe::new(KIND).text("suite", SUITE).text("packages", &packages).digest();
+        let entry = cache.entry("images", digest, say, |directory| {
+            say(&format!("installing Debian {SUITE} with {packages} (a minute or two)"));
+            install(&packages, &directory.join(LAYER))
+        })?;
+        let path = entry.path().join(LAYER);
+        let layer = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let config = json!({ "Cmd": [self.command], "Env": [crate::busybox::PATH], "WorkingDir": "/" });
+        Ok(Recipe { name: format!("debian-{}:{SUITE}", self.name), config, layers: vec![layer] })
+    }
+}
+
+fn install(packages: &str, layer: &Path) -> Result<()> {
     let mut command = Command::new("mmdebstrap");
-    command.args(["--quiet", "--variant=essential", &format!("--include={PACKAGES}")]);
+    command.args(["--quiet", "--variant=essential", &format!("--include={packages}")]);
     command.args(LEFT_OUT.map(|files| format!("--dpkgopt=path-exclude={files}")));
+    command.arg(format!("--essential-hook={MANUALS}"));
     command.arg(SUITE).arg(layer).env("SOURCE_DATE_EPOCH", MTIME.to_string());
     run(&mut command)?;
     Ok(())

@@ -1,10 +1,11 @@
 //! Runs the host's programs and finds files of its Debian packages.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempDir;
 
 /// Runs `command` to its end; errors carry what it wrote to its standard error.
 pub(crate) fn run(command: &mut Command) -> Result<Vec<u8>> {
@@ -52,10 +53,25 @@ pub(crate) fn foreign_package_file(architecture: &str, package: &str, paths: &[&
 /// The file of a package that apt downloads.
 fn downloaded(package: &str, options: &[String], paths: &[&str]) -> Result<Vec<u8>> {
     let dir = tempfile::tempdir().context("cannot make a temporary directory")?;
-    run(Command::new("apt-get").args(options).args(["download", "--quiet", package]).current_dir(&dir))?;
-    let archives = fs::read_dir(&dir)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-    let archive = archives.first().with_context(|| format!("apt-get download {package} left no file"))?;
-    from_archive(archive, paths).with_context(|| format!("package {package}"))
+    from_archive(&download(package, options, dir.path())?, paths).with_context(|| format!("package {package}"))
+}
+
+/// The files of Debian packages, which are not installed, in a new directory.
+pub(crate) fn unpack_packages(packages: &[&str]) -> Result<TempDir> {
+    let root = tempfile::tempdir().context("cannot make a temporary directory")?;
+    for package in packages {
+        let dir = tempfile::tempdir().context("cannot make a temporary directory")?;
+        let archive = download(package, &[], dir.path())?;
+        run(Command::new("dpkg-deb").arg("--extract").arg(archive).arg(root.path()))?;
+    }
+    Ok(root)
+}
+
+/// The archive of a package, which apt puts into an empty directory.
+fn download(package: &str, options: &[String], dir: &Path) -> Result<PathBuf> {
+    run(Command::new("apt-get").args(options).args(["download", "--quiet", package]).current_dir(dir))?;
+    let entry = fs::read_dir(dir)?.next().with_context(|| format!("apt-get download {package} left no file"))?;
+    Ok(entry?.path())
 }
 
 /// Members of a package's archive are named `./bin/…`.

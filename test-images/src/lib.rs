@@ -2,7 +2,7 @@
 //!
 //! A recipe gives a [`Recipe`]: layers and a configuration. [`Recipe::write`] packs it in any of the formats that the
 //! translator reads. Busybox, bench and any layer of [`layer::LayerBuilder`] need no root and are the same bytes each
-//! time; the Debian image is as reproducible as the archive that it is installed from.
+//! time; the Debian images are as reproducible as the archive that they are installed from.
 
 pub mod bench;
 pub mod busybox;
@@ -11,6 +11,7 @@ pub mod debug;
 pub mod layer;
 pub mod modes;
 pub mod pack;
+pub mod programs;
 pub mod smc;
 
 mod compile;
@@ -18,8 +19,9 @@ mod host;
 
 pub use bench::bench;
 pub use busybox::{busybox, busybox_i386};
-pub use debian::debian_python;
+pub use debian::Debian;
 pub use debug::debug;
 pub use modes::modes;
 pub use pack::{Format, Recipe};
+pub use programs::programs;
 pub use smc::smc;

@@ -4,11 +4,14 @@
  * what they return. A case whose sum is not what the code as written must give says "wrong" and both sums. */
 
 #define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -295,12 +298,72 @@ static int straddle(void)
     return report("straddle", sum, expected);
 }
 
+/* Two functions of one page of the program's file. */
+#define TRACED __attribute__((noipa, aligned(64), section(".text.traced")))
+
+TRACED static uint32_t traced(uint32_t x)
+{
+    return x + 1000;
+}
+
+TRACED static uint32_t beside(uint32_t x)
+{
+    return x + 1;
+}
+
+/* Where the traced process has that page once more, and the tracer has nothing. */
+static uint8_t *const ELSEWHERE = (uint8_t *)0x10000000;
+
+static uint32_t call_elsewhere(function original, uint32_t x)
+{
+    return ((function)(uintptr_t)(ELSEWHERE + (uintptr_t)original % PAGE))(x);
+}
+
+static void be_traced(int round)
+{
+    extern const uint8_t __ehdr_start[];
+    off_t offset = ((uintptr_t)traced & -PAGE) - (uintptr_t)__ehdr_start;
+    int file = open("/proc/self/exe", O_RDONLY);
+    if (mmap(ELSEWHERE, PAGE, RX, MAP_PRIVATE | MAP_FIXED, file, offset) != ELSEWHERE)
+        die("mmap");
+    call_elsewhere(traced, 0);
+    ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+    raise(SIGSTOP);
+    _exit(call_elsewhere(traced, round) + call_elsewhere(beside, round));
+}
+
+/* A tracer changes one function of another process, in a page that has run; what is beside it stays. */
+static int tracer(void)
+{
+    uint64_t sum = 0, expected = 0;
+    for (int round = 0; round < ROUNDS / 4; round++) {
+        sum += traced(round) + beside(round), expected += 2 * round + 1001;
+        pid_t child = fork();
+        if (child < 0)
+            die("fork");
+        if (child == 0)
+            be_traced(round);
+        union { uint8_t code[8]; long word; } patch;
+        uint8_t *at = ELSEWHERE + (uintptr_t)traced % PAGE;
+        int status;
+        waitpid(child, &status, 0);
+        patch.word = ptrace(PTRACE_PEEKTEXT, child, at, NULL);
+        write_add(patch.code, 2);
+        if (ptrace(PTRACE_POKETEXT, child, at, patch.word) || ptrace(PTRACE_CONT, child, NULL, NULL))
+            die("ptrace");
+        waitpid(child, &status, 0);
+        sum += WIFEXITED(status) ? WEXITSTATUS(status) : 1000, expected += 2 * round + 3;
+    }
+    return report("tracer", sum, expected);
+}
+
 static const struct {
     const char *name;
     int (*run)(void);
 } CASES[] = {
     { "rewrite", rewrite }, { "reuse", reuse }, { "alias", alias },   { "file", file },
     { "caller", caller },   { "unmap", unmap }, { "spaces", spaces }, { "straddle", straddle },
+    { "tracer", tracer },
 };
 
 int main(int argc, char **argv)

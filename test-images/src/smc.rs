@@ -12,7 +12,7 @@ const SOURCE: &str = include_str!("smc.c");
 
 /// The program's cases: its only argument; none runs all.
 #[rustfmt::skip]
-pub const CASES: [&str; 8] = [
+pub const CASES: [&str; 9] = [
     "rewrite",
     "reuse",
     "alias",
@@ -21,6 +21,7 @@ pub const CASES: [&str; 8] = [
     "unmap",
     "spaces",
     "straddle",
+    "tracer",
 ];
 
 /// The image `smc:latest`; its entrypoint is `/bin/smc`. Errors if there is no compiler with a static C library.

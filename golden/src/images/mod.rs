@@ -3,13 +3,14 @@
 //! ```text
 //!  recipe ── convert (kernel, boot and compiled code from the user's cache) ──► Converted ── run ──► Outcome
 //!     └───── unpack ──► Native ── chroot ──────────────────────────────────────────────────────────► Outcome
-//!  cases/*.txt ──► case ──► Case: what is run, and where
+//!  cases/*.txt ──► case ──► Case: what is run, and where ──► suite ──► Answer: what it wrote, and what differs
 //! ```
 //!
 //! A test binary converts an image once and shares it. `PRELIFT_TEST_VMLINUX=FILE` gives the kernel and saves its build.
 
 pub mod case;
 pub mod native;
+pub mod suite;
 
 use anyhow::{Context, Result};
 use kernel_snapshot::cache::Cache;
@@ -84,9 +85,17 @@ impl Converted {
     /// # Errors
     /// Of the conversion.
     pub fn at(stage: Stage, recipe: &Recipe, script: &str) -> Result<Converted> {
+        Converted::with(GuestRequest { stage, ..GuestRequest::default() }, recipe, script)
+    }
+
+    /// The same, with a machine of one's own; its kernel is [the one of test guests](kernel).
+    ///
+    /// # Errors
+    /// Of the conversion.
+    pub fn with(guest: GuestRequest, recipe: &Recipe, script: &str) -> Result<Converted> {
         let say = |text: &str| eprintln!("{}: {text}", recipe.name);
         let cache = Cache::of_user()?;
-        let module = module(stage, recipe, script, &cache, &say)?;
+        let module = module(guest, recipe, script, &cache, &say)?;
         let engine = Engine::new()?;
         let program = engine.load(&module, &cache, &say)?;
         Ok(Converted { engine, program })
@@ -110,12 +119,18 @@ impl Converted {
 ///
 /// # Errors
 /// Of the conversion.
-pub fn module(stage: Stage, recipe: &Recipe, script: &str, cache: &Cache, say: &dyn Fn(&str)) -> Result<Vec<u8>> {
+pub fn module(
+    guest: GuestRequest,
+    recipe: &Recipe,
+    script: &str,
+    cache: &Cache,
+    say: &dyn Fn(&str),
+) -> Result<Vec<u8>> {
     let directory = tempfile::tempdir().context("a temporary directory")?;
     let image = directory.path().join("image.tar");
     recipe.write(Format::DockerSave, &image)?;
     let training = Training { command: Some(Run::shell(script).command), ..Training::default() };
-    let guest = GuestRequest { kernel: kernel(), stage, ..GuestRequest::default() };
+    let guest = GuestRequest { kernel: kernel(), ..guest };
     let request = Request { image: &image, guest, training, lift: translator::lift::Options::default() };
     Ok(convert::convert(&request, cache, say)?.module)
 }

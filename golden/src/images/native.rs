@@ -1,6 +1,7 @@
 //! The same commands on the host's own processor and kernel: the image unpacked, and entered with chroot.
 //!
-//! That needs root. The directory has the few devices that programs expect, and no /proc.
+//! That needs root. The directory has the few devices that programs expect, and /proc where the image has that directory: it is
+//! mounted in a namespace of the command's own, so that nothing is left behind.
 
 use super::{Outcome, Run};
 use anyhow::{Context, Result, ensure};
@@ -14,6 +15,9 @@ use test_images::Recipe;
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Names and minor numbers of the devices, all of major number 1.
 const DEVICES: [(&str, &str); 3] = [("null", "3"), ("zero", "5"), ("urandom", "9")];
+
+/// What the namespace's shell does: its arguments are the root directory and the command.
+const ENTER: &str = "root=$1; shift; [ ! -d $root/proc ] || mount -t proc proc $root/proc; exec chroot $root \"$@\"";
 
 /// An image as a directory of the host.
 pub struct Native {
@@ -46,10 +50,10 @@ impl Native {
     /// Runs a command to its end; a signal's number plus 128 is its exit code.
     ///
     /// # Errors
-    /// If chroot cannot be run.
+    /// If unshare cannot be run.
     pub fn run(&self, run: &Run) -> Result<Outcome> {
-        let mut command = Command::new("chroot");
-        command.arg(self.root.path()).args(&run.command).env_clear();
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", ENTER, "sh"]).arg(self.root.path()).args(&run.command).env_clear();
         command.env("PATH", PATH).env("HOME", "/root").envs(run.env.iter().cloned());
         feed(&mut command, &run.stdin)
     }

@@ -129,6 +129,7 @@ impl Vm {
 pub(crate) fn ends_block(insn: &Insn) -> bool {
     use iced_x86::FlowControl;
     insn.code.flow_control() != FlowControl::Next
+        || repeats(insn)
         || matches!(
             insn.mnemonic,
             Mnemonic::Sti
@@ -144,4 +145,10 @@ pub(crate) fn ends_block(insn: &Insn) -> bool {
                 | Mnemonic::Xsetbv
         )
         || insn.operands.iter().any(|o| matches!(o, x86::Operand::Control(_)))
+}
+
+/// Whether the instruction may be executed again in place of the next: a string instruction with a repeat prefix, which does
+/// at most a chunk at a time.
+fn repeats(insn: &Insn) -> bool {
+    (insn.prefixes.rep || insn.prefixes.repne) && insn.code.is_string_instruction()
 }

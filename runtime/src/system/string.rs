@@ -305,3 +305,52 @@ pub(super) fn compare(vm: &mut Vm, insn: &Insn) -> Done {
         |vm| advance_both(vm, insn, 1),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::devices::Backends;
+    use crate::memory::Memory;
+
+    const CODE: u64 = 0x1000;
+    const FROM: u64 = 0x4000;
+    const TO: u64 = 0x4_0000;
+    /// More than two chunks.
+    const BYTES: u64 = 2 * CHUNK + 0x1238;
+
+    /// Runs a repeated instruction on quadwords, and INC EDX behind it, on a machine without paging.
+    fn run(instruction: &[u8], done: impl Fn(&Vm) -> bool) -> Vm {
+        let mut vm = Vm::new(Memory::new(0x8_0000, 0).unwrap(), 0, Backends::default());
+        let code = [instruction, &[0xff, 0xc2]].concat();
+        vm.memory.bytes_mut(Place(CODE as u32), code.len()).copy_from_slice(&code);
+        for (at, byte) in vm.memory.bytes_mut(Place(FROM as u32), BYTES as usize).iter_mut().enumerate() {
+            *byte = (at % 251) as u8 + 1;
+        }
+        vm.cpu.rip = CODE;
+        vm.cpu.gpr[..8].copy_from_slice(&[!0, BYTES / 8, 0, 0, 0, 0, FROM, TO]);
+        vm.cpu.budget = i64::MAX;
+        for _ in 0..BYTES {
+            vm.interpret(usize::MAX);
+            if vm.cpu.gpr[2] != 0 {
+                assert!(done(&vm), "{instruction:x?}: the next instruction ran too early");
+                return vm;
+            }
+        }
+        panic!("{instruction:x?}: no end");
+    }
+
+    #[test]
+    fn more_than_a_chunk_is_done_before_the_next_instruction() {
+        let all = |vm: &Vm| vm.cpu.gpr[1] == 0;
+        let vm = run(&[0xf3, 0x48, 0xab], all);
+        assert!(vm.memory.bytes(Place(TO as u32), BYTES as usize).iter().all(|byte| *byte == 0xff));
+        let vm = run(&[0xf3, 0x48, 0xa5], all);
+        let bytes = |at: u64| vm.memory.bytes(Place(at as u32), BYTES as usize);
+        assert!(bytes(FROM) == bytes(TO));
+        let vm = run(&[0xf3, 0x48, 0xad], all);
+        assert_eq!(vm.cpu.gpr[6], FROM + BYTES);
+        let vm = run(&[0xf2, 0x48, 0xaf], all);
+        assert_eq!(vm.cpu.gpr[7], TO + BYTES);
+        run(&[0xf3, 0x48, 0xa7], |vm| vm.cpu.gpr[1] == BYTES / 8 - 1);
+    }
+}
