@@ -25,6 +25,13 @@ fn lookup(table: &TlbTable, address: u64, size: u64) -> Option<u32> {
     ((entry.tag ^ address) <= 4096 - size).then(|| entry.addend.wrapping_add(address as u32))
 }
 
+/// How many of the `size` bytes from `address` on lie in its page. None of them may be at an address that is not canonical, whatever is mapped.
+fn in_first_page(address: u64, size: usize) -> Result<usize, Exception> {
+    let first = (0x1000 - (address & 0xfff) as usize).min(size);
+    let whole = first == size || canonical(address.wrapping_add(size as u64 - 1));
+    if whole { Ok(first) } else { Err(Exception::NOT_CANONICAL) }
+}
+
 impl Vm {
     /// Loads `N` bytes.
     #[inline(always)]
@@ -52,7 +59,7 @@ impl Vm {
     fn load_slow<const N: usize>(&mut self, address: u64) -> Result<[u8; N], Exception> {
         let mut bytes = [0; N];
         let user = self.cpu.cpl == 3;
-        let first = (0x1000 - (address & 0xfff) as usize).min(N);
+        let first = in_first_page(address, N)?;
         let target = self.translate(address, Access::Read, user)?;
         if first == N {
             self.read_target(target, &mut bytes);
@@ -69,7 +76,7 @@ impl Vm {
     #[inline(never)]
     fn store_slow(&mut self, address: u64, bytes: &[u8]) -> Result<(), Exception> {
         let user = self.cpu.cpl == 3;
-        let first = (0x1000 - (address & 0xfff) as usize).min(bytes.len());
+        let first = in_first_page(address, bytes.len())?;
         let target = self.translate(address, Access::Write, user)?;
         if first == bytes.len() {
             self.write_target(target, bytes);
@@ -87,10 +94,10 @@ impl Vm {
             return Ok(());
         }
         let user = self.cpu.cpl == 3;
+        let first = in_first_page(address, size as usize)? as u64;
         self.translate(address, Access::Write, user)?;
-        let last = address.wrapping_add(size - 1);
-        if (last ^ address) & !0xfff != 0 {
-            self.translate(last & !0xfff, Access::Write, user)?;
+        if first < size {
+            self.translate(address.wrapping_add(first), Access::Write, user)?;
         }
         Ok(())
     }
@@ -178,10 +185,9 @@ impl Vm {
     /// the last: where the target begins inside the source, what was written is read again.
     pub(crate) fn copy_memory(&mut self, source: Place, target: Place, length: u32, w: Width) {
         if target.0 > source.0 && target.0 - source.0 < length {
-            let step = w.bytes() as usize;
-            for offset in (0..length).step_by(step) {
-                let element = self.memory.bytes(Place(source.0 + offset), step).to_vec();
-                self.memory.bytes_mut(Place(target.0 + offset), step).copy_from_slice(&element);
+            let step = w.bytes() as u32;
+            for offset in (0..length).step_by(step as usize) {
+                self.memory.copy(Place(source.0 + offset), Place(target.0 + offset), step);
             }
         } else {
             self.memory.copy(source, target, length);

@@ -91,14 +91,22 @@ fn turned(a: u64, carry: bool, turns: u32, w: Width, left: bool) -> (u64, bool) 
     (turned as u64 & w.mask(), turned >> w.bits() & 1 == 1)
 }
 
-/// ENTER with nesting, or with a 16-bit operand: only BP changes then, and words are pushed.
+/// ENTER with nesting, or with a 16-bit operand: only BP changes then, and words are pushed. The accesses are tried first, in their order;
+/// the last is a write at the new top of the stack.
 pub(super) fn enter(vm: &mut Vm, insn: &Insn) -> Done {
     let w = if insn.code == x86::Code::Enterw_imm16_imm8 { Width::W16 } else { Width::W64 };
     let (size, level) = (w.bytes(), u64::from(insn.imm2 & 31));
     let (rbp, rsp) = (vm.gpr(Gpr::RBP), vm.gpr(Gpr::RSP));
     let frame = rsp.wrapping_sub(size);
     let top = frame.wrapping_sub(size * level);
-    vm.probe_write(top, size * (level + 1))?;
+    vm.probe_write(frame, size)?;
+    for index in 1..level {
+        vm.load(w, rbp.wrapping_sub(size * index))?;
+        vm.probe_write(frame.wrapping_sub(size * index), size)?;
+    }
+    vm.probe_write(top, size)?;
+    let new_top = top.wrapping_sub(insn.imm & 0xffff);
+    vm.probe_write(new_top, size)?;
     vm.store(w, frame, rbp & w.mask())?;
     for index in 1..level {
         let display = vm.load(w, rbp.wrapping_sub(size * index))?;
@@ -108,7 +116,7 @@ pub(super) fn enter(vm: &mut Vm, insn: &Insn) -> Done {
         vm.store(w, top, frame & w.mask())?;
     }
     vm.set_gpr(Gpr::RBP, rbp & !w.mask() | frame & w.mask());
-    vm.set_gpr(Gpr::RSP, top.wrapping_sub(insn.imm & 0xffff));
+    vm.set_gpr(Gpr::RSP, new_top);
     Ok(())
 }
 

@@ -100,7 +100,7 @@ pub fn leave<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     Ok(())
 }
 
-/// ENTER is the helper's where it nests; else PUSH RBP, RBP = RSP, RSP −= size.
+/// ENTER is the helper's where it nests; else PUSH RBP, RBP = RSP, RSP −= size. It faults where its new top cannot be written.
 pub fn enter<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     if insn.imm2 & 31 != 0 || insn.code == iced_x86::Code::Enterw_imm16_imm8 {
         return m.helper(insn);
@@ -109,10 +109,12 @@ pub fn enter<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     let rsp = m.gpr(Gpr::RSP);
     let size = m.imm(8);
     let frame = m.sub(Width::W64, rsp, size);
-    m.store(Width::W64, frame, rbp)?;
-    m.set_gpr(Gpr::RBP, frame);
     let size = m.imm(insn.imm & 0xffff);
     let top = m.sub(Width::W64, frame, size);
+    m.load_for_store(Width::W64, frame)?;
+    m.load_for_store(Width::W64, top)?;
+    m.store(Width::W64, frame, rbp)?;
+    m.set_gpr(Gpr::RBP, frame);
     m.set_gpr(Gpr::RSP, top);
     Ok(())
 }
