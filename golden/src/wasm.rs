@@ -143,6 +143,8 @@ impl Translated {
             let left_by = self.call(memory, region, &mut budget)?;
             end = match left_by {
                 Some(ExitReason::Next) => self.interpreter.done(),
+                // What is next is not this run's.
+                _ if budget <= 0 => None,
                 _ => {
                     first_left.get_or_insert(left_by.map_or("no entry point", reason_name));
                     budget -= 1;
