@@ -5,7 +5,7 @@
 //! | `10000000..10002000` | the window: two pages, readable and writable |
 //! | `10002000..10003000` | unmapped: faults at, and accesses across, the window's end |
 //! | `10003000..10004000` | one read-only page |
-//! | `10005000..10006000` | the alias: the window's first page once more |
+//! | `10010000..10011000` | the alias: the window's first page once more |
 //! | `20000000..20002000` | code pages, executable and readable, filled with `int3`; the code stands at `20001000` |
 //!
 //! A case ends where RIP leaves its code for another place in the code pages. All addresses are guest virtual addresses.
@@ -19,7 +19,7 @@ pub const READ_ONLY: u64 = 0x1000_3000;
 /// Bytes in the read-only page.
 pub const READ_ONLY_LEN: u64 = 0x1000;
 /// First address of the alias, under which the window's first page is mapped a second time.
-pub const ALIAS: u64 = 0x1000_5000;
+pub const ALIAS: u64 = 0x1001_0000;
 /// Bytes in the alias.
 pub const ALIAS_LEN: u64 = 0x1000;
 /// First address of the code pages.

@@ -254,10 +254,12 @@ fn indices(insn: &Instruction, state: &mut State, random: &mut Random) {
 fn string(insn: &Instruction, state: &mut State, random: &mut Random) {
     let size = insn.memory_size().size() as u64;
     state.gpr[1] = if random.one_in(6) { 0 } else { random.below(20) };
-    state.gpr[6] = target(size, random);
-    // Processors compare addresses, not places, before they copy in pieces: between aliases the order of a repeated MOVS is theirs.
+    // Processors compare addresses, not places, before they copy in pieces: between aliases the order of a repeated instruction is theirs.
     let may_alias = !insn.has_rep_prefix() && !insn.has_repne_prefix();
-    state.gpr[7] = if random.one_in(4) { overlapping(state.gpr[6], may_alias, random) } else { target(size, random) };
+    let allowed = |address| layout::home(address).filter(|_| !may_alias).unwrap_or(address);
+    state.gpr[6] = allowed(target(size, random));
+    let near = random.one_in(4);
+    state.gpr[7] = allowed(if near { overlapping(state.gpr[6], random) } else { target(size, random) });
     for pointer in [state.gpr[6], state.gpr[7]] {
         // Two values only, so that comparisons run on for a while.
         let bytes: Vec<u8> = (0..48).map(|i| if i < 24 || !random.one_in(6) { 0x41 } else { 0x80 }).collect();

@@ -43,11 +43,10 @@ pub(super) fn stack_target(random: &mut Random) -> u64 {
     }
 }
 
-/// A place that overlaps `near` by its address, or by the alias if it may.
-pub(super) fn overlapping(near: u64, may_alias: bool, random: &mut Random) -> u64 {
-    let offset = near.checked_sub(layout::WINDOW).filter(|offset| may_alias && *offset < layout::ALIAS_LEN);
-    let base = offset.filter(|_| random.one_in(2)).map_or(near, |offset| layout::ALIAS + offset);
-    base.wrapping_add(random.below(16)).wrapping_sub(4)
+/// A place that overlaps `near` by its address, or by the alias.
+pub(super) fn overlapping(near: u64, random: &mut Random) -> u64 {
+    let aliased = near.checked_sub(layout::WINDOW).filter(|offset| *offset < layout::ALIAS_LEN && random.one_in(2));
+    aliased.map_or(near, |offset| layout::ALIAS + offset).wrapping_add(random.below(16)).wrapping_sub(4)
 }
 
 pub(super) fn code_address(random: &mut Random) -> u64 {

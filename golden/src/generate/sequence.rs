@@ -157,7 +157,7 @@ fn state(random: &mut Random) -> crate::State {
     state.gpr[4] = layout::STACK;
     state.gpr[5] = layout::WINDOW + 0xe00 + 0x40 * random.below(8);
     state.gpr[6] = layout::WINDOW + 0x200 + random.below(0x100);
-    state.gpr[7] = overlapping(state.gpr[6], true, random);
+    state.gpr[7] = overlapping(state.gpr[6], random);
     state.gpr[15] = random.below(0x40);
     if random.one_in(2) {
         state.mxcsr = 0x1fa0;
