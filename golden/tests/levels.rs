@@ -8,9 +8,12 @@ use iced_x86::{Code, CpuidFeature as F, Mnemonic};
 use translator::lift::Privilege;
 use x86::Level;
 
-/// Leaf, subleaf, register (EAX, ECX, EDX, EBX as in the encoding of registers) and bits of features. SDM volume 2, CPUID.
+/// Leaf, subleaf, register (EAX, ECX, EDX, EBX as in the encoding of registers) and bits of features.
+type Word = (u32, u32, usize, &'static [(F, u32)]);
+
+/// SDM volume 2, CPUID.
 #[rustfmt::skip]
-const BITS: [(u32, u32, usize, &[(F, u32)]); 7] = [
+const BITS: [Word; 7] = [
     (1, 0, 1, &[(F::SSE3, 0), (F::PCLMULQDQ, 1), (F::SSSE3, 9), (F::FMA, 12), (F::CMPXCHG16B, 13), (F::SSE4_1, 19), (F::SSE4_2, 20),
                 (F::MOVBE, 22), (F::POPCNT, 23), (F::AES, 25), (F::XSAVE, 26), (F::AVX, 28), (F::F16C, 29), (F::RDRAND, 30)]),
     (1, 0, 2, &[(F::FPU, 0), (F::TSC, 4), (F::MSR, 5), (F::CX8, 8), (F::CMOV, 15), (F::CLFSH, 19), (F::MMX, 23), (F::FXSR, 24),
