@@ -16,7 +16,12 @@ impl Case {
     /// Checks `code`: at least one byte, at most [`layout::CODE_MAX`], no instruction cut short (an invalid one may be the last), none that
     /// calls the operating system.
     pub fn new(code: &[u8], state: State) -> Result<Case> {
-        ensure!((1..=layout::CODE_MAX).contains(&code.len()), "code of {} bytes: expected 1 to 256", code.len());
+        ensure!(
+            (1..=layout::CODE_MAX).contains(&code.len()),
+            "code of {} bytes: expected 1 to {}",
+            code.len(),
+            layout::CODE_MAX
+        );
         let case = Case { code: code.to_vec(), state };
         for insn in case.instructions() {
             let system = matches!(insn.mnemonic(), Mnemonic::Syscall | Mnemonic::Sysenter | Mnemonic::Int);

@@ -94,7 +94,7 @@ pub fn agree(case: &Case, expected: &Outcome, actual: &Outcome) -> bool {
     if expected.end == End::Timeout || actual.end == End::Timeout {
         return expected.end == actual.end;
     }
-    let undefined = Undefined::after(case);
+    let undefined = Undefined::after(case, &expected.end);
     let clear = |outcome: &Outcome| {
         let mut outcome = outcome.clone();
         undefined.clear(&mut outcome.state);

@@ -1,4 +1,4 @@
-//! The runtime's interpreter as an executor of cases: a machine whose page tables map exactly [`layout`], in user mode.
+//! The runtime's interpreter as an executor of cases: a machine whose page tables map exactly [`layout`].
 
 use crate::case::{Access, Case, End, Fault, Outcome};
 use crate::compare::Executor;
@@ -11,10 +11,12 @@ use runtime::exception::{Exception, vector};
 use runtime::memory::{Memory, Place};
 use runtime::mmu::entry::{NO_EXECUTE, PRESENT, USER, WRITABLE};
 use runtime::mmu::fault;
+use runtime::snapshot::codec::Writer;
 use runtime::vm::Vm;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use x86::{Code, FlagOp, Flags, Level, Segment, Width};
+use translator::lift::Privilege;
+use x86::{Code, FlagOp, Flags, Insn, Level, Segment, Width, decode_for};
 
 const PAGE: u64 = 0x1000;
 const TABLES: u64 = 0x1000;
@@ -40,31 +42,63 @@ impl Default for Interpreter {
 }
 
 impl Interpreter {
+    /// A machine of the highest level in user mode, with the layout mapped.
+    pub fn new() -> Interpreter {
+        Interpreter::of(Level::V3, Privilege::User)
+    }
+
     /// A machine with the layout mapped.
     ///
     /// # Panics
     /// Never: the sizes are constants that a machine can have.
-    pub fn new() -> Interpreter {
+    pub fn of(level: Level, privilege: Privilege) -> Interpreter {
         let memory = Memory::new(RAM, 0).expect("a multiple of the page size");
         let mut vm = Vm::new(memory, 0, Backends::default());
         map(&mut vm.memory);
         let cpu = &mut vm.cpu;
         cpu.cr0 = 0x8005_0033;
         cpu.cr3 = TABLES;
-        // PAE, OSFXSR, OSXMMEXCPT, FSGSBASE, OSXSAVE.
-        cpu.cr4 = 0x5_0620;
-        // x87, SSE, AVX.
-        cpu.xcr0 = 7;
-        cpu.level = Level::V3 as u8;
+        // PAE, OSFXSR, OSXMMEXCPT, FSGSBASE; and OSXSAVE, with x87, SSE and AVX in XCR0, where there is XSAVE.
+        (cpu.cr4, cpu.xcr0) = if level < Level::V3 { (0x1_0620, 1) } else { (0x5_0620, 7) };
+        cpu.level = level as u8;
         // LME, LMA, NXE.
         cpu.efer = 0xd00;
-        cpu.cpl = 3;
-        cpu.segments[Segment::Cs as usize] =
-            SegmentRegister { selector: 0x33, rights: 0xa0fb, limit: u32::MAX, base: 0 };
-        cpu.segments[Segment::Ss as usize] =
-            SegmentRegister { selector: 0x2b, rights: 0xc0f3, limit: u32::MAX, base: 0 };
+        let [code, stack] = match privilege {
+            Privilege::Kernel => [(0x10, 0xa09b), (0x18, 0xc093)],
+            Privilege::User => [(0x33, 0xa0fb), (0x2b, 0xc0f3)],
+        };
+        cpu.cpl = if privilege == Privilege::Kernel { 0 } else { 3 };
+        for (segment, (selector, rights)) in [(Segment::Cs, code), (Segment::Ss, stack)] {
+            cpu.segments[segment as usize] = SegmentRegister { selector, rights, limit: u32::MAX, base: 0 };
+        }
         vm.start();
         Interpreter { vm, code: 0..0, missing_before: BTreeMap::new() }
+    }
+
+    /// Runs a case for at most `steps` instructions. The end is [`End::Timeout`] if it goes on after them; the state is the one there.
+    pub fn run_for(&mut self, case: &Case, steps: usize) -> Outcome {
+        self.load(case);
+        let end = (0..steps).find_map(|_| self.step()).unwrap_or(End::Timeout);
+        self.outcome(end)
+    }
+
+    /// The instruction at RIP, if it lies in the code pages.
+    pub(crate) fn next(&mut self) -> Option<Insn> {
+        let offset =
+            self.vm.cpu.rip.checked_sub(layout::CODE_PAGES).filter(|&offset| offset < layout::CODE_PAGES_LEN)?;
+        let length = (layout::CODE_PAGES_LEN - offset).min(15) as usize;
+        let level = self.vm.cpu.level();
+        decode_for(level, self.vm.memory.bytes(self.place(CODE + offset), length)).ok()
+    }
+
+    /// All that an instruction may change, as bytes to compare; without the page tables, whose accessed and dirty bits a fault may leave.
+    pub(crate) fn image(&mut self) -> Vec<u8> {
+        let mut state = Writer::new();
+        self.vm.save_state(&mut state);
+        let mut image = state.into_bytes();
+        image.extend(self.vm.memory.bytes(self.place(DATA), layout::DATA_LEN));
+        image.extend(self.vm.memory.bytes(self.place(CODE), layout::CODE_PAGES_LEN as usize));
+        image
     }
 
     fn place(&self, gpa: u64) -> Place {
@@ -147,13 +181,11 @@ impl Executor for Interpreter {
     }
 
     fn run(&mut self, case: &Case) -> Outcome {
-        self.load(case);
-        let end = (0..MOST_STEPS).find_map(|_| self.step()).unwrap_or(End::Timeout);
-        self.outcome(end)
+        self.run_for(case, MOST_STEPS)
     }
 }
 
-/// Four levels of tables for addresses below 1 GiB: window, read-only page and code pages.
+/// Four levels of tables for addresses below 1 GiB: window, read-only page, alias and code pages.
 fn map(memory: &mut Memory) {
     let upper = PRESENT | WRITABLE | USER;
     let mut set = |table: u64, index: u64, value: u64| {
@@ -172,6 +204,7 @@ fn map(memory: &mut Memory) {
         page(layout::WINDOW + offset, DATA + offset, WRITABLE | NO_EXECUTE);
     }
     page(layout::READ_ONLY, DATA + layout::WINDOW_LEN, NO_EXECUTE);
+    page(layout::ALIAS, DATA, WRITABLE | NO_EXECUTE);
     for offset in (0..layout::CODE_PAGES_LEN).step_by(PAGE as usize) {
         page(layout::CODE_PAGES + offset, CODE + offset, 0);
     }

@@ -14,6 +14,8 @@
 pub mod case;
 pub mod compare;
 pub mod coverage;
+pub mod differential;
+pub mod fuzz;
 pub mod generate;
 pub mod images;
 pub mod interpreter;

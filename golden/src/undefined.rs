@@ -4,9 +4,10 @@
 //! shift count, the count comes from the immediate or, for the first instruction of a case, from CL; otherwise it is taken as unknown.
 //! Not masked: the destination of BSF and BSR with a zero source, which AMD's manual (APM volume 3, BSF) says is unchanged.
 
-use crate::case::Case;
+use crate::case::{Case, End};
+use crate::layout;
 use crate::operand;
-use crate::state::State;
+use crate::state::{RSP, State};
 use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, RflagsBits};
 
 const CF: u64 = 1;
@@ -28,13 +29,14 @@ pub struct Undefined {
     pub flags: u64,
     /// Of the x87 status word.
     pub status: u16,
-    /// Of memory: address and length. The last-instruction pointers that the first instruction stored, in which makers differ.
+    /// Of memory: address and length. The last-instruction pointers that the first instruction stored, in which makers differ; or what an
+    /// ENTER that faults has pushed below RSP.
     pub memory: Option<(u64, u64)>,
 }
 
 impl Undefined {
-    /// What is undefined after all of a case's instructions.
-    pub fn after(case: &Case) -> Undefined {
+    /// What is undefined after all of a case's instructions, which end so.
+    pub fn after(case: &Case, end: &End) -> Undefined {
         let mut all = Undefined::default();
         let list = case.instructions();
         let straight = list.iter().all(|i| i.flow_control() == FlowControl::Next);
@@ -44,7 +46,10 @@ impl Undefined {
             all.flags = all.flags & !defined | one.flags;
             all.status = if straight && defines_status(insn) { 0 } else { all.status } | one.status;
         }
-        all.memory = list.first().and_then(|insn| pointers(insn, &case.state));
+        all.memory = list.first().and_then(|insn| match insn.mnemonic() {
+            Mnemonic::Enter => pushed(insn, &case.state).filter(|_| matches!(end, End::Fault(_))),
+            _ => pointers(insn, &case.state),
+        });
         all
     }
 
@@ -52,7 +57,8 @@ impl Undefined {
     pub fn clear(self, state: &mut State) {
         state.flags &= !self.flags;
         if let Some((address, len)) = self.memory {
-            (address..address.saturating_add(len)).for_each(|a| state.memory.set_byte(a, 0));
+            let homes = (address..address.saturating_add(len)).filter_map(layout::home);
+            homes.for_each(|a| state.memory.set_byte(a, 0));
         }
         let x87 = &mut state.x87;
         x87.status &= !self.status;
@@ -69,6 +75,12 @@ fn pointers(insn: &Instruction, state: &State) -> Option<(u64, u64)> {
     let stores = matches!(insn.mnemonic(), Mnemonic::Fnstenv | Mnemonic::Fnsave);
     let operand = operand::memory_operand(insn).filter(|_| stores)?;
     operand::address(insn, operand, state).map(|address| (address.wrapping_add(12), 16))
+}
+
+/// What ENTER pushes: RBP, and as many frame pointers as it nests.
+fn pushed(insn: &Instruction, state: &State) -> Option<(u64, u64)> {
+    let bytes = 8 * (1 + u64::from(insn.immediate8_2nd() & 31));
+    Some((state.gpr[RSP].wrapping_sub(bytes), bytes))
 }
 
 /// Flags that the instruction always writes. Shifts by a register may write none.
@@ -166,11 +178,11 @@ fn status(mnemonic: Mnemonic) -> u16 {
         // "C0, C2, C3 undefined", C1 is defined.
         M::Fadd | M::Faddp | M::Fiadd | M::Fsub | M::Fsubp | M::Fisub | M::Fsubr | M::Fsubrp | M::Fisubr | M::Fmul | M::Fmulp | M::Fimul
         | M::Fdiv | M::Fdivp | M::Fidiv | M::Fdivr | M::Fdivrp | M::Fidivr | M::Fsqrt | M::Frndint | M::Fscale | M::Fxtract | M::Fabs
-        | M::Fchs | M::Fld | M::Fild | M::Fbld | M::Fld1 | M::Fldz | M::Fldpi | M::Fldl2e | M::Fldl2t | M::Fldlg2 | M::Fldln2 | M::Fst | M::Fstp
+        | M::Fchs | M::Fld | M::Fild | M::Fbld | M::Fld1 | M::Fldz | M::Fldpi | M::Fldl2e | M::Fldl2t | M::Fldlg2 | M::Fldln2 | M::Fst | M::Fstp | M::Fstpnce
         | M::Fist | M::Fistp | M::Fisttp | M::Fbstp | M::Fxch | M::Fincstp | M::Fdecstp | M::Fcmovb | M::Fcmovbe | M::Fcmove | M::Fcmovnb
         | M::Fcmovnbe | M::Fcmovne | M::Fcmovnu | M::Fcmovu  => C0 | C2 | C3,
         // "C0, C1, C2, C3 undefined".
-        M::Ffree | M::Fldcw | M::Fnstcw | M::Fnstsw | M::Fnstenv | M::Fnclex | M::Fnop | M::Wait => C0 | C1 | C2 | C3,
+        M::Ffree | M::Ffreep | M::Fldcw | M::Fnstcw | M::Fnstsw | M::Fnstenv | M::Fnclex | M::Fnop | M::Wait => C0 | C1 | C2 | C3,
         _ => 0,
     }
 }

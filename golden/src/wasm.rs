@@ -1,7 +1,7 @@
 //! Generated Wasm as an executor of cases: each case's code is a region, translated as the converter does it.
 //!
 //! ```text
-//! cases ── translate ──► regions ── module ──► wasmtime        state: the interpreter's machine, copied in before a call
+//! codes ── translate ──► regions ── module ──► wasmtime        state: the interpreter's machine, copied in before a call
 //!                                                              and back after it
 //! ```
 //!
@@ -9,7 +9,7 @@
 //! instruction without a translation) the interpreter takes, for one instruction, as the dispatcher does; so outcomes are whole.
 //! [`Tally`] counts how far translated code got, since outcomes alone do not show it.
 //!
-//! Limits: user mode only; the trap flag is the interpreter's from the first instruction on; each case is a region alone.
+//! Limits: user mode only; the trap flag is the interpreter's from the first instruction on; each code is a region alone.
 
 mod memory;
 mod module;
@@ -20,15 +20,17 @@ use crate::interpreter::{Interpreter, MOST_STEPS};
 use crate::layout;
 use anyhow::{Context, Result};
 use memory::GuestMemory;
+pub(crate) use module::FIRST_REGION;
 use runtime::translated::abi::{ExitReason, FULL_ROOM};
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use translator::lift::{NoTargets, Options, Privilege, RegionSource, SourceBlock};
+use translator::lift::{NoTargets, Options, Privilege, RegionSource, SourceBlock, Targets};
 use translator::lower::{self, translate};
 use wasmtime::{Config, Engine, Instance, Module, OptLevel, Store, TypedFunc};
 use x86::Mnemonic;
 
-/// Cases that share a module.
+/// Regions that share a module. Cases of the same code share a region.
 const BATCH: usize = 256;
 
 /// Regions' type.
@@ -48,6 +50,8 @@ pub struct Tally {
     pub cases: usize,
     /// Those that the interpreter had no part in.
     pub whole: usize,
+    /// Instructions that translated code carried out.
+    pub translated: u64,
     /// Those that it had a part in, by the reason for which translated code was left first.
     pub left: BTreeMap<&'static str, usize>,
     /// Instructions without a translation, and in how many cases they are.
@@ -65,6 +69,8 @@ impl fmt::Display for Tally {
 struct Bound {
     /// Offsets of its entry points.
     entries: Vec<i64>,
+    /// Instructions that it leaves to the interpreter.
+    unlifted: Vec<(i64, Mnemonic)>,
     function: Region,
 }
 
@@ -84,23 +90,39 @@ impl Translated {
         std::mem::take(&mut self.tally)
     }
 
+    /// Runs each case for at most so many instructions: see [`Interpreter::run_for`].
+    pub fn run_all_for(&mut self, runs: &[(&Case, usize)]) -> Vec<Outcome> {
+        let batches = batches(runs).into_iter();
+        batches.flat_map(|runs| self.batch(runs).unwrap_or_else(|error| refuse(runs, &error))).collect()
+    }
+
     /// Runs cases that share a module. A defect of the translator or of its code fails them all.
-    fn batch(&mut self, cases: &[Case]) -> Result<Vec<Outcome>> {
-        let regions = (0..).zip(cases).map(|(number, case)| region(number, case)).collect::<Result<Vec<_>>>()?;
+    fn batch(&mut self, runs: &[(&Case, usize)]) -> Result<Vec<Outcome>> {
+        let mut regions: Vec<lower::Translated> = Vec::new();
+        let mut numbers: BTreeMap<&[u8], usize> = BTreeMap::new();
+        for &(case, _) in runs {
+            if let Entry::Vacant(vacant) = numbers.entry(case.code()) {
+                regions.push(region(*vacant.insert(regions.len()) as u32, case)?);
+            }
+        }
         let bytes = module::of_regions(&regions, memory::ADDRESSES, memory::WASM_PAGES)?;
         let module = Module::new(&self.engine, bytes)?;
         let mut store = Store::new(&self.engine, ());
         let instance = Instance::new(&mut store, &module, &[])?;
         let memory = instance.get_memory(&mut store, module::MEMORY).context("the module exports no memory")?;
         let mut memory = GuestMemory::new(store, memory);
-        let mut outcomes = Vec::new();
-        for ((number, case), region) in (0..).zip(cases).zip(regions) {
+        let mut bound = Vec::new();
+        for (number, region) in (0..).zip(regions) {
             let function = instance.get_typed_func(&mut memory.store, &module::region_name(number))?;
             memory.bind(number, layout::CODE);
+            bound.push(Bound { entries: region.entries, unlifted: region.unlifted, function });
+        }
+        let mut outcomes = Vec::new();
+        for &(case, most) in runs {
+            let region = &bound[numbers[case.code()]];
             self.note_unlifted(&region.unlifted);
-            let bound = Bound { entries: region.entries, function };
             self.interpreter.load(case);
-            let end = self.go(&mut memory, &bound).with_context(|| case.text())?;
+            let end = self.go(&mut memory, region, most).with_context(|| case.text())?;
             outcomes.push(self.interpreter.outcome(end));
         }
         Ok(outcomes)
@@ -112,15 +134,17 @@ impl Translated {
         }
     }
 
-    /// Runs the case that is loaded.
-    fn go(&mut self, memory: &mut GuestMemory, region: &Bound) -> Result<End> {
+    /// Runs the case that is loaded, for at most so many instructions.
+    fn go(&mut self, memory: &mut GuestMemory, region: &Bound, most: usize) -> Result<End> {
         let mut first_left = None;
-        let mut budget = MOST_STEPS as i64;
+        let mut budget = most as i64;
         let mut end = None;
         while end.is_none() && budget > 0 {
             let left_by = self.call(memory, region, &mut budget)?;
             end = match left_by {
                 Some(ExitReason::Next) => self.interpreter.done(),
+                // What is next is not this run's.
+                _ if budget <= 0 => None,
                 _ => {
                     first_left.get_or_insert(left_by.map_or("no entry point", reason_name));
                     budget -= 1;
@@ -145,9 +169,19 @@ impl Translated {
         memory.load(&mut self.interpreter);
         region.function.call(&mut memory.store, (layout::CODE as i64, entry as i32, FULL_ROOM))?;
         memory.store(&mut self.interpreter);
+        self.tally.translated += (*budget - self.interpreter.cpu().budget) as u64;
         *budget = self.interpreter.cpu().budget;
         memory.exit_reason().map(Some)
     }
+}
+
+/// The module of one region.
+///
+/// # Errors
+/// A defect of the translator.
+pub(crate) fn module_of(source: &RegionSource, targets: &dyn Targets, options: &Options) -> Result<Vec<u8>> {
+    let region = translate(source, targets, &memory::ADDRESSES, options)?;
+    module::of_regions(&[region], memory::ADDRESSES, memory::WASM_PAGES)
 }
 
 fn reason_name(reason: ExitReason) -> &'static str {
@@ -182,11 +216,25 @@ impl Executor for Translated {
     }
 
     fn run_batch(&mut self, cases: &[Case]) -> Vec<Outcome> {
-        cases.chunks(BATCH).flat_map(|cases| self.batch(cases).unwrap_or_else(|error| refuse(cases, &error))).collect()
+        let runs: Vec<_> = cases.iter().map(|case| (case, MOST_STEPS)).collect();
+        self.run_all_for(&runs)
     }
 }
 
-fn refuse(cases: &[Case], error: &anyhow::Error) -> Vec<Outcome> {
+/// Cuts runs where there are regions enough for a module.
+fn batches<'a, 'b>(mut runs: &'a [(&'b Case, usize)]) -> Vec<&'a [(&'b Case, usize)]> {
+    let mut batches = Vec::new();
+    while !runs.is_empty() {
+        let mut codes = BTreeSet::new();
+        let full = runs.iter().position(|(case, _)| codes.insert(case.code()) && codes.len() > BATCH);
+        let (batch, rest) = runs.split_at(full.unwrap_or(runs.len()));
+        batches.push(batch);
+        runs = rest;
+    }
+    batches
+}
+
+fn refuse(runs: &[(&Case, usize)], error: &anyhow::Error) -> Vec<Outcome> {
     let refused = |case: &Case| Outcome { end: End::Refused(format!("{error:#}")), rip: 0, state: case.state.clone() };
-    cases.iter().map(refused).collect()
+    runs.iter().map(|(case, _)| refused(case)).collect()
 }

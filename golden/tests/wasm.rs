@@ -1,5 +1,4 @@
-//! The row files as generated Wasm, how much of them translated code itself carries out, and random cases against the
-//! host's processor.
+//! The row files as generated Wasm, and how much of them translated code itself carries out.
 
 use golden::row::Row;
 use golden::suite;
@@ -58,33 +57,4 @@ fn all_other_rows_hold() {
     let tally = run(|file| !INTEGER.contains(&file) && !["sse-integer", "sse-move"].contains(&file));
     assert!(tally.cases > 1500, "{tally}");
     println!("{tally}");
-}
-
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-fn random_cases_agree(per_code: usize, seed: u64) {
-    use golden::generate::{Family, codes};
-    use golden::oracle::UserSpace;
-    use golden::shrink::differential;
-    let (mut host, mut tested) = (UserSpace::new().unwrap(), Translated::new().unwrap());
-    for family in [Family::General, Family::Sse, Family::V2, Family::V3] {
-        let result = differential(&mut host, &mut tested, &codes(family), per_code, seed);
-        let rows = result.rows.iter().map(|[left, host, here]| format!("{left}\n  host => {host}\n  here => {here}\n"));
-        assert!(result.rows.is_empty(), "{family:?}: {} mismatches\n{}", result.mismatches, rows.collect::<String>());
-        assert!(result.refused.is_empty(), "{family:?}: {:?}", result.refused);
-    }
-    println!("{}", tested.take_tally());
-}
-
-#[test]
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-fn random_cases_agree_with_the_host() {
-    random_cases_agree(8, 9);
-}
-
-#[test]
-#[ignore = "takes minutes: tier 2"]
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-fn many_random_cases_agree_with_the_host() {
-    let seed = std::env::var("PRELIFT_SEED").map_or(10, |seed| seed.parse().expect("PRELIFT_SEED is a number"));
-    random_cases_agree(1000, seed);
 }

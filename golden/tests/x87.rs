@@ -1,11 +1,11 @@
-//! Random x87 and MMX cases in the runtime's interpreter, against the host's processor.
+//! x87's transcendental instructions in the runtime's interpreter, against the host's processor: in the last bit processors differ, so
+//! that the other comparisons leave them out.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
-use golden::generate::{Density, Family, Random, Shape, case, codes};
+use golden::generate::{Density, Random, Shape, case};
 use golden::interpreter::Interpreter;
 use golden::oracle::UserSpace;
 use golden::row::Row;
-use golden::shrink::differential;
 use golden::state::X87;
 use golden::{Case, Executor};
 use iced_x86::Code;
@@ -13,20 +13,6 @@ use iced_x86::Code;
 /// Cases per code, and the seed; more for a long run.
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
-}
-
-#[test]
-fn random_cases_agree_with_the_host() {
-    let (cases, seed) = (setting("X87_CASES", 60), setting("X87_SEED", 1));
-    let (mut host, mut tested) = (UserSpace::new().unwrap(), Interpreter::new());
-    for family in [Family::X87] {
-        let result = differential(&mut host, &mut tested, &codes(family), cases as usize, seed);
-        for [left, expected, actual] in &result.rows {
-            println!("{left}\n  host        => {expected}\n  interpreter => {actual}");
-        }
-        assert!(result.cases > 1000 && result.refused.is_empty(), "{family:?}: refused {:?}", result.refused);
-        assert_eq!(result.mismatches, 0, "{family:?}");
-    }
 }
 
 /// Transcendental instructions, in whose last bit processors differ.

@@ -20,8 +20,9 @@ fn main() -> anyhow::Result<()> {
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod host {
     use anyhow::{Context, Result};
-    use golden::generate::{Family, codes};
-    use golden::{oracle::Oracle, seeds, shrink, suite};
+    use golden::differential::Differential;
+    use golden::generate::{Amount, Family, codes};
+    use golden::{oracle::Oracle, seeds, suite};
     use std::time::Instant;
 
     pub(crate) fn generate() -> Result<()> {
@@ -39,13 +40,9 @@ mod host {
         let (mut first, mut second) = (Oracle::new()?, Oracle::new()?);
         for family in Family::ALL {
             let start = Instant::now();
-            let result = shrink::differential(&mut first, &mut second, &codes(family), per_code, seed);
-            println!("{family:?}: {} cases of {} codes twice in {:.1?}", result.cases, result.codes, start.elapsed());
-            println!(
-                "  {} not reproducible, refused {:?}, no encoding {:?}",
-                result.mismatches, result.refused, result.unencodable
-            );
-            result.rows.iter().for_each(|[left, one, two]| println!("{left}\n  first  => {one}\n  second => {two}"));
+            let mut result = Differential::of(&codes(family));
+            result.run(&mut first, &mut [&mut second], Amount { encodings: per_code, states: 1 }, seed);
+            println!("{family:?}, twice in {:.1?}: {result}", start.elapsed());
         }
         Ok(())
     }

@@ -1,12 +1,11 @@
 //! A state in which an instruction does something.
 //!
-//! Registers that it reads get values of its kind (all registers, when dense); then base registers are moved so that memory operands land where
-//! [`target`] says, and the bytes there are filled.
+//! Registers that it reads get values of its kind (all registers, when dense); then come the memory operands: [`super::memory`].
 
+use super::memory::{code_address, memory, overlapping, stack_target, target, write};
 use super::values::{self, Lane};
 use super::{Density, Random};
 use crate::layout;
-use crate::operand::{address, memory_operand};
 use crate::state::{RSP, STATUS_FLAGS, State, X87};
 use iced_x86::{
     CpuidFeature, EncodingKind, Instruction, InstructionInfoFactory, MemorySize, Mnemonic, OpAccess, OpKind, Register,
@@ -28,6 +27,26 @@ pub(super) fn state(insn: &Instruction, density: Density, random: &mut Random) -
     x87(insn, density, &mut state, random);
     special(insn, &mut state, random);
     memory(insn, lane, &mut state, random);
+    state
+}
+
+/// A state for any code.
+pub(super) fn any(random: &mut Random) -> State {
+    let mut state = State::default();
+    for register in &mut state.gpr {
+        *register = if random.one_in(2) { target(16, random) } else { values::integer(64, random) };
+    }
+    state.gpr[RSP] = stack_target(random);
+    state.flags = random.bits() & STATUS_FLAGS | if random.one_in(8) { 0x400 } else { 0 };
+    state.mxcsr = mxcsr(random);
+    for n in 0..16 {
+        let lane = random.pick(&[Lane::Single, Lane::Double, Lane::Integer(64)]);
+        vector(&mut state, n, 4, lane, random);
+    }
+    state.x87.status = (random.below(8) as u16) << 11;
+    state.x87.tags = random.bits() as u8;
+    state.x87.registers = std::array::from_fn(|_| values::extended(random));
+    write(&mut state, layout::WINDOW + 0x780, &Lane::Integer(64).bytes(0x300, random));
     state
 }
 
@@ -90,7 +109,7 @@ fn vector(state: &mut State, n: usize, words: usize, lane: Lane, random: &mut Ra
 }
 
 /// All roundings, FTZ and DAZ, sticky flags; now and then unmasked exceptions.
-fn mxcsr(random: &mut Random) -> u32 {
+pub(super) fn mxcsr(random: &mut Random) -> u32 {
     let rounding = if random.one_in(2) { random.below(4) as u32 } else { 0 };
     let zeros = [0, 0, 0, 0x8000, 0x40, 0x8040][random.below(6) as usize];
     let sticky = if random.one_in(4) { random.bits() as u32 & 0x3f } else { 0 };
@@ -180,6 +199,9 @@ fn special(insn: &Instruction, state: &mut State, random: &mut Random) {
         }
         _ => {}
     }
+    if insn.is_stack_instruction() {
+        state.gpr[RSP] = stack_target(random);
+    }
     strings(insn, state, random);
     if insn.is_vsib() {
         indices(insn, state, random);
@@ -232,8 +254,12 @@ fn indices(insn: &Instruction, state: &mut State, random: &mut Random) {
 fn string(insn: &Instruction, state: &mut State, random: &mut Random) {
     let size = insn.memory_size().size() as u64;
     state.gpr[1] = if random.one_in(6) { 0 } else { random.below(20) };
-    state.gpr[6] = target(size, random);
-    state.gpr[7] = if random.one_in(4) { state.gpr[6].wrapping_add(random.below(8)) } else { target(size, random) };
+    // Processors compare addresses, not places, before they copy in pieces: between aliases the order of a repeated instruction is theirs.
+    let may_alias = !insn.has_rep_prefix() && !insn.has_repne_prefix();
+    let allowed = |address| layout::home(address).filter(|_| !may_alias).unwrap_or(address);
+    state.gpr[6] = allowed(target(size, random));
+    let near = random.one_in(4);
+    state.gpr[7] = allowed(if near { overlapping(state.gpr[6], random) } else { target(size, random) });
     for pointer in [state.gpr[6], state.gpr[7]] {
         // Two values only, so that comparisons run on for a while.
         let bytes: Vec<u8> = (0..48).map(|i| if i < 24 || !random.one_in(6) { 0x41 } else { 0x80 }).collect();
@@ -241,133 +267,5 @@ fn string(insn: &Instruction, state: &mut State, random: &mut Random) {
     }
     if random.one_in(2) {
         state.gpr[0] = 0x4141_4141_4141_4141;
-    }
-}
-
-/// Where a memory operand of `size` bytes goes: mostly aligned in the window; else unaligned, across the pages, at the end, or read-only.
-fn target(size: u64, random: &mut Random) -> u64 {
-    let aligned = layout::WINDOW + 0x800 + 16 * random.below(32);
-    let inside = random.below(size.max(2));
-    match random.below(20) {
-        0..13 => aligned,
-        13..16 => aligned + 1 + random.below(15),
-        16 | 17 => layout::WINDOW + 0x1000 - inside,
-        18 => layout::WINDOW + layout::WINDOW_LEN - inside,
-        _ => layout::READ_ONLY + 16 * random.below(8),
-    }
-}
-
-fn code_address(random: &mut Random) -> u64 {
-    // Never back into the case's own code: that would be a loop.
-    layout::CODE + 0x20 + random.below(0x800)
-}
-
-fn memory(insn: &Instruction, lane: Lane, state: &mut State, random: &mut Random) {
-    if insn.is_stack_instruction() {
-        let bytes = stack_bytes(insn, random);
-        let at = if insn.mnemonic() == Mnemonic::Leave { state.gpr[5] } else { state.gpr[RSP] };
-        write(state, at, &bytes);
-    }
-    let Some(operand) = memory_operand(insn) else { return };
-    if insn.is_vsib() {
-        return gathered(insn, state, random);
-    }
-    let size = insn.memory_size().size().max(1);
-    bit_offset(insn, state, random);
-    // Which byte of a split x87 environment faults first is the maker's choice: those stay inside the window.
-    let split = matches!(insn.mnemonic(), Mnemonic::Fldenv | Mnemonic::Frstor | Mnemonic::Fnstenv | Mnemonic::Fnsave);
-    let target = if split { layout::WINDOW + 0x800 + random.below(0x40) } else { target(size as u64, random) };
-    place(insn, operand, target, state);
-    let Some(address) = address(insn, operand, state) else { return };
-    let bytes = match insn.mnemonic() {
-        Mnemonic::Call | Mnemonic::Jmp => code_address(random).to_le_bytes().to_vec(),
-        Mnemonic::Cmpxchg if random.one_in(2) => state.gpr[0].to_le_bytes()[..size].to_vec(),
-        Mnemonic::Cmpxchg8b | Mnemonic::Cmpxchg16b if random.one_in(2) => compare_exchange(size, state),
-        Mnemonic::Fldcw => (0x37f_u16 & !0x300 | random.pick(&[0, 0x200, 0x300]) | (random.bits() as u16 & 0xc00))
-            .to_le_bytes()
-            .to_vec(),
-        Mnemonic::Fldenv | Mnemonic::Frstor => environment(size, random),
-        Mnemonic::Ldmxcsr => mxcsr(random).to_le_bytes().to_vec(),
-        Mnemonic::Lea => return,
-        _ => lane_for(insn, lane).bytes(size, random),
-    };
-    write(state, address, &bytes);
-    if size == 1 || insn.op1_kind() == OpKind::Register && is_bit_test(insn) {
-        write(state, address.wrapping_add(size as u64), &Lane::Integer(8).bytes(8, random));
-    }
-}
-
-/// Puts the base of a gather into the window, and bytes where its indices mostly lead.
-fn gathered(insn: &Instruction, state: &mut State, random: &mut Random) {
-    let base = insn.memory_base().full_register().number();
-    let start = if random.one_in(5) { layout::WINDOW + layout::WINDOW_LEN - 0x80 } else { layout::WINDOW + 0x800 };
-    state.gpr[base] = start.wrapping_sub(insn.memory_displacement64());
-    write(state, start, &Lane::Integer(64).bytes(0x320, random));
-}
-
-/// An x87 environment in 32-bit format (SDM volume 1, figure 8-9): control, status and tag word, no pointers, then registers if `size` has room.
-fn environment(size: usize, random: &mut Random) -> Vec<u8> {
-    let control = 0x37f_u16 & !0x300 | random.pick(&[0, 0x200, 0x300]) | (random.bits() as u16 & 0xc00);
-    let words = [control, random.bits() as u16 & 0x7f7f & !0x3f, random.bits() as u16];
-    let mut bytes: Vec<u8> = words.iter().flat_map(|&word| u32::from(word).to_le_bytes()).collect();
-    bytes.resize(28, 0);
-    bytes.extend(Lane::Extended.bytes(size.saturating_sub(28), random));
-    bytes
-}
-
-/// Integer memory operands get edges of their own size.
-fn lane_for(insn: &Instruction, lane: Lane) -> Lane {
-    match (lane, insn.memory_size().size()) {
-        (Lane::Integer(_), size @ (1 | 2 | 4 | 8)) => Lane::Integer(8 * size as u32),
-        _ => lane,
-    }
-}
-
-fn compare_exchange(size: usize, state: &State) -> Vec<u8> {
-    let [low, high] = [state.gpr[0].to_le_bytes(), state.gpr[2].to_le_bytes()];
-    [&low[..size / 2], &high[..size / 2]].concat()
-}
-
-/// What POP, RET and POPF find: an address of code is a value like others, and as flags it sets none of those that end the worker's peace.
-fn stack_bytes(insn: &Instruction, random: &mut Random) -> Vec<u8> {
-    let value = match insn.mnemonic() {
-        Mnemonic::Popfq | Mnemonic::Popf => random.bits() & STATUS_FLAGS | if random.one_in(2) { 0x400 } else { 0 },
-        Mnemonic::Ret => code_address(random),
-        _ => values::integer(64, random),
-    };
-    value.to_le_bytes().to_vec()
-}
-
-fn is_bit_test(insn: &Instruction) -> bool {
-    matches!(insn.mnemonic(), Mnemonic::Bt | Mnemonic::Bts | Mnemonic::Btr | Mnemonic::Btc)
-}
-
-/// BT and its kin reach far from their memory operand: keeps the bit near.
-fn bit_offset(insn: &Instruction, state: &mut State, random: &mut Random) {
-    if is_bit_test(insn) && insn.op1_kind() == OpKind::Register && insn.op1_register().full_register() != Register::RSP
-    {
-        let offset = random.pick(&[0, 1, 7, 8, 15, 16, 31, 32, 33, 63, 64, 100, -1, -8, -9, -64_i64]);
-        state.gpr[insn.op1_register().full_register().number()] = offset as u64;
-    }
-}
-
-/// Moves the base register so that the operand lies at `target`, if it has one.
-fn place(insn: &Instruction, operand: u32, target: u64, state: &mut State) {
-    let base = insn.memory_base();
-    let movable = base.is_gpr() && base.size() >= 4 && insn.mnemonic() != Mnemonic::Xlatb;
-    if let (true, Some(now)) = (movable, address(insn, operand, state)) {
-        let register = &mut state.gpr[base.full_register().number()];
-        let moved = register.wrapping_add(target.wrapping_sub(now));
-        *register = if base.size() == 4 { *register & !0xffff_ffff | moved & 0xffff_ffff } else { moved };
-    }
-}
-
-/// Writes bytes wherever they fall on data.
-fn write(state: &mut State, address: u64, bytes: &[u8]) {
-    for (i, &byte) in bytes.iter().enumerate() {
-        let address = address.wrapping_add(i as u64);
-        if layout::data_offset(address).is_some() {
-            state.memory.set_byte(address, byte);
-        }
     }
 }

@@ -100,8 +100,6 @@ fn by_mnemonic(code: Code) -> Option<&'static str> {
         Code::Call_rm16 | Code::Jmp_rm16 | Code::Retnw | Code::Retnw_imm16 => return Some("makers differ in near branches with a 16-bit operand size"),
         Code::Bswap_r16 => return Some("undefined (SDM volume 2, BSWAP)"),
         Code::Call_m1616 | Code::Call_m1632 | Code::Call_m1664 | Code::Jmp_m1616 | Code::Jmp_m1632 | Code::Jmp_m1664 => return Some("far"),
-        Code::Fstp_sti_DFD0 | Code::Fstp_sti_DFD8 | Code::Fstpnce_sti | Code::Ffreep_sti | Code::Fcom_st0_sti_DCD0 | Code::Fcomp_st0_sti_DCD8
-        | Code::Fxch_st0_sti_DDC8 | Code::Fcomp_st0_sti_DED0 | Code::Fxch_st0_sti_DFC8 => return Some("alias that no manual documents"),
         _ => {}
     }
     match code.mnemonic() {

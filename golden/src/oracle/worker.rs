@@ -85,6 +85,7 @@ unsafe fn map_layout() -> Option<(*mut u8, *mut u8)> {
         }
         map(layout::WINDOW, window, RW, data, 0)?;
         map(layout::READ_ONLY, read_only, libc::PROT_READ, data, window as i64)?;
+        map(layout::ALIAS, layout::ALIAS_LEN as usize, RW, data, 0)?;
         map(layout::CODE_PAGES, code_len, libc::PROT_READ | libc::PROT_EXEC, code, 0)?;
         let code = map(0, code_len, RW, code, 0)?;
         code.write_bytes(layout::CODE_FILL, code_len);

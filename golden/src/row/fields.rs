@@ -79,8 +79,8 @@ fn set(state: &mut State, name: &str, value: &str) -> Result<()> {
 
 fn set_memory(state: &mut State, address: u64, bytes: &[u8]) -> Result<()> {
     let last = address.checked_add(bytes.len() as u64 - 1);
-    let inside = last.is_some_and(|last| layout::data_offset(address).is_some() && layout::data_offset(last).is_some());
-    ensure!(inside, "expected an address in the window or the read-only page");
+    let is_home = |address| layout::home(address) == Some(address);
+    ensure!(is_home(address) && last.is_some_and(is_home), "expected an address in the window or the read-only page");
     state.memory.set(address, bytes);
     Ok(())
 }

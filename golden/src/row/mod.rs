@@ -76,7 +76,7 @@ pub fn left_side(case: &Case) -> String {
 
 /// The right side of a case's row. Something always stands there: `rip` if nothing else changed.
 pub fn print_outcome(case: &Case, outcome: &Outcome) -> String {
-    let undefined = Undefined::after(case);
+    let undefined = Undefined::after(case, &outcome.end);
     let mut outcome = outcome.clone();
     undefined.clear(&mut outcome.state);
     let default_rip = match &outcome.end {

@@ -1,6 +1,6 @@
 //! The memory of a module of regions: the processor's state, the jump cache, stamps, and the pages of [`layout`].
 //!
-//! The TLB maps the layout: the window for reading and writing, the read-only page for reading. The code pages share their
+//! The TLB maps the layout: the window and its alias for reading and writing, the read-only page for reading. The code pages share their
 //! entries with the window, so that reads of them miss; they are not here.
 
 use super::module;
@@ -95,8 +95,10 @@ impl GuestMemory {
         made.put_cpu(offset_of!(Cpu, user_generation), GENERATION);
         made.put_cpu(offset_of!(Cpu, stamps), STAMPS.into());
         let read_only = DATA + layout::WINDOW_LEN as u32;
-        made.map(offset_of!(Tlb, read), layout::WINDOW, layout::WINDOW_LEN, DATA);
-        made.map(offset_of!(Tlb, write), layout::WINDOW, layout::WINDOW_LEN, DATA);
+        for table in [offset_of!(Tlb, read), offset_of!(Tlb, write)] {
+            made.map(table, layout::WINDOW, layout::WINDOW_LEN, DATA);
+            made.map(table, layout::ALIAS, layout::ALIAS_LEN, DATA);
+        }
         made.map(offset_of!(Tlb, read), layout::READ_ONLY, layout::READ_ONLY_LEN, read_only);
         made
     }

@@ -20,7 +20,7 @@ const FLAGS_TYPE: u32 = 2;
 pub(super) const JUMP_KERNEL: u32 = 0;
 pub(super) const JUMP_USER: u32 = 1;
 pub(super) const FLAGS_WORD: u32 = 2;
-const FIRST_REGION: u32 = 3;
+pub(crate) const FIRST_REGION: u32 = 3;
 
 /// Export name of region `number`.
 pub(super) fn region_name(number: u32) -> String {

@@ -28,6 +28,14 @@ fn lookup(table: &TlbTable, address: u64, size: u64) -> Option<u32> {
     ((entry.tag ^ address) <= 4096 - size).then(|| entry.addend.wrapping_add(address as u32))
 }
 
+/// How many of the `size` bytes from `address` on lie in its page. If the first is at a canonical address the last must be
+/// too, whatever is mapped.
+fn in_first_page(address: u64, size: usize) -> Result<usize, Exception> {
+    let first = (0x1000 - (address & 0xfff) as usize).min(size);
+    let leaves = first < size && canonical(address) && !canonical(address.wrapping_add(size as u64 - 1));
+    if leaves { Err(Exception::NOT_CANONICAL) } else { Ok(first) }
+}
+
 impl Vm {
     /// Loads `N` bytes.
     #[inline(always)]
@@ -69,7 +77,7 @@ impl Vm {
 
     fn load_as<const N: usize>(&mut self, privilege: Privilege, address: u64) -> Result<[u8; N], Exception> {
         let mut bytes = [0; N];
-        let first = (0x1000 - (address & 0xfff) as usize).min(N);
+        let first = in_first_page(address, N)?;
         let (target, second) = self.translate_both(address, first, N, Access::Read, privilege)?;
         self.watch(Event::Read, privilege, address, N as u64)?;
         let (low, high) = bytes.split_at_mut(first);
@@ -81,7 +89,7 @@ impl Vm {
     }
 
     fn store_as(&mut self, privilege: Privilege, address: u64, bytes: &[u8]) -> Result<(), Exception> {
-        let first = (0x1000 - (address & 0xfff) as usize).min(bytes.len());
+        let first = in_first_page(address, bytes.len())?;
         let (target, second) = self.translate_both(address, first, bytes.len(), Access::Write, privilege)?;
         self.watch(Event::Write, privilege, address, bytes.len() as u64)?;
         self.write_target(target, &bytes[..first]);
@@ -133,10 +141,10 @@ impl Vm {
             return Ok(());
         }
         let privilege = self.privilege();
+        let first = in_first_page(address, size as usize)? as u64;
         self.translate(address, Access::Write, privilege)?;
-        let last = address.wrapping_add(size - 1);
-        if (last ^ address) & !0xfff != 0 {
-            self.translate(last & !0xfff, Access::Write, privilege)?;
+        if first < size {
+            self.translate(address.wrapping_add(first), Access::Write, privilege)?;
         }
         self.check_alignment(privilege, address, size)
     }
@@ -245,10 +253,9 @@ impl Vm {
     /// the last: where the target begins inside the source, what was written is read again.
     pub(crate) fn copy_memory(&mut self, source: Place, target: Place, length: u32, w: Width) {
         if target.0 > source.0 && target.0 - source.0 < length {
-            let step = w.bytes() as usize;
-            for offset in (0..length).step_by(step) {
-                let element = self.memory.bytes(Place(source.0 + offset), step).to_vec();
-                self.memory.bytes_mut(Place(target.0 + offset), step).copy_from_slice(&element);
+            let step = w.bytes() as u32;
+            for offset in (0..length).step_by(step as usize) {
+                self.memory.copy(Place(source.0 + offset), Place(target.0 + offset), step);
             }
         } else {
             self.memory.copy(source, target, length);

@@ -92,33 +92,47 @@ fn turned(a: u64, carry: bool, turns: u32, w: Width, left: bool) -> (u64, bool) 
     (turned as u64 & w.mask(), turned >> w.bits() & 1 == 1)
 }
 
-/// ENTER with nesting, or of less than 64 bits: with a 16-bit operand only BP changes, and words are pushed.
+/// ENTER with nesting, or of less than 64 bits: with a 16-bit operand only BP changes, and words are pushed. The accesses are
+/// tried first, in their order; the last is a write at the new top of the stack.
 pub(super) fn enter(vm: &mut Vm, insn: &Insn) -> Done {
     let w = operand_width(insn);
     let (size, level) = (w.bytes(), u64::from(insn.imm2 & 31));
     let (rbp, rsp) = (vm.gpr(Gpr::RBP), vm.gpr(Gpr::RSP));
     let frame = below(vm, insn, rsp, size);
     let top = below(vm, insn, frame, size * level);
-    let whole = slot(vm, insn, top, size * (level + 1));
-    vm.probe_write(whole, size * (level + 1))?;
+    let new_top = below(vm, insn, top, insn.imm & 0xffff);
+    let try_store = |vm: &mut Vm, pointer: u64| {
+        let place = slot(vm, insn, pointer, size);
+        vm.probe_write(place, size)
+    };
+    let display = |vm: &mut Vm, index: u64| {
+        let from = below(vm, insn, rbp, size * index);
+        let place = slot(vm, insn, from, size);
+        vm.load(w, place)
+    };
+    try_store(vm, frame)?;
+    for index in 1..level {
+        display(vm, index)?;
+        let to = below(vm, insn, frame, size * index);
+        try_store(vm, to)?;
+    }
+    try_store(vm, top)?;
+    try_store(vm, new_top)?;
     let store = |vm: &mut Vm, pointer: u64, value: u64| {
         let place = slot(vm, insn, pointer, size);
         vm.store(w, place, value & w.mask())
     };
     store(vm, frame, rbp)?;
     for index in 1..level {
-        let from = below(vm, insn, rbp, size * index);
-        let place = slot(vm, insn, from, size);
-        let display = vm.load(w, place)?;
+        let value = display(vm, index)?;
         let to = below(vm, insn, frame, size * index);
-        store(vm, to, display)?;
+        store(vm, to, value)?;
     }
     if level > 0 {
         store(vm, top, frame)?;
     }
     write_gpr(vm, Gpr::RBP, w, frame & w.mask());
-    let after = below(vm, insn, top, insn.imm & 0xffff);
-    vm.set_gpr(Gpr::RSP, after);
+    vm.set_gpr(Gpr::RSP, new_top);
     Ok(())
 }
 

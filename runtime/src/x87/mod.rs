@@ -86,6 +86,7 @@ fn numeric(vm: &mut Vm, insn: &Insn) -> Done {
         Mn::Fld                 => transfer::load_real,
         Mn::Fst                 => |vm, insn| transfer::store_real(vm, insn, false),
         Mn::Fstp                => |vm, insn| transfer::store_real(vm, insn, true),
+        Mn::Fstpnce             => transfer::store_unchecked,
         Mn::Fild                => transfer::load_integer,
         Mn::Fist                => |vm, insn| { let d = vm.cpu.context().direction; transfer::store_integer(vm, insn, d, false) },
         Mn::Fistp               => |vm, insn| { let d = vm.cpu.context().direction; transfer::store_integer(vm, insn, d, true) },

@@ -88,6 +88,16 @@ pub(super) fn store_real(vm: &mut Vm, insn: &Insn, pops: bool) -> Done {
     }
 }
 
+/// FSTPNCE, an alias of FSTP ST(i) that only tables of opcodes name: an empty ST(0) is no exception, and is popped alone.
+pub(super) fn store_unchecked(vm: &mut Vm, insn: &Insn) -> Done {
+    vm.cpu.report(0, false);
+    if let Some(value) = vm.cpu.st(0) {
+        vm.cpu.set_st(register(insn, 0), value);
+    }
+    vm.cpu.pop();
+    Ok(())
+}
+
 fn extended_bytes(value: Extended) -> [u8; 10] {
     let bits = u128::from(value.high) << 64 | u128::from(value.significand);
     let mut bytes = [0; 10];

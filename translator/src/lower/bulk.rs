@@ -18,7 +18,9 @@ impl Emitter<'_> {
         let source = self.pop_scratch(ValType::I32);
         self.narrow(bytes)?;
         let left = self.pop_scratch(ValType::I32);
-        self.op().local_get(left).i32_const(LONG).i32_ge_u().if_(BlockType::Empty);
+        // Two addresses may be of one page: a target inside the source, whatever they are called, is written element by element.
+        self.op().local_get(target).local_get(source).i32_sub().local_get(left).i32_ge_u();
+        self.op().local_get(left).i32_const(LONG).i32_ge_u().i32_and().if_(BlockType::Empty);
         self.op().local_get(target).local_get(source).local_get(left).memory_copy(0, 0);
         self.op().else_();
         self.each(w, &[target, source], left, |this| {

@@ -1,4 +1,7 @@
 //! Control transfer: JMP, Jcc, JRCXZ, LOOP, CALL, RET. SDM volume 1, section 5.1.7. Far transfers are the helper's.
+//!
+//! Departure from the manual: where the target is not a canonical address, #GP(0) is raised at the target, when it is fetched, and not at
+//! the branch.
 
 use crate::body::stack::{above, apart, operand_width, push_value, top};
 use crate::flags::{self, Condition};

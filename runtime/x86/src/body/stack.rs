@@ -164,7 +164,8 @@ pub fn leave<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     Ok(())
 }
 
-/// ENTER is the helper's where it nests or is not of 64 bits; else PUSH RBP, RBP = RSP, RSP −= size.
+/// ENTER is the helper's where it nests or is not of 64 bits; else PUSH RBP, RBP = RSP, RSP −= size. It faults where its new top
+/// cannot be written.
 pub fn enter<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     if insn.imm2 & 31 != 0 || operand_width(insn) != Width::W64 {
         return m.helper(insn);
@@ -172,9 +173,11 @@ pub fn enter<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     let rbp = m.gpr(Gpr::RBP);
     let rsp = m.gpr(Gpr::RSP);
     let frame = below(m, insn, rsp, 8);
+    let top = below(m, insn, frame, insn.imm & 0xffff);
+    m.load_for_store(Width::W64, frame)?;
+    m.load_for_store(Width::W64, top)?;
     m.store(Width::W64, frame, rbp)?;
     m.set_gpr(Gpr::RBP, frame);
-    let top = below(m, insn, frame, insn.imm & 0xffff);
     m.set_gpr(Gpr::RSP, top);
     Ok(())
 }
