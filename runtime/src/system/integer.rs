@@ -97,27 +97,27 @@ pub(super) fn enter(vm: &mut Vm, insn: &Insn) -> Done {
     let w = operand_width(insn);
     let (size, level) = (w.bytes(), u64::from(insn.imm2 & 31));
     let (rbp, rsp) = (vm.gpr(Gpr::RBP), vm.gpr(Gpr::RSP));
-    let frame = below(vm, insn, rsp, size);
-    let top = below(vm, insn, frame, size * level);
-    let whole = slot(vm, insn, top, size * (level + 1));
+    let frame = below(vm, insn.mode, rsp, size);
+    let top = below(vm, insn.mode, frame, size * level);
+    let whole = slot(vm, insn.mode, top, size * (level + 1));
     vm.probe_write(whole, size * (level + 1))?;
     let store = |vm: &mut Vm, pointer: u64, value: u64| {
-        let place = slot(vm, insn, pointer, size);
+        let place = slot(vm, insn.mode, pointer, size);
         vm.store(w, place, value & w.mask())
     };
     store(vm, frame, rbp)?;
     for index in 1..level {
-        let from = below(vm, insn, rbp, size * index);
-        let place = slot(vm, insn, from, size);
+        let from = below(vm, insn.mode, rbp, size * index);
+        let place = slot(vm, insn.mode, from, size);
         let display = vm.load(w, place)?;
-        let to = below(vm, insn, frame, size * index);
+        let to = below(vm, insn.mode, frame, size * index);
         store(vm, to, display)?;
     }
     if level > 0 {
         store(vm, top, frame)?;
     }
     write_gpr(vm, Gpr::RBP, w, frame & w.mask());
-    let after = below(vm, insn, top, insn.imm & 0xffff);
+    let after = below(vm, insn.mode, top, insn.imm & 0xffff);
     vm.set_gpr(Gpr::RSP, after);
     Ok(())
 }
