@@ -70,7 +70,7 @@ pub(super) fn access(vm: &mut Vm, set: bool) -> Done {
 
 pub(super) fn pop(vm: &mut Vm, insn: &Insn) -> Done {
     let w = operand_width(insn);
-    let (value, after) = top(vm, insn, w)?;
+    let (value, after) = top(vm, insn.mode, w)?;
     let mut mask = bit::ARITHMETIC | TF | DF | NT | AC | ID;
     if vm.cpu.cpl == 0 {
         mask |= IOPL;

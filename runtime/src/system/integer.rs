@@ -98,34 +98,34 @@ pub(super) fn enter(vm: &mut Vm, insn: &Insn) -> Done {
     let w = operand_width(insn);
     let (size, level) = (w.bytes(), u64::from(insn.imm2 & 31));
     let (rbp, rsp) = (vm.gpr(Gpr::RBP), vm.gpr(Gpr::RSP));
-    let frame = below(vm, insn, rsp, size);
-    let top = below(vm, insn, frame, size * level);
-    let new_top = below(vm, insn, top, insn.imm & 0xffff);
+    let frame = below(vm, insn.mode, rsp, size);
+    let top = below(vm, insn.mode, frame, size * level);
+    let new_top = below(vm, insn.mode, top, insn.imm & 0xffff);
     let try_store = |vm: &mut Vm, pointer: u64| {
-        let place = slot(vm, insn, pointer, size);
+        let place = slot(vm, insn.mode, pointer, size);
         vm.probe_write(place, size)
     };
     let display = |vm: &mut Vm, index: u64| {
-        let from = below(vm, insn, rbp, size * index);
-        let place = slot(vm, insn, from, size);
+        let from = below(vm, insn.mode, rbp, size * index);
+        let place = slot(vm, insn.mode, from, size);
         vm.load(w, place)
     };
     try_store(vm, frame)?;
     for index in 1..level {
         display(vm, index)?;
-        let to = below(vm, insn, frame, size * index);
+        let to = below(vm, insn.mode, frame, size * index);
         try_store(vm, to)?;
     }
     try_store(vm, top)?;
     try_store(vm, new_top)?;
     let store = |vm: &mut Vm, pointer: u64, value: u64| {
-        let place = slot(vm, insn, pointer, size);
+        let place = slot(vm, insn.mode, pointer, size);
         vm.store(w, place, value & w.mask())
     };
     store(vm, frame, rbp)?;
     for index in 1..level {
         let value = display(vm, index)?;
-        let to = below(vm, insn, frame, size * index);
+        let to = below(vm, insn.mode, frame, size * index);
         store(vm, to, value)?;
     }
     if level > 0 {

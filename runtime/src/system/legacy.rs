@@ -21,8 +21,8 @@ pub(super) fn push_all(vm: &mut Vm, insn: &Insn) -> Done {
     let mut pointer = vm.gpr(Gpr::RSP);
     let mut stores = [(0, 0); ALL.len()];
     for (register, store) in ALL.into_iter().zip(&mut stores) {
-        pointer = below(vm, insn, pointer, w.bytes());
-        let place = slot(vm, insn, pointer, w.bytes());
+        pointer = below(vm, insn.mode, pointer, w.bytes());
+        let place = slot(vm, insn.mode, pointer, w.bytes());
         vm.probe_write(place, w.bytes())?;
         *store = (place, read_gpr(vm, register, w));
     }
@@ -39,9 +39,9 @@ pub(super) fn pop_all(vm: &mut Vm, insn: &Insn) -> Done {
     let mut pointer = vm.gpr(Gpr::RSP);
     let mut values = [0; ALL.len()];
     for value in values.iter_mut().rev() {
-        let place = slot(vm, insn, pointer, w.bytes());
+        let place = slot(vm, insn.mode, pointer, w.bytes());
         *value = vm.load(w, place)?;
-        pointer = above(vm, insn, pointer, w.bytes());
+        pointer = above(vm, insn.mode, pointer, w.bytes());
     }
     for (register, value) in ALL.into_iter().zip(values) {
         if register != Gpr::RSP {

@@ -212,9 +212,9 @@ pub(super) fn stack(vm: &mut Vm, insn: &Insn) -> Done {
     let width = operand_width(insn);
     if insn.mnemonic == Mnemonic::Push {
         let selector = vm.cpu.segment(segment).selector;
-        return push_value(vm, insn, width, selector.into());
+        return push_value(vm, insn.mode, width, selector.into());
     }
-    let (selector, after) = top(vm, insn, width)?;
+    let (selector, after) = top(vm, insn.mode, width)?;
     load_segment(vm, segment, Selector(selector as u16))?;
     vm.set_gpr(Gpr::RSP, after);
     hold_interrupts(vm, segment);

@@ -80,8 +80,8 @@ pub(super) fn software_interrupt(vm: &mut Vm, number: u8) -> Done {
 /// The `index`th value of `w` from the top of the stack.
 fn stacked(vm: &mut Vm, insn: &Insn, w: Width, index: u64) -> Result<u64, Exception> {
     let rsp = vm.gpr(Gpr::RSP);
-    let pointer = above(vm, insn, rsp, index * w.bytes());
-    let place = slot(vm, insn, pointer, w.bytes());
+    let pointer = above(vm, insn.mode, rsp, index * w.bytes());
+    let place = slot(vm, insn.mode, pointer, w.bytes());
     vm.load(w, place)
 }
 
@@ -103,7 +103,7 @@ pub(super) fn iret(vm: &mut Vm, insn: &Insn) -> Done {
         let rsp = stacked(vm, insn, w, 3)?;
         Stack::Other { rsp, ss: Selector(stacked(vm, insn, w, 4)? as u16) }
     } else {
-        Stack::Same { rsp: above(vm, insn, old, 3 * w.bytes()) }
+        Stack::Same { rsp: above(vm, insn.mode, old, 3 * w.bytes()) }
     };
     let mut mask = bit::ARITHMETIC | TF | DF | NT | RF | AC | ID;
     if vm.cpu.cpl == 0 {
@@ -196,11 +196,11 @@ pub(super) fn far_return(vm: &mut Vm, insn: &Insn) -> Done {
     let rip = stacked(vm, insn, w, 0)?;
     let cs = Selector(stacked(vm, insn, w, 1)? as u16);
     let old = vm.gpr(Gpr::RSP);
-    let after = above(vm, insn, old, 2 * w.bytes() + release);
+    let after = above(vm, insn.mode, old, 2 * w.bytes() + release);
     if cs.privilege() <= vm.cpu.cpl {
         return return_to(vm, rip, cs, Stack::Same { rsp: after });
     }
-    let place = slot(vm, insn, after, 2 * w.bytes());
+    let place = slot(vm, insn.mode, after, 2 * w.bytes());
     let rsp = vm.load(w, place)?;
     let ss = Selector(vm.load(Width::W16, place.wrapping_add(w.bytes()))? as u16);
     return_to(vm, rip, cs, Stack::Other { rsp: rsp.wrapping_add(release), ss })
@@ -256,8 +256,8 @@ pub(super) fn far_call(vm: &mut Vm, insn: &Insn) -> Done {
     };
     let (rip, cs, descriptor) = far_target(vm, insn, w)?;
     let rsp = vm.gpr(Gpr::RSP);
-    let top = below(vm, insn, rsp, 2 * w.bytes());
-    let place = slot(vm, insn, top, 2 * w.bytes());
+    let top = below(vm, insn.mode, rsp, 2 * w.bytes());
+    let place = slot(vm, insn.mode, top, 2 * w.bytes());
     vm.probe_write(place, 2 * w.bytes())?;
     let (old, back) = (vm.cpu.segment(Segment::Cs).selector, vm.next_rip);
     vm.store(w, place.wrapping_add(w.bytes()), old.into())?;

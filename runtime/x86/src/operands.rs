@@ -1,6 +1,6 @@
 //! Reading and writing operands.
 
-use crate::insn::{CodeMode, Gpr, Insn, Operand};
+use crate::insn::{CodeMode, Gpr, Insn, Operand, Segment};
 use crate::machine::{Arith, BinOp, Machine, UnOp};
 use crate::width::Width;
 
@@ -36,10 +36,13 @@ pub fn offset<M: Machine>(m: &mut M, insn: &Insn) -> M::Int {
 /// A sum cut to the address size.
 #[inline(always)]
 pub fn cut<M: Machine>(m: &mut M, insn: &Insn, sum: M::Int) -> M::Int {
-    match insn.mem.address_width {
-        Width::W64 => sum,
-        narrow => m.un(UnOp::Truncate, narrow, sum),
-    }
+    if insn.mem.address_width == Width::W64 { sum } else { cut_apart(m, insn, sum) }
+}
+
+#[cold]
+#[inline(never)]
+fn cut_apart<M: Machine>(m: &mut M, insn: &Insn, sum: M::Int) -> M::Int {
+    m.un(UnOp::Truncate, insn.mem.address_width, sum)
 }
 
 /// Linear address of the memory operand.
@@ -54,11 +57,19 @@ pub fn address<M: Machine>(m: &mut M, insn: &Insn) -> M::Int {
 pub fn linear<M: Machine>(m: &mut M, insn: &Insn, offset: M::Int) -> M::Int {
     match insn.mem.segment {
         None => offset,
-        Some(segment) if insn.mode == CodeMode::Compatibility => m.segmented(segment, offset, insn.mem_size.into()),
-        Some(segment) => {
+        Some(segment) => linear_in(m, insn, segment, offset),
+    }
+}
+
+/// What [`linear`] is with a segment: apart, since it is at every access of the interpreter's loop.
+#[inline(never)]
+fn linear_in<M: Machine>(m: &mut M, insn: &Insn, segment: Segment, offset: M::Int) -> M::Int {
+    match insn.mode {
+        CodeMode::Long => {
             let base = m.segment_base(segment);
             m.add(Width::W64, base, offset)
         }
+        CodeMode::Compatibility => m.segmented(segment, offset, insn.mem_size.into()),
     }
 }
 

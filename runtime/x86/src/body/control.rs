@@ -3,7 +3,7 @@
 //! Departure from the manual: where the target is not a canonical address, #GP(0) is raised at the target, when it is fetched, and not at
 //! the branch.
 
-use crate::body::stack::{above, apart, operand_width, push_value, top};
+use crate::body::stack::{above, operand_width, push_value, top};
 use crate::flags::{self, Condition};
 use crate::insn::{CodeMode, Gpr, Insn, Operand};
 use crate::machine::{Machine, UnOp};
@@ -40,10 +40,16 @@ pub fn jmp<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     }
     let target = match insn.mode {
         CodeMode::Long => read(m, insn, 0, Width::W64)?,
-        CodeMode::Compatibility => apart(|| read(m, insn, 0, operand_width(insn)))?,
+        CodeMode::Compatibility => target_apart(m, insn)?,
     };
     m.jump(target);
     Ok(())
+}
+
+#[cold]
+#[inline(never)]
+fn target_apart<M: Machine>(m: &mut M, insn: &Insn) -> Result<M::Int, M::Stop> {
+    read(m, insn, 0, operand_width(insn))
 }
 
 /// Jcc.
@@ -97,13 +103,19 @@ pub fn call<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
         return m.helper(insn);
     }
     match insn.mode {
-        CodeMode::Long => call_near(m, insn, Width::W64),
-        CodeMode::Compatibility => apart(|| call_near(m, insn, operand_width(insn))),
+        CodeMode::Long => call_in(m, CodeMode::Long, insn, Width::W64),
+        CodeMode::Compatibility => call_apart(m, insn),
     }
 }
 
+#[cold]
+#[inline(never)]
+fn call_apart<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
+    call_in(m, CodeMode::Compatibility, insn, operand_width(insn))
+}
+
 #[inline(always)]
-fn call_near<M: Machine>(m: &mut M, insn: &Insn, w: Width) -> Result<(), M::Stop> {
+fn call_in<M: Machine>(m: &mut M, mode: CodeMode, insn: &Insn, w: Width) -> Result<(), M::Stop> {
     let target = match insn.operands[0] {
         Operand::Imm => None,
         _ => Some(read(m, insn, 0, w)?),
@@ -112,7 +124,7 @@ fn call_near<M: Machine>(m: &mut M, insn: &Insn, w: Width) -> Result<(), M::Stop
     let length = m.imm(insn.length.into());
     let back = m.add(Width::W64, here, length);
     let back = if w == Width::W64 { back } else { m.un(UnOp::Truncate, w, back) };
-    push_value(m, insn, w, back)?;
+    push_value(m, mode, w, back)?;
     match target {
         None => m.jump_near(insn.imm as i64),
         Some(target) => m.jump(target),
@@ -124,16 +136,22 @@ fn call_near<M: Machine>(m: &mut M, insn: &Insn, w: Width) -> Result<(), M::Stop
 #[inline(always)]
 pub fn ret<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     match insn.mode {
-        CodeMode::Long => ret_near(m, insn, Width::W64),
-        CodeMode::Compatibility => apart(|| ret_near(m, insn, operand_width(insn))),
+        CodeMode::Long => ret_in(m, CodeMode::Long, insn, Width::W64),
+        CodeMode::Compatibility => ret_apart(m, insn),
     }
 }
 
+#[cold]
+#[inline(never)]
+fn ret_apart<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
+    ret_in(m, CodeMode::Compatibility, insn, operand_width(insn))
+}
+
 #[inline(always)]
-fn ret_near<M: Machine>(m: &mut M, insn: &Insn, w: Width) -> Result<(), M::Stop> {
-    let (target, mut after) = top(m, insn, w)?;
+fn ret_in<M: Machine>(m: &mut M, mode: CodeMode, insn: &Insn, w: Width) -> Result<(), M::Stop> {
+    let (target, mut after) = top(m, mode, w)?;
     if insn.operands[0] == Operand::Imm {
-        after = above(m, insn, after, insn.imm & 0xffff);
+        after = above(m, mode, after, insn.imm & 0xffff);
     }
     m.set_gpr(Gpr::RSP, after);
     m.jump(target);

@@ -4,42 +4,41 @@
 //! stack pointer is as wide as SS.B says, and it is an offset in SS. The bodies are the same: they step with [`above`] and
 //! [`below`], and access what is at a [`slot`].
 
-use crate::insn::{CodeMode, Gpr, Insn, Operand};
+use crate::insn::{CodeMode, Gpr, Insn, Operand, Segment};
 use crate::machine::{BinOp, Machine, UnOp};
 use crate::operands::{cut, linear, offset, read, write_gpr};
 use crate::width::Width;
 
-/// Keeps what compatibility mode does apart from what 64-bit mode does, so that the interpreter's loop stays small.
-#[cold]
-#[inline(never)]
-pub(super) fn apart<R>(f: impl FnOnce() -> R) -> R {
-    f()
-}
-
 /// A stack pointer `bytes` above `pointer`.
 #[inline(always)]
-pub fn above<M: Machine>(m: &mut M, insn: &Insn, pointer: M::Int, bytes: u64) -> M::Int {
-    moved(m, insn, BinOp::Add, pointer, bytes)
+pub fn above<M: Machine>(m: &mut M, mode: CodeMode, pointer: M::Int, bytes: u64) -> M::Int {
+    match mode {
+        CodeMode::Long => {
+            let distance = m.imm(bytes);
+            m.add(Width::W64, pointer, distance)
+        }
+        CodeMode::Compatibility => moved(m, BinOp::Add, pointer, bytes),
+    }
 }
 
 /// A stack pointer `bytes` below `pointer`.
 #[inline(always)]
-pub fn below<M: Machine>(m: &mut M, insn: &Insn, pointer: M::Int, bytes: u64) -> M::Int {
-    moved(m, insn, BinOp::Sub, pointer, bytes)
+pub fn below<M: Machine>(m: &mut M, mode: CodeMode, pointer: M::Int, bytes: u64) -> M::Int {
+    match mode {
+        CodeMode::Long => {
+            let distance = m.imm(bytes);
+            m.sub(Width::W64, pointer, distance)
+        }
+        CodeMode::Compatibility => moved(m, BinOp::Sub, pointer, bytes),
+    }
 }
 
-#[inline(always)]
-fn moved<M: Machine>(m: &mut M, insn: &Insn, op: BinOp, pointer: M::Int, bytes: u64) -> M::Int {
-    if insn.mode == CodeMode::Compatibility {
-        return apart(|| {
-            let w = m.stack_width();
-            let (low, distance) = (m.un(UnOp::Truncate, w, pointer), m.imm(bytes & w.mask()));
-            let sum = m.bin(op, w, low, distance);
-            with_low(m, pointer, sum)
-        });
-    }
-    let distance = m.imm(bytes);
-    m.bin(op, Width::W64, pointer, distance)
+#[inline(never)]
+fn moved<M: Machine>(m: &mut M, op: BinOp, pointer: M::Int, bytes: u64) -> M::Int {
+    let w = m.stack_width();
+    let (low, distance) = (m.un(UnOp::Truncate, w, pointer), m.imm(bytes & w.mask()));
+    let sum = m.bin(op, w, low, distance);
+    with_low(m, pointer, sum)
 }
 
 /// `whole` with its low part, as wide as the stack pointer of compatibility mode, replaced; one of 32 bits clears the rest.
@@ -53,15 +52,18 @@ fn with_low<M: Machine>(m: &mut M, whole: M::Int, low: M::Int) -> M::Int {
 
 /// Linear address of `bytes` on the stack, at the stack pointer `pointer`.
 #[inline(always)]
-pub fn slot<M: Machine>(m: &mut M, insn: &Insn, pointer: M::Int, bytes: u64) -> M::Int {
-    if insn.mode == CodeMode::Compatibility {
-        return apart(|| {
-            let w = m.stack_width();
-            let offset = m.un(UnOp::Truncate, w, pointer);
-            m.segmented(crate::Segment::Ss, offset, bytes)
-        });
+pub fn slot<M: Machine>(m: &mut M, mode: CodeMode, pointer: M::Int, bytes: u64) -> M::Int {
+    match mode {
+        CodeMode::Long => pointer,
+        CodeMode::Compatibility => slot_in_segment(m, pointer, bytes),
     }
-    pointer
+}
+
+#[inline(never)]
+fn slot_in_segment<M: Machine>(m: &mut M, pointer: M::Int, bytes: u64) -> M::Int {
+    let w = m.stack_width();
+    let offset = m.un(UnOp::Truncate, w, pointer);
+    m.segmented(Segment::Ss, offset, bytes)
 }
 
 /// Pushes a value.
@@ -69,10 +71,10 @@ pub fn slot<M: Machine>(m: &mut M, insn: &Insn, pointer: M::Int, bytes: u64) -> 
 /// # Errors
 /// The fault of the store; RSP is then as before.
 #[inline(always)]
-pub fn push_value<M: Machine>(m: &mut M, insn: &Insn, w: Width, value: M::Int) -> Result<(), M::Stop> {
+pub fn push_value<M: Machine>(m: &mut M, mode: CodeMode, w: Width, value: M::Int) -> Result<(), M::Stop> {
     let rsp = m.gpr(Gpr::RSP);
-    let top = below(m, insn, rsp, w.bytes());
-    let place = slot(m, insn, top, w.bytes());
+    let top = below(m, mode, rsp, w.bytes());
+    let place = slot(m, mode, top, w.bytes());
     m.store(w, place, value)?;
     m.set_gpr(Gpr::RSP, top);
     Ok(())
@@ -83,23 +85,36 @@ pub fn push_value<M: Machine>(m: &mut M, insn: &Insn, w: Width, value: M::Int) -
 /// # Errors
 /// The fault of the load.
 #[inline(always)]
-pub fn top<M: Machine>(m: &mut M, insn: &Insn, w: Width) -> Result<(M::Int, M::Int), M::Stop> {
+pub fn top<M: Machine>(m: &mut M, mode: CodeMode, w: Width) -> Result<(M::Int, M::Int), M::Stop> {
     let rsp = m.gpr(Gpr::RSP);
-    let place = slot(m, insn, rsp, w.bytes());
+    let place = slot(m, mode, rsp, w.bytes());
     let value = m.load(w, place)?;
-    let after = above(m, insn, rsp, w.bytes());
+    let after = above(m, mode, rsp, w.bytes());
     Ok((value, after))
+}
+
+/// Operand size of an instruction of 64-bit mode that pushes, pops, or transfers: 16 bits with the prefix, else 64.
+#[inline(always)]
+fn long_width(insn: &Insn) -> Width {
+    use iced_x86::Code::*;
+    match insn.code {
+        Push_r16 | Push_rm16 | Push_imm16 | Pushw_imm8 | Pushw_FS | Pushw_GS | Pop_r16 | Pop_rm16 | Popw_FS
+        | Popw_GS | Leavew | Enterw_imm16_imm8 | Pushfw | Popfw => Width::W16,
+        _ => Width::W64,
+    }
 }
 
 /// Operand size of an instruction that pushes, pops, or transfers: 16 bits with the prefix, else the mode's.
 pub fn operand_width(insn: &Insn) -> Width {
     use iced_x86::Code::*;
-    match insn.code {
-        Push_r16 | Push_rm16 | Push_imm16 | Pushw_imm8 | Pushw_FS | Pushw_GS | Pop_r16 | Pop_rm16 | Popw_FS
-        | Popw_GS | Leavew | Enterw_imm16_imm8 | Pushfw | Popfw => Width::W16,
+    match (long_width(insn), insn.code) {
+        (Width::W16, _) => Width::W16,
         // Of compatibility mode alone.
-        Pushw_ES | Pushw_CS | Pushw_SS | Pushw_DS | Popw_ES | Popw_SS | Popw_DS | Pushaw | Popaw | Retnw
-        | Retnw_imm16 | Call_rm16 | Jmp_rm16 => Width::W16,
+        (
+            _,
+            Pushw_ES | Pushw_CS | Pushw_SS | Pushw_DS | Popw_ES | Popw_SS | Popw_DS | Pushaw | Popaw | Retnw
+            | Retnw_imm16 | Call_rm16 | Jmp_rm16,
+        ) => Width::W16,
         _ => insn.mode.stack_operand(),
     }
 }
@@ -107,7 +122,20 @@ pub fn operand_width(insn: &Insn) -> Width {
 /// PUSH.
 #[inline(always)]
 pub fn push<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
-    let w = operand_width(insn);
+    match insn.mode {
+        CodeMode::Long => push_in(m, CodeMode::Long, insn, long_width(insn)),
+        CodeMode::Compatibility => push_apart(m, insn),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn push_apart<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
+    push_in(m, CodeMode::Compatibility, insn, operand_width(insn))
+}
+
+#[inline(always)]
+fn push_in<M: Machine>(m: &mut M, mode: CodeMode, insn: &Insn, w: Width) -> Result<(), M::Stop> {
     let value = match insn.operands[0] {
         Operand::Segment(_) => return m.helper(insn),
         Operand::Imm => {
@@ -116,23 +144,36 @@ pub fn push<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
         }
         _ => read(m, insn, 0, w)?,
     };
-    push_value(m, insn, w, value)
+    push_value(m, mode, w, value)
 }
 
 /// POP. A memory operand's address is computed after RSP is incremented (SDM volume 2, POP).
 #[inline(always)]
 pub fn pop<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
-    let w = operand_width(insn);
+    match insn.mode {
+        CodeMode::Long => pop_in(m, CodeMode::Long, insn, long_width(insn)),
+        CodeMode::Compatibility => pop_apart(m, insn),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn pop_apart<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
+    pop_in(m, CodeMode::Compatibility, insn, operand_width(insn))
+}
+
+#[inline(always)]
+fn pop_in<M: Machine>(m: &mut M, mode: CodeMode, insn: &Insn, w: Width) -> Result<(), M::Stop> {
     match insn.operands[0] {
         Operand::Segment(_) => m.helper(insn),
         Operand::Gpr(r) => {
-            let (value, after) = top(m, insn, w)?;
+            let (value, after) = top(m, mode, w)?;
             m.set_gpr(Gpr::RSP, after);
             write_gpr(m, r, w, value);
             Ok(())
         }
         _ => {
-            let (value, after) = top(m, insn, w)?;
+            let (value, after) = top(m, mode, w)?;
             let mut target = offset(m, insn);
             if insn.mem.base == Some(Gpr::RSP) {
                 let size = m.imm(w.bytes());
@@ -149,16 +190,29 @@ pub fn pop<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
 
 /// LEAVE: RSP = RBP, then POP RBP.
 pub fn leave<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
-    let w = operand_width(insn);
+    match insn.mode {
+        CodeMode::Long => leave_in(m, CodeMode::Long, long_width(insn)),
+        CodeMode::Compatibility => leave_apart(m, insn),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn leave_apart<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
+    leave_in(m, CodeMode::Compatibility, operand_width(insn))
+}
+
+#[inline(always)]
+fn leave_in<M: Machine>(m: &mut M, mode: CodeMode, w: Width) -> Result<(), M::Stop> {
     let mut frame = m.gpr(Gpr::RBP);
-    if insn.mode == CodeMode::Compatibility {
+    if mode == CodeMode::Compatibility {
         let (rsp, stack) = (m.gpr(Gpr::RSP), m.stack_width());
         let low = m.un(UnOp::Truncate, stack, frame);
         frame = with_low(m, rsp, low);
     }
-    let place = slot(m, insn, frame, w.bytes());
+    let place = slot(m, mode, frame, w.bytes());
     let value = m.load(w, place)?;
-    let after = above(m, insn, frame, w.bytes());
+    let after = above(m, mode, frame, w.bytes());
     m.set_gpr(Gpr::RSP, after);
     write_gpr(m, Gpr::RBP, w, value);
     Ok(())
@@ -172,8 +226,8 @@ pub fn enter<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     }
     let rbp = m.gpr(Gpr::RBP);
     let rsp = m.gpr(Gpr::RSP);
-    let frame = below(m, insn, rsp, 8);
-    let top = below(m, insn, frame, insn.imm & 0xffff);
+    let frame = below(m, CodeMode::Long, rsp, 8);
+    let top = below(m, CodeMode::Long, frame, insn.imm & 0xffff);
     m.load_for_store(Width::W64, frame)?;
     m.load_for_store(Width::W64, top)?;
     m.store(Width::W64, frame, rbp)?;

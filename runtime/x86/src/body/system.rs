@@ -46,7 +46,7 @@ pub fn pushf<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     let system = m.and_imm(system, !(VM | RF));
     let word = m.or(arithmetic, system);
     let word = m.and_imm(word, w.mask());
-    push_value(m, insn, w, word)
+    push_value(m, insn.mode, w, word)
 }
 
 /// SWAPGS.
