@@ -2,7 +2,7 @@
 
 use super::guest::Root;
 use super::module::Plan;
-use crate::discover::{self, Directory, Discovery, Exits, ImageCode, Inputs, Region};
+use crate::discover::{self, Directory, Discovery, Exits, Guess, ImageCode, Inputs, Region};
 use crate::lift::{Addresses, Chain, Options, Privilege, RegionSource, SourceBlock, TailCalls, Targets};
 use crate::link::{FuncIndex, Function, Runtime};
 use crate::lower;
@@ -50,14 +50,27 @@ pub struct CodeSummary {
 /// The exits of one region, as function indices.
 struct Chains<'a> {
     exits: Exits<'a>,
+    guesses: &'a [Guess],
     first: FuncIndex,
 }
+
+/// Most targets that an indirect transfer is compared with.
+const MOST_GUESSES: usize = 4;
+/// One that it went to less often than one time in so many is not worth the comparison.
+const RARE_GUESS: u64 = 16;
 
 impl Targets for Chains<'_> {
     fn resolve(&self, offset: i64) -> Option<Chain> {
         let target = self.exits.resolve(offset)?;
         let function_index = self.first.plus(target.region.0).0;
         Some(Chain { function_index, base_delta: target.base_delta, entry: target.entry })
+    }
+
+    fn guesses(&self, site: i64) -> Vec<(i64, Chain)> {
+        let Some(guess) = self.guesses.iter().find(|guess| i64::from(guess.offset) == site) else { return Vec::new() };
+        let total: u64 = guess.targets.iter().map(|(_, count)| count).sum();
+        let often = guess.targets.iter().take(MOST_GUESSES).filter(|(_, count)| *count >= total / RARE_GUESS);
+        often.filter_map(|&(offset, _)| Some((offset, self.resolve(offset)?))).collect()
     }
 }
 
@@ -104,7 +117,8 @@ impl Code {
             .regions
             .par_iter()
             .map(|region| {
-                let targets = Chains { exits: directory.seen_from(region), first: plan.first_function };
+                let (exits, first) = (directory.seen_from(region), plan.first_function);
+                let targets = Chains { exits, guesses: &region.guesses, first };
                 one(region, &targets, &plan, options)
             })
             .collect();

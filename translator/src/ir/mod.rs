@@ -94,7 +94,7 @@ pub enum ExitKind {
 pub struct Exit {
     /// How.
     pub kind: ExitKind,
-    /// Offset of the next guest instruction from the region's base; 0 where it is computed.
+    /// Offset of the next guest instruction from the region's base; where that is computed, of the instruction that does.
     pub offset: i64,
     /// Guest instructions retired and not yet taken off the budget.
     pub retired: u32,

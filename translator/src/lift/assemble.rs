@@ -118,10 +118,14 @@ impl Assembly {
             None if self.pieces[number].next == Next::Unlifted => {
                 leave(ExitKind::Side(ExitReason::Unlifted), end, None)
             }
-            Some(Outcome::Indirect(target)) if self.pieces[number].linkage == Linkage::Return => {
-                leave(ExitKind::Return, 0, Some(target))
+            Some(Outcome::Indirect(target)) => {
+                let kind = match self.pieces[number].linkage {
+                    Linkage::Return => ExitKind::Return,
+                    Linkage::Call | Linkage::Jump => ExitKind::Indirect,
+                };
+                let site = self.pieces[number].insns.last().map_or(end, |(at, _)| *at);
+                leave(kind, site, Some(target))
             }
-            Some(Outcome::Indirect(target)) => leave(ExitKind::Indirect, 0, Some(target)),
             Some(Outcome::Jump(to)) if self.pieces[number].linkage == Linkage::Call => {
                 leave(ExitKind::Static, to, None)
             }

@@ -50,6 +50,11 @@ pub struct Chain {
 pub trait Targets: Sync {
     /// The region entered at an offset from the base of the region that leaves. It must be of the same privilege.
     fn resolve(&self, offset: i64) -> Option<Chain>;
+
+    /// Offsets that the indirect jump or call at an offset is likely to go to, the likeliest first, with their regions.
+    fn guesses(&self, _site: i64) -> Vec<(i64, Chain)> {
+        Vec::new()
+    }
 }
 
 /// No other region.

@@ -15,6 +15,7 @@
 //! its locals.
 
 use super::emit::{Emitter, ROOM};
+use super::exits::Transfer;
 use crate::ir::{BlockId, ExitId, Value};
 use crate::lift::{Calls, TailCalls};
 use anyhow::Result;
@@ -42,8 +43,7 @@ impl Emitter<'_> {
         self.op().local_get(ROOM).i32_const(frame).i32_le_s().if_(BlockType::Empty);
         self.go_on(&exit, target)?;
         self.op().end();
-        let function = self.next_region(&exit, target)?;
-        self.op().local_get(ROOM).i32_const(frame).i32_sub().call(function);
+        self.transfer(&exit, target, Transfer::Call { frame })?;
         let rip = self.scratch(ValType::I64);
         self.op().local_tee(rip);
         self.address(self.region.block(back).offset);

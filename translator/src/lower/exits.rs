@@ -6,13 +6,13 @@
 
 use super::emit::{BASE, BUDGET, EXIT, Emitter, ROOM, at};
 use crate::ir::{BlockId, Exit, ExitId, ExitKind, FlagsAt, Reg, RegSet, Value};
-use crate::lift::{Privilege, TailCalls};
+use crate::lift::{Chain, Privilege, TailCalls};
 use anyhow::{Result, bail, ensure};
 use core::mem::{offset_of, size_of};
 use runtime::cpu::Cpu;
 use runtime::cpu::state::SegmentRegister;
 use runtime::translated::abi::{ExitReason, FULL_ROOM, LEFT};
-use wasm_encoder::BlockType;
+use wasm_encoder::{BlockType, ValType};
 use x86::Segment;
 
 const REASON_BITS: u32 = 3;
@@ -62,6 +62,18 @@ pub(super) fn home(reg: Reg) -> (usize, u64) {
         Reg::FS_BASE => (base(Segment::Fs), 8),
         _ => (base(Segment::Gs), 8),
     }
+}
+
+/// How control goes to another region.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Transfer {
+    /// It does not come back.
+    ForGood,
+    /// It comes back to this frame, of so many bytes.
+    Call {
+        /// Estimate of its size.
+        frame: i32,
+    },
 }
 
 impl Emitter<'_> {
@@ -145,30 +157,72 @@ impl Emitter<'_> {
             self.return_with(ExitReason::Next);
             return Ok(());
         }
-        let function = self.next_region(exit, target)?;
-        self.op().local_get(ROOM).return_call(function);
-        Ok(())
+        self.transfer(exit, target, Transfer::ForGood)
     }
 
-    /// Puts the arguments but the last, the room, on the stack, and gives the function that goes on.
-    pub(super) fn next_region(&mut self, exit: &Exit, target: Option<Value>) -> Result<u32> {
+    /// Goes to the region that the exit leads to. A call leaves the callee's result on the stack.
+    pub(super) fn transfer(&mut self, exit: &Exit, target: Option<Value>, how: Transfer) -> Result<()> {
         let jump = match self.privilege {
             Privilege::Kernel => self.addresses.jump_kernel,
             Privilege::User => self.addresses.jump_user,
         };
-        match (target, self.targets.resolve(exit.offset)) {
-            (Some(target), _) => self.wide(target)?,
-            (None, None) => self.address(exit.offset),
-            (None, Some(chain)) => {
-                self.op().local_get(BASE);
-                if chain.base_delta != 0 {
-                    self.op().i64_const(chain.base_delta).i64_add();
+        let Some(target) = target else {
+            match self.targets.resolve(exit.offset) {
+                Some(chain) => self.enter_region(chain, how),
+                None => {
+                    self.address(exit.offset);
+                    self.enter(jump, how);
                 }
-                self.op().i32_const(chain.entry as i32);
-                return Ok(chain.function_index);
             }
+            return Ok(());
+        };
+        let comes_back = matches!(how, Transfer::Call { .. });
+        if comes_back {
+            self.op().block(BlockType::Result(ValType::I64));
         }
-        Ok(jump)
+        if exit.kind == ExitKind::Indirect {
+            self.guess(exit.offset, target, how)?;
+        }
+        self.wide(target)?;
+        self.enter(jump, how);
+        if comes_back {
+            self.op().end();
+        }
+        Ok(())
+    }
+
+    /// Compares a target with where the transfer at an offset mostly went, and goes there.
+    fn guess(&mut self, site: i64, target: Value, how: Transfer) -> Result<()> {
+        for (offset, chain) in self.targets.guesses(site) {
+            self.wide(target)?;
+            self.address(offset);
+            self.op().i64_eq().if_(BlockType::Empty);
+            self.enter_region(chain, how);
+            if let Transfer::Call { .. } = how {
+                // To the end of the block that `transfer` opened.
+                self.op().br(1);
+            }
+            self.op().end();
+        }
+        Ok(())
+    }
+
+    fn enter_region(&mut self, chain: Chain, how: Transfer) {
+        self.op().local_get(BASE);
+        if chain.base_delta != 0 {
+            self.op().i64_const(chain.base_delta).i64_add();
+        }
+        self.op().i32_const(chain.entry as i32);
+        self.enter(chain.function_index, how);
+    }
+
+    /// The last argument, and the function.
+    fn enter(&mut self, function: u32, how: Transfer) {
+        self.op().local_get(ROOM);
+        match how {
+            Transfer::ForGood => self.op().return_call(function),
+            Transfer::Call { frame } => self.op().i32_const(frame).i32_sub().call(function),
+        };
     }
 
     fn leave_for(&mut self, reason: ExitReason) {

@@ -171,6 +171,39 @@ fn regions_chain() {
     }
 }
 
+/// An indirect call and an indirect jump to where they were seen to go, and elsewhere. The jump cache is empty.
+#[test]
+fn guesses_are_tried_before_the_jump_cache() {
+    struct Seen;
+    impl Targets for Seen {
+        fn resolve(&self, _: i64) -> Option<Chain> {
+            None
+        }
+        fn guesses(&self, site: i64) -> Vec<(i64, Chain)> {
+            let chain = |entry| Chain { function_index: FIRST_FUNCTION + 1, base_delta: 0x1000, entry };
+            if site == 1 { vec![(0x1000, chain(0)), (0x1003, chain(1))] } else { Vec::new() }
+        }
+    }
+    let mut second = source(&[(0, vec![0xc3]), (3, vec![0x48, 0xff, 0xc0, 0xc3])], &[0, 3]);
+    second.index = 4;
+    // nop; call rdx / nop; jmp rdx; then int3
+    for (code, back) in [(0xd2, Some((ExitReason::Unlifted, BASE + 3))), (0xe2, None)] {
+        let first = source(&[(0, vec![0x90, 0xff, code, 0xcc])], &[0]);
+        let mut engine = Engine::new(&[first, second.clone()], &Seen, &Options::default());
+        (engine.bind(3, BASE), engine.bind(4, BASE + 0x1000));
+        for (target, retired) in [(0x1000, 3), (0x1003, 4), (0x1004, 2)] {
+            let mut state = Reference::new(BASE);
+            (state.gpr[2], state.gpr[4]) = (BASE + target, DATA + 0x1000);
+            engine.load(&state, 100);
+            // Where nobody called, the RET finds a zero on the stack.
+            let elsewhere = (ExitReason::Next, if retired == 2 { BASE + target } else { 0 });
+            let expected = if retired == 2 { elsewhere } else { back.unwrap_or(elsewhere) };
+            assert_eq!((engine.call(0, BASE, 0), engine.state().rip), expected, "{code:#x} {target:#x}");
+            assert_eq!(100 - engine.budget(), retired);
+        }
+    }
+}
+
 /// A loop that calls a function that calls itself, as deep as RCX says: more often than there is room for, too.
 #[test]
 fn calls_and_returns_agree() {
