@@ -47,7 +47,7 @@ pub(crate) fn foreign_package_file(architecture: &str, package: &str, paths: &[&
     ];
     // Some lists may be out of reach, and the package in others.
     let updated = run(Command::new("apt-get").args(&options).args(["update", "--quiet"]));
-    downloaded(package, &options, paths).or_else(|error| Err(updated.err().unwrap_or(error)))
+    downloaded(package, &options, paths).map_err(|error| updated.err().unwrap_or(error))
 }
 
 /// The file of a package that apt downloads.

@@ -145,7 +145,7 @@ pub(super) fn adjust_packed(vm: &mut Vm, add: bool) {
 pub(super) fn split(vm: &mut Vm, insn: &Insn) -> Done {
     let (al, base) = (read_gpr(vm, Gpr::RAX, Width::W8), insn.imm & 0xff);
     let quotient = al.checked_div(base).ok_or(Exception::plain(vector::DE))?;
-    write_gpr(vm, Gpr::RAX, Width::W16, quotient << 8 | al % base);
+    write_gpr(vm, Gpr::RAX, Width::W16, (quotient << 8) | (al % base));
     set_flags_of_al(vm, al % base, 0);
     Ok(())
 }
@@ -153,7 +153,7 @@ pub(super) fn split(vm: &mut Vm, insn: &Insn) -> Done {
 /// AAD: AL plus AH times the base; AH is cleared.
 pub(super) fn join(vm: &mut Vm, insn: &Insn) {
     let ax = read_gpr(vm, Gpr::RAX, Width::W16);
-    let al = (ax & 0xff) + (ax >> 8) * (insn.imm & 0xff) & 0xff;
+    let al = ((ax & 0xff) + (ax >> 8) * (insn.imm & 0xff)) & 0xff;
     write_gpr(vm, Gpr::RAX, Width::W16, al);
     set_flags_of_al(vm, al, 0);
 }
