@@ -1,7 +1,8 @@
 //! Decoder to semantics: arbitrary bytes, decoded at every level and carried out by the interpreter, in user or in kernel mode.
 //!
 //! Rules: a level has what the levels below it have, of the same length; an instruction that faults has changed nothing, but for what the
-//! manuals leave done (a repeated string instruction's elements, a gather's lanes, MXCSR's flags with #XM) and what comes after a trap.
+//! manuals leave done (a repeated string instruction's elements, a gather's lanes, MXCSR's flags with #XM), what comes after a trap, and the
+//! x87 unit's transition to MMX, which processors make before the fault of a memory operand or #XM.
 
 use crate::case::{Case, End, Fault};
 use crate::generate::{self, Random};
@@ -59,7 +60,8 @@ fn levels_nest(code: &[u8]) -> Result<()> {
 /// Carries out the instruction at RIP. Whether the machine goes on.
 fn step(machine: &mut Interpreter) -> Result<bool> {
     let insn = machine.next();
-    let (before, mxcsr) = (machine.image(), machine.cpu().mxcsr);
+    let before = machine.image();
+    let (mxcsr, status, tags) = (machine.cpu().mxcsr, machine.cpu().fsw, machine.cpu().ftw);
     let end = match machine.step() {
         None => return Ok(true),
         Some(End::Done | End::Timeout) => return Ok(false),
@@ -67,6 +69,9 @@ fn step(machine: &mut Interpreter) -> Result<bool> {
     };
     if end == End::Fault(Fault::Simd) {
         machine.cpu().mxcsr = mxcsr;
+    }
+    if insn.is_some_and(|insn| insn.has_mmx()) {
+        (machine.cpu().fsw, machine.cpu().ftw) = (status, tags);
     }
     let unchanged = may_change(insn.as_ref(), &end) || machine.image() == before;
     ensure!(unchanged, "{:?} has changed something and ended in {end:?}", insn.map(|insn| insn.code));

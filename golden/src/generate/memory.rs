@@ -82,7 +82,8 @@ pub(super) fn memory(insn: &Instruction, lane: Lane, state: &mut State, random: 
             .to_le_bytes()
             .to_vec(),
         Mnemonic::Fldenv | Mnemonic::Frstor => environment(size, random),
-        Mnemonic::Ldmxcsr => mxcsr(random).to_le_bytes().to_vec(),
+        // Bit 17 is AMD's alone.
+        Mnemonic::Ldmxcsr | Mnemonic::Vldmxcsr => mxcsr(random).to_le_bytes().to_vec(),
         Mnemonic::Lea => return,
         _ => lane_for(insn, lane).bytes(size, random),
     };
