@@ -317,16 +317,21 @@ impl Vm {
     /// neither time nor interrupts go on.
     ///
     /// # Errors
-    /// The fault; RIP is still the instruction's, but the next one's with the trap of INT3.
+    /// The fault; RIP is still the instruction's, but the next one's with the traps of INT1 and INT3.
     pub fn execute_one(&mut self) -> Result<(), Exception> {
         const RF: u64 = 1 << 16;
         let block = self.fetch()?;
         let insn = &block.insns[0];
         self.next_rip = self.cpu.rip.wrapping_add(insn.length.into());
         self.cpu.rflags &= !RF;
-        if insn.mnemonic == Mnemonic::Int3 {
+        let trap = match insn.mnemonic {
+            Mnemonic::Int3 => Some(vector::BP),
+            Mnemonic::Int1 => Some(vector::DB),
+            _ => None,
+        };
+        if let Some(vector) = trap {
             self.cpu.rip = self.next_rip;
-            return Err(Exception::plain(vector::BP));
+            return Err(Exception::plain(vector));
         }
         exec(self, insn).map_err(|fault| resolved(self, fault, insn))?;
         self.cpu.rip = self.next_rip;
