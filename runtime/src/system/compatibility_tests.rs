@@ -207,7 +207,7 @@ fn far_transfers_change_the_mode() {
     let mut vm = machine(&[0x9a, 0, 0x90, 0, 0, 0x33, 0]);
     steps(&mut vm, 1).unwrap();
     assert_eq!((vm.cpu.rip, vm.cpu.segment(Segment::Cs).selector), (DATA, USER_CODE_64));
-    assert_eq!(quad(&vm, STACK - 8), CODE + 7 | u64::from(USER_CODE_32) << 32);
+    assert_eq!(quad(&vm, STACK - 8), (CODE + 7) | (u64::from(USER_CODE_32) << 32));
     for (selector, fault) in [
         (CODE_16, vector::GP),
         (GATE, vector::GP),

@@ -190,7 +190,8 @@ fn guesses_are_tried_before_the_jump_cache() {
     for (code, back) in [(0xd2, Some((ExitReason::Unlifted, BASE + 3))), (0xe2, None)] {
         let first = source(&[(0, vec![0x90, 0xff, code, 0xcc])], &[0]);
         let mut engine = Engine::new(&[first, second.clone()], &Seen, &Options::default());
-        (engine.bind(3, BASE), engine.bind(4, BASE + 0x1000));
+        engine.bind(3, BASE);
+        engine.bind(4, BASE + 0x1000);
         for (target, retired) in [(0x1000, 3), (0x1003, 4), (0x1004, 2)] {
             let mut state = Reference::new(BASE);
             (state.gpr[2], state.gpr[4]) = (BASE + target, DATA + 0x1000);
