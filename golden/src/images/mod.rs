@@ -14,7 +14,9 @@ pub mod suite;
 
 use anyhow::{Context, Result};
 use kernel_snapshot::cache::Cache;
+use std::path::PathBuf;
 use std::sync::OnceLock;
+use tempfile::TempDir;
 use test_images::{Format, Recipe};
 use translator::convert::{self, GuestRequest, KernelChoice, Request, Stage, Training};
 use translator::engine::{Engine, Program, RunOptions, Streams};
@@ -127,12 +129,18 @@ pub fn module(
     say: &dyn Fn(&str),
 ) -> Result<Vec<u8>> {
     let directory = tempfile::tempdir().context("a temporary directory")?;
-    let image = directory.path().join("image.tar");
-    recipe.write(Format::DockerSave, &image)?;
+    let image = archive(recipe, &directory)?;
     let training = Training { command: Some(Run::shell(script).command), ..Training::default() };
     let guest = GuestRequest { kernel: kernel(), ..guest };
     let request = Request { image: &image, guest, training, lift: translator::lift::Options::default() };
     Ok(convert::convert(&request, cache, say)?.module)
+}
+
+/// Writes an image as an archive into a directory.
+fn archive(recipe: &Recipe, directory: &TempDir) -> Result<PathBuf> {
+    let image = directory.path().join("image.tar");
+    recipe.write(Format::DockerSave, &image)?;
+    Ok(image)
 }
 
 /// The root file system that modules of this image hold.
@@ -141,8 +149,7 @@ pub fn module(
 /// If the image cannot be made or read.
 pub fn root(recipe: &Recipe) -> Result<Vec<u8>> {
     let directory = tempfile::tempdir().context("a temporary directory")?;
-    let image = directory.path().join("image.tar");
-    recipe.write(Format::DockerSave, &image)?;
+    let image = archive(recipe, &directory)?;
     convert::Root::read(&image, &|_| {})?.bytes()
 }
 
