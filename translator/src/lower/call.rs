@@ -43,7 +43,13 @@ impl Emitter<'_> {
         self.op().local_get(ROOM).i32_const(frame).i32_le_s().if_(BlockType::Empty);
         self.go_on(&exit, target)?;
         self.op().end();
-        self.transfer(&exit, target, Transfer::Call { frame })?;
+        let how = Transfer::Call { frame };
+        self.op().block(BlockType::Result(ValType::I64));
+        if let Some(target) = target {
+            self.guess(exit.offset, target, how)?;
+        }
+        self.transfer(&exit, target, how)?;
+        self.op().end();
         let rip = self.scratch(ValType::I64);
         self.op().local_tee(rip);
         self.address(self.region.block(back).offset);

@@ -12,7 +12,7 @@ use core::mem::{offset_of, size_of};
 use runtime::cpu::Cpu;
 use runtime::cpu::state::SegmentRegister;
 use runtime::translated::abi::{ExitReason, FULL_ROOM, LEFT};
-use wasm_encoder::{BlockType, ValType};
+use wasm_encoder::BlockType;
 use x86::Segment;
 
 const REASON_BITS: u32 = 3;
@@ -102,8 +102,12 @@ impl Emitter<'_> {
             return Ok(());
         }
         self.write_state(block, &exit, target)?;
-        if exit.kind == ExitKind::Return && self.pairs_calls() {
-            self.go_back(target)?;
+        match (exit.kind, target) {
+            (ExitKind::Return, Some(target)) if self.pairs_calls() => self.go_back(target)?,
+            (ExitKind::Indirect, Some(target)) if self.options.tail_calls == TailCalls::Yes => {
+                self.guess(exit.offset, target, Transfer::ForGood)?;
+            }
+            _ => {}
         }
         self.go_on(&exit, target)
     }
@@ -127,8 +131,7 @@ impl Emitter<'_> {
     }
 
     /// Returns to the region that waits for this one, if one does.
-    fn go_back(&mut self, target: Option<Value>) -> Result<()> {
-        let Some(target) = target else { bail!("a return without a target") };
+    fn go_back(&mut self, target: Value) -> Result<()> {
         self.op().local_get(ROOM).i32_const(FULL_ROOM).i32_ne().if_(BlockType::Empty);
         self.leave_for(ExitReason::Next);
         self.wide(target)?;
@@ -166,40 +169,27 @@ impl Emitter<'_> {
             Privilege::Kernel => self.addresses.jump_kernel,
             Privilege::User => self.addresses.jump_user,
         };
-        let Some(target) = target else {
-            match self.targets.resolve(exit.offset) {
-                Some(chain) => self.enter_region(chain, how),
-                None => {
-                    self.address(exit.offset);
-                    self.enter(jump, how);
-                }
+        match (target, self.targets.resolve(exit.offset)) {
+            (Some(target), _) => self.wide(target)?,
+            (None, None) => self.address(exit.offset),
+            (None, Some(chain)) => {
+                self.enter_region(chain, how);
+                return Ok(());
             }
-            return Ok(());
-        };
-        let comes_back = matches!(how, Transfer::Call { .. });
-        if comes_back {
-            self.op().block(BlockType::Result(ValType::I64));
         }
-        if exit.kind == ExitKind::Indirect {
-            self.guess(exit.offset, target, how)?;
-        }
-        self.wide(target)?;
         self.enter(jump, how);
-        if comes_back {
-            self.op().end();
-        }
         Ok(())
     }
 
-    /// Compares a target with where the transfer at an offset mostly went, and goes there.
-    fn guess(&mut self, site: i64, target: Value, how: Transfer) -> Result<()> {
+    /// Compares a target with where the transfer at an offset mostly went, and goes there. What a call gives is then the
+    /// result of the block around.
+    pub(super) fn guess(&mut self, site: i64, target: Value, how: Transfer) -> Result<()> {
         for (offset, chain) in self.targets.guesses(site) {
             self.wide(target)?;
             self.address(offset);
             self.op().i64_eq().if_(BlockType::Empty);
             self.enter_region(chain, how);
             if let Transfer::Call { .. } = how {
-                // To the end of the block that `transfer` opened.
                 self.op().br(1);
             }
             self.op().end();
