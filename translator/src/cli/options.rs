@@ -56,6 +56,9 @@ pub struct CodeOptions {
     /// Look up where a guest's RET goes, in place of returning there
     #[arg(long)]
     pub no_paired_calls: bool,
+    /// Check each access of memory for itself, in place of those of a block off one address together
+    #[arg(long)]
+    pub no_grouped_checks: bool,
     /// Use these WebAssembly features, which not every engine has
     #[arg(long, value_name = "FEATURE", value_delimiter = ',')]
     pub features: Vec<WasmFeature>,
@@ -170,6 +173,7 @@ impl CodeOptions {
         }
         let tail_calls = if self.no_tail_calls { lift::TailCalls::No } else { lift::TailCalls::Yes };
         let calls = if self.no_paired_calls { lift::Calls::Chained } else { lift::Calls::Paired };
-        Ok(lift::Options { tail_calls, calls, ..lift::Options::default() })
+        let checks = if self.no_grouped_checks { lift::Checks::Single } else { lift::Checks::Grouped };
+        Ok(lift::Options { tail_calls, calls, checks, ..lift::Options::default() })
     }
 }

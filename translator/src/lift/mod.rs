@@ -19,7 +19,7 @@ mod source;
 mod vector;
 
 pub use source::{
-    Addresses, Calls, Chain, NoTargets, Options, Privilege, RegionSource, SourceBlock, TailCalls, Targets,
+    Addresses, Calls, Chain, Checks, NoTargets, Options, Privilege, RegionSource, SourceBlock, TailCalls, Targets,
 };
 
 use crate::ir::{Builder, FlagsAt, Inst, Reg, Region, Value};

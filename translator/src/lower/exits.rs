@@ -5,8 +5,9 @@
 //! flags (or that it is in a variable) and the offset of the instruction.
 
 use super::emit::{BASE, BUDGET, EXIT, Emitter, ROOM, at};
+use super::shared::Shared;
 use crate::ir::{BlockId, Exit, ExitId, ExitKind, FlagsAt, Reg, RegSet, Value};
-use crate::lift::{Chain, Privilege, TailCalls};
+use crate::lift::{Chain, TailCalls};
 use anyhow::{Result, bail, ensure};
 use core::mem::{offset_of, size_of};
 use runtime::cpu::Cpu;
@@ -165,10 +166,7 @@ impl Emitter<'_> {
 
     /// Goes to the region that the exit leads to. A call leaves the callee's result on the stack.
     pub(super) fn transfer(&mut self, exit: &Exit, target: Option<Value>, how: Transfer) -> Result<()> {
-        let jump = match self.privilege {
-            Privilege::Kernel => self.addresses.jump_kernel,
-            Privilege::User => self.addresses.jump_user,
-        };
+        let jump = self.addresses.shared(Shared::Jump(self.privilege).number());
         match (target, self.targets.resolve(exit.offset)) {
             (Some(target), _) => self.wide(target)?,
             (None, None) => self.address(exit.offset),
