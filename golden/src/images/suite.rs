@@ -3,7 +3,7 @@
 use super::case::Case;
 use super::native::Native;
 use super::{Converted, Mode, Outcome, render};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::time::Instant;
 
 /// What a case wrote.
@@ -36,8 +36,31 @@ fn timed(case: &Case, how: &str, run: impl FnOnce() -> Result<Outcome>) -> Resul
     Ok(render(&outcome))
 }
 
+/// A translated run, without the figures at its end.
+///
+/// # Errors
+/// If nothing ran in translated code.
+fn translated(case: &Case, image: &Converted) -> Result<Outcome> {
+    let mut run = case.run.clone();
+    run.options.push("--stats=json".into());
+    let mut outcome = image.run(Mode::Translated, &run)?;
+    let text = outcome.stderr.strip_suffix(b"\n").context("no figures")?;
+    let start = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+    let stats: serde_json::Value = serde_json::from_slice(&text[start..]).context("figures")?;
+    let count = |name: &str| stats[name].as_f64().unwrap_or(0.0);
+    eprintln!(
+        "{}: {:.0} M instructions, {:.2} % of them translated",
+        case.name,
+        count("instructions") / 1e6,
+        count("translated_share") * 100.0
+    );
+    ensure!(count("translated") > 0.0, "no instruction ran in translated code");
+    outcome.stderr.truncate(start);
+    Ok(outcome)
+}
+
 fn answer(case: &Case, image: &Converted, native: &Result<Native>) -> Result<Answer> {
-    let mut others = vec![("translated", timed(case, "translated", || image.run(Mode::Translated, &case.run))?)];
+    let mut others = vec![("translated", timed(case, "translated", || translated(case, image))?)];
     match (&case.not_native, native) {
         (Some(reason), _) => eprintln!("skipped: {} does not run natively: {reason}", case.name),
         (None, Ok(native)) => others.push(("native", timed(case, "native", || native.run(&case.run))?)),
