@@ -9,11 +9,11 @@
 //! [`contestants`] how that contestant runs one.
 
 mod contestants;
-mod cpu_time;
 mod json;
 mod measure;
 mod options;
 mod plot;
+mod process;
 mod report;
 mod select;
 mod table;

@@ -1,7 +1,7 @@
 //! The host's own processor and kernel: the image unpacked, and entered with chroot.
 
 use super::{Contestant, Machine, Sample};
-use crate::cpu_time::{Of, used};
+use crate::process::{Of, used};
 use anyhow::Result;
 use golden::images::Run;
 use golden::images::native::Native;

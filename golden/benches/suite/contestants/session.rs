@@ -3,9 +3,8 @@
 //! The protocol is the one of `test_images::agent`. What the process uses between command and answer is the command's.
 
 use super::{Contestant, Sample};
-use crate::cpu_time::{Of, used};
+use crate::process::{Of, Signal, tell, used};
 use anyhow::{Context, Result, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -55,7 +54,7 @@ impl Session {
         let answers = answers(stream.try_clone()?);
         let mut session = Session { child, input: Box::new(stream), answers, stopped: true };
         session.answer().with_context(|| format!("{name} does not start"))?;
-        session.signal(Signal::STOP)?;
+        tell(&session.child, Signal::Stop)?;
         Ok(session)
     }
 
@@ -71,10 +70,6 @@ impl Session {
         let code = std::str::from_utf8(&answer[at + 1..])?.parse().with_context(text)?;
         answer.truncate(at);
         Ok((answer, code))
-    }
-
-    fn signal(&self, signal: Signal) -> Result<()> {
-        kill_process(Pid::from_child(&self.child), signal).context("cannot signal the process")
     }
 }
 
@@ -113,11 +108,11 @@ impl Contestant for Session {
         self.input.write_all(&[words.join(" ").as_bytes(), &[END]].concat())?;
         self.input.flush()?;
         if self.stopped {
-            self.signal(Signal::CONT)?;
+            tell(&self.child, Signal::Continue)?;
         }
         let answer = self.answer();
         if self.stopped {
-            self.signal(Signal::STOP)?;
+            tell(&self.child, Signal::Stop)?;
         }
         let (output, code) = answer?;
         Ok(Sample { cpu: used(of)? - cpu, wall: wall.elapsed(), output, code })

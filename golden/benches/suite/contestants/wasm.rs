@@ -1,7 +1,7 @@
 //! The module in the embedded wasmtime, a new instance for every command.
 
 use super::{Contestant, Machine, Sample};
-use crate::cpu_time::{Of, used};
+use crate::process::{Of, used};
 use anyhow::Result;
 use golden::images::{Converted, Mode, Run};
 use std::time::Instant;

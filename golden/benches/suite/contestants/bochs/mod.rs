@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Starts the machine.
 pub(crate) fn start(machine: &Machine) -> Result<Session> {
-    Command::new("bochs").arg("--help").output().context("bochs cannot be run (Debian packages bochs, bochs-wx)")?;
+    Command::new("bochs").arg("--help").output().context("bochs cannot be run (Debian package bochs)")?;
     machine.say("booting in Bochs");
     let folder = machine.folder.path();
     let port = TcpListener::bind("127.0.0.1:0").context("a port for the serial line")?;
@@ -74,7 +74,8 @@ fn configuration(level: Level, folder: &Path, megabytes: u64, port: u16) -> Stri
          clock: sync=none\n\
          memory: guest={megabytes}, host={megabytes}\n\
          romimage: file={folder}/firmware.bin\n\
-         vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest\n\
+         vgaromimage: file=/usr/share/seabios/vgabios-stdvga.bin\n\
+         sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy\n\
          ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14\n\
          ata0-master: type=disk, path={folder}/disk, mode=flat\n\
          com1: enabled=1, mode=socket-client, dev=127.0.0.1:{port}\n\

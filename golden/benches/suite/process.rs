@@ -1,8 +1,9 @@
-//! Processor time, user and system together.
+//! What the standard library lacks about processes: processor time (user and system together), and signals to stop and go on.
 
 #![allow(unsafe_code)]
 
 use anyhow::{Result, ensure};
+use std::process::Child;
 use std::time::Duration;
 
 /// Whose time.
@@ -51,4 +52,28 @@ fn children() -> Duration {
         Duration::from_secs(time.tv_sec.unsigned_abs()) + Duration::from_micros(time.tv_usec.unsigned_abs())
     };
     time(usage.ru_utime) + time(usage.ru_stime)
+}
+
+/// What a process is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// To stop, until it is told to go on.
+    Stop,
+    /// To go on.
+    Continue,
+}
+
+/// Sends a signal to a child.
+///
+/// # Errors
+/// If there is no such process.
+pub(crate) fn tell(child: &Child, signal: Signal) -> Result<()> {
+    let number = match signal {
+        Signal::Stop => libc::SIGSTOP,
+        Signal::Continue => libc::SIGCONT,
+    };
+    // SAFETY: no memory is involved; a child that was not waited for keeps its number.
+    let code = unsafe { libc::kill(child.id().cast_signed(), number) };
+    ensure!(code == 0, "cannot signal a process: {}", std::io::Error::last_os_error());
+    Ok(())
 }
