@@ -36,17 +36,20 @@ fn main() -> Result<()> {
     let mut report = Report::new(&options.contestants);
     for image in [Image::Bench, Image::Real] {
         let of_image: Vec<&'static Row> = rows.iter().copied().filter(|row| row.image == image).collect();
-        if !of_image.is_empty() {
-            run(image, &of_image, &options, &mut report)?;
+        if of_image.is_empty() {
+            continue;
+        }
+        match Machine::new(image, &options) {
+            Ok(machine) => run(&machine, &of_image, &options, &mut report)?,
+            Err(error) => report.note(format!("The image of {} rows cannot be made: {error:#}", of_image.len())),
         }
     }
     finish(&report, &options)
 }
 
 /// Measures the rows of an image.
-fn run(image: Image, rows: &[&'static Row], options: &Options, report: &mut Report) -> Result<()> {
-    let machine = Machine::new(image, options)?;
-    let mut contestants = open(&machine, options, report);
+fn run(machine: &Machine, rows: &[&'static Row], options: &Options, report: &mut Report) -> Result<()> {
+    let mut contestants = open(machine, options, report);
     for row in rows {
         let mut line = measure::row(row, &mut contestants, options);
         if options.contestants.contains(&Kind::Translated) {
@@ -67,9 +70,7 @@ fn open<'a>(machine: &'a Machine, options: &Options, report: &mut Report) -> Vec
         match contestants::open(kind, machine) {
             Ok(contestant) => opened.push((kind, contestant)),
             Err(error) => {
-                let note = format!("{} is left out of the image {}: {error:#}", kind.title(), machine.name());
-                eprintln!("{note}");
-                report.notes.push(note);
+                report.note(format!("{} is left out of the image {}: {error:#}", kind.title(), machine.name()));
             }
         }
     }

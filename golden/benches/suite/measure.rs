@@ -16,6 +16,8 @@ use test_images::bench::{Image, Row};
 pub(crate) const SEED: u32 = 1;
 /// A calibrating run is long enough when it takes this part of the time that it shall.
 const ENOUGH: f64 = 0.3;
+/// A run takes at least this part of its start and set-up.
+const PART_OF_START: f64 = 0.5;
 /// No row may do more.
 const MOST: f64 = 1e8;
 
@@ -84,6 +86,8 @@ fn admit(
 fn calibrate(row: &Row, contestant: &mut dyn Contestant, target: f64) -> Result<u32> {
     let cost = |sample: &Sample| if row.idle { sample.wall.as_secs_f64() } else { sample.cpu.as_secs_f64() };
     let start = cost(&run(row, 0, contestant)?);
+    // What is noise of a long start must not be seen in the difference.
+    let target = target.max(start * PART_OF_START);
     let mut iterations = f64::from(row.few);
     loop {
         let took = cost(&run(row, iterations as u32, contestant)?) - start;
@@ -100,7 +104,7 @@ fn round(row: &Row, contestant: &mut dyn Contestant, entrant: &mut Entrant) -> R
     let none = run(row, 0, contestant)?;
     let many = run(row, entrant.iterations, contestant)?;
     let each = |many: std::time::Duration, none: std::time::Duration| {
-        (many.as_secs_f64() - none.as_secs_f64()).max(1e-9) / f64::from(entrant.iterations)
+        (many.as_secs_f64() - none.as_secs_f64()) / f64::from(entrant.iterations)
     };
     entrant.rounds.push(Times { cpu: each(many.cpu, none.cpu), wall: each(many.wall, none.wall) });
     Ok(())

@@ -44,6 +44,12 @@ impl Report {
         Report { kinds, lines: Vec::new(), notes: Vec::new() }
     }
 
+    /// Keeps a note, and tells it.
+    pub(crate) fn note(&mut self, note: String) {
+        eprintln!("{note}");
+        self.notes.push(note);
+    }
+
     /// The groups that have lines.
     pub(crate) fn groups(&self) -> Vec<Group> {
         let mut groups: Vec<Group> = self.lines.iter().map(|line| line.row.group).collect();
@@ -74,7 +80,9 @@ impl Line {
             times.sort_by(f64::total_cmp);
             times[times.len() / 2]
         };
-        Some(Times { cpu: median(|times| times.cpu), wall: median(|times| times.wall) })
+        let times = Times { cpu: median(|times| times.cpu), wall: median(|times| times.wall) };
+        // What is lost in the noise of the start is no figure.
+        (times.cpu > 0.0).then_some(times)
     }
 
     /// Iterations of a run.
