@@ -13,6 +13,7 @@ pub(crate) mod access;
 mod arith;
 pub mod code;
 mod fetch;
+mod privileged;
 mod segmented;
 mod state;
 mod vector;

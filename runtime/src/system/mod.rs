@@ -52,7 +52,7 @@ pub(crate) fn execute(vm: &mut Vm, insn: &Insn) -> Done {
         Mn::Sti                     => flags::sti(vm),
         Mn::Clac | Mn::Stac         => flags::access(vm, insn.mnemonic == Mn::Stac),
         Mn::Popfq | Mn::Popfd | Mn::Popf    => flags::pop(vm, insn),
-        Mn::Syscall                 => transfer::syscall(vm, insn),
+        Mn::Syscall                 => Err(Exception::UD),
         Mn::Sysretq | Mn::Sysret    => transfer::sysret(vm, insn),
         Mn::Iretq | Mn::Iretd | Mn::Iret    => transfer::iret(vm, insn),
         Mn::Int                     => transfer::software_interrupt(vm, insn.imm as u8),
@@ -85,7 +85,7 @@ pub(crate) fn execute(vm: &mut Vm, insn: &Insn) -> Done {
         Mn::Sldt | Mn::Str          => segments::store_selector(vm, insn),
         Mn::Lar | Mn::Lsl           => segments::inspect(vm, insn),
         Mn::Verr | Mn::Verw         => segments::verify(vm, insn),
-        Mn::Rdfsbase | Mn::Rdgsbase | Mn::Wrfsbase | Mn::Wrgsbase => segments::base(vm, insn),
+        Mn::Rdfsbase | Mn::Rdgsbase | Mn::Wrfsbase | Mn::Wrgsbase => segments::refuse_base(vm),
         Mn::Clts                    => control::clear_task_switched(vm),
         Mn::Smsw                    => control::store_status(vm, insn),
         Mn::Lmsw                    => control::load_status(vm, insn),
@@ -97,8 +97,7 @@ pub(crate) fn execute(vm: &mut Vm, insn: &Insn) -> Done {
         Mn::Wrmsr                   => msr::wrmsr(vm),
         // There is no performance counter, so every number of one is wrong.
         Mn::Rdpmc                   => Err(Exception::GP0),
-        Mn::Rdtsc                   => msr::rdtsc(vm, false),
-        Mn::Rdtscp                  => msr::rdtsc(vm, true),
+        Mn::Rdtsc | Mn::Rdtscp      => Err(Exception::GP0),
         Mn::Cpuid                   => { cpuid::cpuid(vm); Ok(()) }
         Mn::Rdrand | Mn::Rdseed     => random::rdrand(vm, insn),
         Mn::Rdpid                   => msr::rdpid(vm, insn),

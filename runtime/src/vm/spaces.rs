@@ -11,13 +11,15 @@
 //! The pages that code was fetched from are remembered for each generation: an INVLPG elsewhere changes nothing.
 
 use super::Vm;
-use crate::mmu;
+use crate::mmu::{self, Kept};
 use crate::translated::abi::STAMP_SLOTS;
 use std::collections::HashSet;
 
 const FIRST: u16 = 1;
 const CR4_PGE: u64 = 1 << 7;
 const CR4_PCIDE: u64 = 1 << 17;
+/// The process-context identifier in CR3.
+const PCID: u64 = 0xfff;
 /// CR3 bit 63: the new PCID's translations stay (SDM 3A, 4.10.4.1).
 const NO_FLUSH: u64 = 1 << 63;
 
@@ -29,6 +31,8 @@ struct Slot {
     /// When it was current last.
     used: u64,
     pages: HashSet<u64>,
+    /// Its translations while another address space is current.
+    kept: Kept,
 }
 
 /// The slots, and the kernel's generation.
@@ -115,6 +119,7 @@ impl Vm {
     /// Everything may have been mapped anew: paging was switched on or off, or global translations dropped.
     pub(crate) fn flush_everything(&mut self) {
         mmu::flush_all(&mut self.cpu);
+        self.forget_kept();
         for slot in &mut self.spaces.slots {
             slot.root = u64::MAX;
         }
@@ -130,26 +135,54 @@ impl Vm {
         if self.cpu.cr4 & CR4_PGE == 0 {
             return self.flush_everything();
         }
-        mmu::flush_non_global(&mut self.cpu);
+        self.keep_translations();
         self.enter_space(value & !NO_FLUSH, keep);
         if !upper(self.cpu.rip) {
             self.renew_kernel();
         }
     }
 
-    /// Makes the slot of `root` current; its code stays found if `keep`.
+    /// Takes the local translations out of the TLB: with process-context identifiers the guest may come back to them.
+    fn keep_translations(&mut self) {
+        if self.cpu.cr4 & CR4_PCIDE == 0 {
+            return mmu::flush_non_global(&mut self.cpu);
+        }
+        let current = self.spaces.current;
+        self.spaces.slots[current].kept.take(&mut self.cpu);
+    }
+
+    /// Forgets the translations of address spaces that are not current.
+    pub(crate) fn forget_kept(&mut self) {
+        self.spaces.slots.iter_mut().for_each(|slot| slot.kept.forget());
+    }
+
+    /// Makes the slot of `root` current; its code stays found, and its translations come back, if `keep`.
     fn enter_space(&mut self, root: u64, keep: bool) {
         self.spaces.clock += 1;
+        self.forget_same_context(root);
         let found = self.spaces.slots.iter().position(|slot| slot.root == root && slot.generation != 0);
         let index = found.unwrap_or_else(|| self.least_recent_slot());
         self.spaces.current = index;
         self.spaces.slots[index].used = self.spaces.clock;
         self.spaces.slots[index].root = root;
         self.cpu.stamps = self.translated.user_stamps(index);
+        let slot = &mut self.spaces.slots[index];
         if found.is_some() && keep {
-            self.cpu.user_generation = u64::from(self.spaces.slots[index].generation) << 48;
+            self.cpu.user_generation = u64::from(slot.generation) << 48;
+            slot.kept.give(&mut self.cpu, |page| self.code.has_code(page));
         } else {
+            slot.kept.forget();
             self.renew_user();
+        }
+    }
+
+    /// Translations belong to a process-context identifier: another table under the same one would escape its flushes.
+    fn forget_same_context(&mut self, root: u64) {
+        for slot in &mut self.spaces.slots {
+            if slot.root != root && (slot.root ^ root) & PCID == 0 {
+                slot.root = u64::MAX;
+                slot.kept.forget();
+            }
         }
     }
 
@@ -176,6 +209,7 @@ impl Vm {
         for (index, slot) in self.spaces.slots.iter_mut().enumerate() {
             if index != current {
                 slot.root = u64::MAX;
+                slot.kept.forget();
             }
         }
     }

@@ -56,6 +56,9 @@ pub struct CodeOptions {
     /// Look up where a guest's RET goes, in place of returning there
     #[arg(long)]
     pub no_paired_calls: bool,
+    /// Leave system calls and their like to the interpreter
+    #[arg(long)]
+    pub no_system_code: bool,
     /// Use these WebAssembly features, which not every engine has
     #[arg(long, value_name = "FEATURE", value_delimiter = ',')]
     pub features: Vec<WasmFeature>,
@@ -170,6 +173,7 @@ impl CodeOptions {
         }
         let tail_calls = if self.no_tail_calls { lift::TailCalls::No } else { lift::TailCalls::Yes };
         let calls = if self.no_paired_calls { lift::Calls::Chained } else { lift::Calls::Paired };
-        Ok(lift::Options { tail_calls, calls, ..lift::Options::default() })
+        let system = if self.no_system_code { lift::SystemCode::Left } else { lift::SystemCode::Translated };
+        Ok(lift::Options { tail_calls, calls, system, ..lift::Options::default() })
     }
 }

@@ -106,6 +106,15 @@ pub enum Calls {
     Chained,
 }
 
+/// Who carries out the system instructions that run often: SYSCALL, SYSRET, STI, RDTSC and their like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SystemCode {
+    /// Translated code.
+    Translated,
+    /// The interpreter.
+    Left,
+}
+
 /// Choices at conversion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -113,12 +122,14 @@ pub struct Options {
     pub tail_calls: TailCalls,
     /// What becomes of CALL and RET.
     pub calls: Calls,
+    /// Who carries out system instructions.
+    pub system: SystemCode,
     /// The processor that the code runs on: instructions that it lacks are left to the interpreter.
     pub level: Level,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { tail_calls: TailCalls::Yes, calls: Calls::Paired, level: Level::V3 }
+        Options { tail_calls: TailCalls::Yes, calls: Calls::Paired, system: SystemCode::Translated, level: Level::V3 }
     }
 }

@@ -132,10 +132,24 @@ impl Emitter<'_> {
 
     /// Returns to the region that waits for this one, if one does.
     fn go_back(&mut self, target: Value) -> Result<()> {
-        self.op().local_get(ROOM).i32_const(FULL_ROOM).i32_ne().if_(BlockType::Empty);
+        self.op().local_get(ROOM).i32_const(FULL_ROOM).i32_ne();
+        self.own_half(target)?;
+        self.op().i32_and().if_(BlockType::Empty);
         self.leave_for(ExitReason::Next);
         self.wide(target)?;
         self.op().return_().end();
+        Ok(())
+    }
+
+    /// Puts on the stack whether an address is in the half of memory where code of this privilege is. Regions of the other
+    /// privilege may wait below, for addresses in the other half.
+    fn own_half(&mut self, target: Value) -> Result<()> {
+        self.wide(target)?;
+        self.op().i64_const(0);
+        match self.privilege {
+            Privilege::Kernel => self.op().i64_lt_s(),
+            Privilege::User => self.op().i64_ge_s(),
+        };
         Ok(())
     }
 
@@ -165,10 +179,8 @@ impl Emitter<'_> {
 
     /// Goes to the region that the exit leads to. A call leaves the callee's result on the stack.
     pub(super) fn transfer(&mut self, exit: &Exit, target: Option<Value>, how: Transfer) -> Result<()> {
-        let jump = match self.privilege {
-            Privilege::Kernel => self.addresses.jump_kernel,
-            Privilege::User => self.addresses.jump_user,
-        };
+        let in_kernel = (self.privilege == Privilege::Kernel) != (exit.kind == ExitKind::Across);
+        let jump = if in_kernel { self.addresses.jump_kernel } else { self.addresses.jump_user };
         match (target, self.targets.resolve(exit.offset)) {
             (Some(target), _) => self.wide(target)?,
             (None, None) => self.address(exit.offset),
