@@ -2,7 +2,9 @@
 
 use crate::wasm::{FIRST_REGION, module_of};
 use anyhow::{Context, Result};
-use translator::lift::{Calls, Chain, NoTargets, Options, Privilege, RegionSource, SourceBlock, TailCalls, Targets};
+use translator::lift::{
+    Calls, Chain, Checks, NoTargets, Options, Privilege, RegionSource, SourceBlock, TailCalls, Targets,
+};
 use wasmparser::Validator;
 use x86::Level;
 
@@ -32,6 +34,7 @@ pub fn translate(input: &[u8]) -> Result<()> {
     let options = Options {
         level: Level::ALL[usize::from(choices >> 2 & 3) % Level::ALL.len()],
         calls: if choices & 0x10 == 0 { Calls::Paired } else { Calls::Chained },
+        checks: if choices & 8 == 0 { Checks::Grouped } else { Checks::Single },
         tail_calls: if choices & 2 == 0 { TailCalls::Yes } else { TailCalls::No },
     };
     let targets: &dyn Targets = if choices & 0x80 == 0 { &NoTargets } else { &Itself };

@@ -32,10 +32,8 @@ pub(super) const ADDRESSES: Addresses = Addresses {
     jump_cache: JUMP_CACHE,
     kernel_stamps: STAMPS,
     table: 0,
-    region_type: module::REGION_TYPE,
-    jump_kernel: module::JUMP_KERNEL,
-    jump_user: module::JUMP_USER,
-    flags_word: module::FLAGS_WORD,
+    first_type: module::FIRST_TYPE,
+    first_shared: module::FIRST_SHARED,
 };
 
 const fn page_after(start: u32, size: usize) -> u32 {

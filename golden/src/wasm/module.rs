@@ -1,10 +1,9 @@
-//! A module of regions and what they need around them: jump functions, the flags function, an empty table, a memory.
+//! A module of regions and what they need around them: the functions that regions share, an empty table, a memory.
 
 use anyhow::Result;
-use translator::lift::{Addresses, Privilege};
-use translator::lower::flags_word::{flags_word_function, flags_word_type};
-use translator::lower::jump::{jump_function, jump_type};
-use translator::lower::{Translated, region_type};
+use translator::lift::{Addresses, TailCalls};
+use translator::lower::Translated;
+use translator::lower::shared::{self, SharedType};
 use wasm_encoder::{
     CodeSection, ExportKind, ExportSection, FunctionSection, MemorySection, MemoryType, Module, RefType, TableSection,
     TableType, TypeSection,
@@ -12,15 +11,10 @@ use wasm_encoder::{
 
 /// Name of the exported memory.
 pub(super) const MEMORY: &str = "memory";
-/// Types, by index.
-pub(super) const REGION_TYPE: u32 = 0;
-const JUMP_TYPE: u32 = 1;
-const FLAGS_TYPE: u32 = 2;
-/// Functions, by index; the regions follow.
-pub(super) const JUMP_KERNEL: u32 = 0;
-pub(super) const JUMP_USER: u32 = 1;
-pub(super) const FLAGS_WORD: u32 = 2;
-pub(crate) const FIRST_REGION: u32 = 3;
+/// The first of the types and functions that regions share; the regions follow.
+pub(super) const FIRST_TYPE: u32 = 0;
+pub(super) const FIRST_SHARED: u32 = 0;
+pub(crate) const FIRST_REGION: u32 = shared::FUNCTIONS as u32;
 
 /// Export name of region `number`.
 pub(super) fn region_name(number: u32) -> String {
@@ -30,13 +24,13 @@ pub(super) fn region_name(number: u32) -> String {
 /// The module that holds the regions in order, with a memory of `pages` Wasm pages.
 pub(super) fn of_regions(regions: &[Translated], addresses: Addresses, pages: u64) -> Result<Vec<u8>> {
     let (mut functions, mut code, mut exports) = (FunctionSection::new(), CodeSection::new(), ExportSection::new());
-    functions.function(JUMP_TYPE).function(JUMP_TYPE).function(FLAGS_TYPE);
-    code.function(&jump_function(Privilege::Kernel, &addresses));
-    code.function(&jump_function(Privilege::User, &addresses));
-    code.function(&flags_word_function(&addresses)?);
+    for (_, ty, function) in shared::functions(&addresses, TailCalls::Yes)? {
+        functions.function(ty as u32);
+        code.function(&function);
+    }
     exports.export(MEMORY, ExportKind::Memory, 0);
     for (number, region) in (0..).zip(regions) {
-        functions.function(REGION_TYPE);
+        functions.function(SharedType::Region as u32);
         code.function(&region.function);
         exports.export(&region_name(number), ExportKind::Func, FIRST_REGION + number);
     }
@@ -48,9 +42,7 @@ pub(super) fn of_regions(regions: &[Translated], addresses: Addresses, pages: u6
 
 fn types() -> TypeSection {
     let mut types = TypeSection::new();
-    types.ty().func_type(&region_type());
-    types.ty().func_type(&jump_type());
-    types.ty().func_type(&flags_word_type());
+    shared::types().iter().for_each(|ty| types.ty().func_type(ty));
     types
 }
 

@@ -59,6 +59,9 @@ pub struct CodeOptions {
     /// Leave system calls and their like to the interpreter
     #[arg(long)]
     pub no_system_code: bool,
+    /// Check each access of memory for itself, in place of those of a block off one address together
+    #[arg(long)]
+    pub no_grouped_checks: bool,
     /// Use these WebAssembly features, which not every engine has
     #[arg(long, value_name = "FEATURE", value_delimiter = ',')]
     pub features: Vec<WasmFeature>,
@@ -174,6 +177,7 @@ impl CodeOptions {
         let tail_calls = if self.no_tail_calls { lift::TailCalls::No } else { lift::TailCalls::Yes };
         let calls = if self.no_paired_calls { lift::Calls::Chained } else { lift::Calls::Paired };
         let system = if self.no_system_code { lift::SystemCode::Left } else { lift::SystemCode::Translated };
-        Ok(lift::Options { tail_calls, calls, system, ..lift::Options::default() })
+        let checks = if self.no_grouped_checks { lift::Checks::Single } else { lift::Checks::Grouped };
+        Ok(lift::Options { tail_calls, calls, system, checks, ..lift::Options::default() })
     }
 }

@@ -3,9 +3,10 @@
 use super::guest::Root;
 use super::module::Plan;
 use crate::discover::{self, Directory, Discovery, Exits, Guess, ImageCode, Inputs, Region};
-use crate::lift::{Addresses, Chain, Options, Privilege, RegionSource, SourceBlock, TailCalls, Targets};
+use crate::lift::{Addresses, Chain, Options, Privilege, RegionSource, SourceBlock, Targets};
 use crate::link::{FuncIndex, Function, Runtime};
 use crate::lower;
+use crate::lower::shared::{self, SharedType};
 use anyhow::{Context, Result};
 use core::mem::offset_of;
 use rayon::prelude::*;
@@ -14,7 +15,7 @@ use runtime::profile::{Mode, Profile};
 use runtime::translated::abi::{ExitReason, LEFT};
 use runtime::translated::binding::RegionCode;
 use serde::{Deserialize, Serialize};
-use wasm_encoder::{FuncType, InstructionSink, MemArg, MemArgTarget};
+use wasm_encoder::{InstructionSink, MemArg, MemArgTarget};
 
 /// Translated code, ready to be linked.
 #[derive(Debug)]
@@ -143,13 +144,8 @@ impl Code {
         }
         summary.unlifted = unlifted.into_iter().collect();
         summary.unlifted.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), name.clone()));
-        let code = lower::flags_word::flags_word_function(&plan.addresses)?;
-        functions.push(Function { name: "flags".into(), ty: plan.flags_type, code });
-        if options.tail_calls == TailCalls::Yes {
-            for (name, privilege) in [("jump:kernel", Privilege::Kernel), ("jump:user", Privilege::User)] {
-                let code = lower::jump::jump_function(privilege, &plan.addresses);
-                functions.push(Function { name: name.into(), ty: plan.jump_type, code });
-            }
+        for (name, ty, code) in shared::functions(&plan.addresses, options.tail_calls)? {
+            functions.push(Function { name: name.into(), ty: plan.ty(ty), code });
         }
         Ok(Code { functions, bindings, summary, plan })
     }
@@ -162,7 +158,11 @@ fn one(region: &Region, targets: &dyn Targets, plan: &Plan, options: &Options) -
         Ok(translated) => {
             binding.entries = translated.entries.iter().map(|&offset| offset as u32).collect();
             Done {
-                function: Function { name: region.name.clone(), ty: plan.region_type, code: translated.function },
+                function: Function {
+                    name: region.name.clone(),
+                    ty: plan.ty(SharedType::Region),
+                    code: translated.function,
+                },
                 binding,
                 instructions: translated.lifted,
                 unlifted: translated.unlifted.into_iter().map(|(_, mnemonic)| mnemonic).collect(),
@@ -171,7 +171,8 @@ fn one(region: &Region, targets: &dyn Targets, plan: &Plan, options: &Options) -
         }
         Err(error) => {
             binding.entries.clear();
-            let function = Function { name: region.name.clone(), ty: plan.region_type, code: unbound(&plan.addresses) };
+            let function =
+                Function { name: region.name.clone(), ty: plan.ty(SharedType::Region), code: unbound(&plan.addresses) };
             Done { function, binding, instructions: 0, unlifted: Vec::new(), refused: Some(format!("{error:#}")) }
         }
     }
@@ -200,9 +201,4 @@ fn unbound(addresses: &Addresses) -> wasm_encoder::Function {
     let mut function = wasm_encoder::Function::new([]);
     function.raw(code);
     function
-}
-
-/// The types of regions, jump functions and the flags function, as [`Plan`] numbers them.
-pub(super) fn types() -> Vec<FuncType> {
-    vec![lower::region_type(), lower::jump::jump_type(), lower::flags_word::flags_word_type()]
 }

@@ -7,10 +7,11 @@
 //! The stamps begin as zeros and are no data. Engines map data copy-on-write only while it is dense (`link::layout`).
 
 use super::Summary;
-use super::code::{self, Code};
+use super::code::Code;
 use super::guest::Guest;
 use crate::lift::Addresses;
 use crate::link::{Additions, FuncIndex, Overlay, Runtime, TypeIndex};
+use crate::lower::shared::{SharedType, types};
 use anyhow::{Context, Result, ensure};
 use runtime::memory::PAGE;
 use runtime::translated::abi::{Layout, STAMP_SLOTS};
@@ -21,9 +22,6 @@ use std::borrow::Cow;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
     pub(super) addresses: Addresses,
-    pub(super) region_type: TypeIndex,
-    pub(super) jump_type: TypeIndex,
-    pub(super) flags_type: TypeIndex,
     pub(super) first_function: FuncIndex,
     first_table_entry: u32,
     layout_symbol: u32,
@@ -33,27 +31,25 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// Index of a type that translated code shares.
+    pub(super) fn ty(&self, ty: SharedType) -> TypeIndex {
+        TypeIndex(self.addresses.first_type + ty as u32)
+    }
+
     pub(super) fn new(runtime: &Runtime, regions: usize) -> Result<Plan> {
         let kernel_stamps = runtime.memory_end().next_multiple_of(64);
         let table = regions as u64 * 8;
         let user_stamps = kernel_stamps + table;
         let first_function = runtime.first_function();
-        let first_type = runtime.first_type();
-        let shared = |which: u32| first_function.plus(regions as u32 + which).0;
         Ok(Plan {
             addresses: Addresses {
                 cpu: runtime.address("PRELIFT_CPU")?.0,
                 jump_cache: runtime.address("PRELIFT_JUMP_CACHE")?.0,
                 kernel_stamps: kernel_stamps as u32,
                 table: 0,
-                region_type: first_type.0,
-                flags_word: shared(0),
-                jump_kernel: shared(1),
-                jump_user: shared(2),
+                first_type: runtime.first_type().0,
+                first_shared: first_function.plus(regions as u32).0,
             },
-            region_type: first_type,
-            jump_type: TypeIndex(first_type.0 + 1),
-            flags_type: TypeIndex(first_type.0 + 2),
             first_function,
             first_table_entry: runtime.first_table_entry().0,
             layout_symbol: runtime.address("PRELIFT_LAYOUT")?.0,
@@ -116,7 +112,7 @@ pub fn module(runtime: &Runtime, guest: &Guest, code: Code, summary: &Summary) -
     ensure!(memory_end <= 1 << 32, "RAM would end at {memory_end:#x} of linear memory: expected at most 4 GiB");
     placer.data.push(Overlay { address: plan.layout_symbol, bytes: layout_bytes(&layout).into() });
     let additions = Additions {
-        types: code::types(),
+        types: types().into(),
         functions: code.functions,
         data: placer.data,
         memory_end,

@@ -11,6 +11,7 @@ use super::code::Code;
 use super::module::Plan;
 use super::stage::{read_file, seal, unseal};
 use crate::link::{Function, Runtime, TypeIndex};
+use crate::lower::shared::SharedType;
 use anyhow::{Context, Result, bail, ensure};
 use runtime::profile::Mode;
 use runtime::snapshot::{CodecError, Reader, Writer};
@@ -22,8 +23,6 @@ use wasmparser::{BinaryReader, FunctionBody};
 
 const MAGIC: &str = "prelift regions\n";
 const VERSION: u16 = 1;
-/// Types that functions of the file may have: those that the plan adds to the runtime's.
-const TYPES: u32 = 3;
 /// A region lies within this many bytes of its base.
 const SPAN: u32 = 1 << 31;
 
@@ -52,7 +51,7 @@ impl Regions {
     /// If the summary cannot be written as JSON.
     pub fn write(self, runtime: &[u8]) -> Result<Vec<u8>> {
         let Code { functions, bindings, summary, plan } = self.code;
-        let first_type = plan.region_type.0;
+        let first_type = plan.addresses.first_type;
         let functions = functions.into_iter();
         let raw = Raw {
             runtime: Sha256::digest(runtime).into(),
@@ -83,7 +82,7 @@ impl Regions {
         let summary = serde_json::from_slice(&raw.summary).context("the regions' summary")?;
         let function = |(name, ty, body): (String, u32, Vec<u8>)| {
             let code = body_of(&body).with_context(|| format!("function {name:?}"))?;
-            Ok(Function { name, ty: TypeIndex(plan.region_type.0 + ty), code })
+            Ok(Function { name, ty: TypeIndex(plan.addresses.first_type + ty), code })
         };
         let functions = raw.functions.into_iter().map(function).collect::<Result<Vec<_>>>()?;
         ensure!(functions.len() > raw.bindings.len(), "expected a function for each of {} regions", raw.bindings.len());
@@ -114,7 +113,7 @@ impl Raw {
         for _ in 0..from.field::<u32>()? {
             let name = String::from_utf8_lossy(from.bytes()?).into_owned();
             let ty = from.field()?;
-            from.check(ty < TYPES, "a type of translated code")?;
+            from.check(ty < SharedType::COUNT, "a type of translated code")?;
             raw.functions.push((name, ty, from.bytes()?.to_vec()));
         }
         for _ in 0..from.field::<u32>()? {
@@ -217,7 +216,7 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused() {
         let mut wrong = raw();
-        wrong.functions[0].1 = TYPES;
+        wrong.functions[0].1 = SharedType::COUNT;
         assert!(load(&wrong).is_err());
         let mut wrong = raw();
         wrong.bindings[0].ranges.push((5, vec![0]));

@@ -1,6 +1,6 @@
 //! Instructions of the IR: what they give, what they use, and what order they keep.
 
-use super::{ExitId, Field, Reg, Value};
+use super::{ExitId, Field, GroupId, Reg, Value};
 use x86::vector::float::{FloatOp, FloatUnOp, FloatWidth, Predicate};
 use x86::vector::{VecOp, VecShift, VecUnOp};
 use x86::{BinOp, Compare, UnOp, Width};
@@ -23,7 +23,7 @@ pub enum Type {
 }
 
 /// What a memory access does, which selects the TLB's table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Access {
     /// Reads.
     Read,
@@ -96,6 +96,22 @@ pub enum Inst {
         entry: Value,
         /// The address.
         address: Value,
+    },
+    /// Looks all that a group's members touch up, and leaves unless they may be accessed: gives the members' places.
+    Group {
+        /// The members.
+        group: GroupId,
+        /// The linear address that they are counted from.
+        base: Value,
+        /// Where to go on a miss.
+        exit: ExitId,
+    },
+    /// Where a member of a group is in the machine's memory.
+    Member {
+        /// The group.
+        group: Value,
+        /// The member's number.
+        member: u8,
     },
     /// Loads from a pointer.
     Load(Width, Value, u32),
@@ -186,7 +202,7 @@ impl Inst {
             Inst::FromBits(w, _) | Inst::VecLaneFloat(w, ..) | Inst::FloatBin(_, w, ..) => Type::Float(*w),
             Inst::FloatUn(op, _) => un_types(*op).1,
             Inst::VecWithLaneFloat(..) | Inst::VecFloatBin(..) | Inst::VecFloatUn(..) => Type::Vec,
-            Inst::Check { .. } | Inst::Pointer { .. } => Type::Place,
+            Inst::Check { .. } | Inst::Pointer { .. } | Inst::Group { .. } | Inst::Member { .. } => Type::Place,
             Inst::LoadVec(..) | Inst::VecFrom(..) | Inst::VecConst(_) | Inst::VecWithLane(..) | Inst::VecBin(..) => {
                 Type::Vec
             }
@@ -198,7 +214,7 @@ impl Inst {
 
     /// Whether it must stay, and stay in order, even if nobody uses what it gives.
     pub fn is_effect(&self) -> bool {
-        self.ty() == Type::Unit || matches!(self, Inst::Check { .. })
+        self.ty() == Type::Unit || matches!(self, Inst::Check { .. } | Inst::Group { .. })
     }
 
     /// Whether it writes guest memory.
@@ -219,7 +235,7 @@ impl Inst {
     /// The way out that it may take.
     pub fn exit(&self) -> Option<ExitId> {
         match self {
-            Inst::Check { exit, .. } | Inst::ExitIf { exit, .. } => Some(*exit),
+            Inst::Check { exit, .. } | Inst::Group { exit, .. } | Inst::ExitIf { exit, .. } => Some(*exit),
             _ => None,
         }
     }
@@ -244,6 +260,7 @@ impl Inst {
             Inst::FloatBin(_, _, a, b) | Inst::FloatCompare(_, _, a, b) => (Some(a), Some(b), None),
             Inst::VecWithLaneFloat(_, a, _, b) | Inst::VecFloatBin(_, _, a, b) => (Some(a), Some(b), None),
             Inst::Check { address: a, .. } | Inst::ExitIf { condition: a, .. } => (Some(a), None, None),
+            Inst::Group { base: a, .. } | Inst::Member { group: a, .. } => (Some(a), None, None),
             Inst::Bin(_, _, a, b) | Inst::Compare(_, _, a, b) | Inst::Both(a, b) => (Some(a), Some(b), None),
             Inst::Either(a, b) | Inst::VecFrom(a, b) => (Some(a), Some(b), None),
             Inst::Pointer { entry: a, address: b, .. } => (Some(a), Some(b), None),

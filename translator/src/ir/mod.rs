@@ -35,6 +35,10 @@ pub struct BlockId(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExitId(pub u32);
 
+/// Accesses of a block that are checked together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupId(pub u32);
+
 impl Value {
     /// Index into [`Region::insts`].
     pub fn index(self) -> usize {
@@ -44,6 +48,13 @@ impl Value {
 
 impl BlockId {
     /// Index into [`Region::blocks`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl GroupId {
+    /// Index into [`Region::groups`].
     pub fn index(self) -> usize {
         self.0 as usize
     }
@@ -190,6 +201,35 @@ impl Terminator {
     }
 }
 
+/// Accesses off one address that are checked together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Offset of the first byte from the base address.
+    pub low: i64,
+    /// Bytes from there to the end of the last, at most 4096.
+    pub span: u16,
+    /// The accesses, at different offsets.
+    pub members: Vec<Member>,
+}
+
+/// An access of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// Offset from the group's first byte.
+    pub offset: u16,
+    /// How many bytes.
+    pub span: u16,
+    /// The table.
+    pub access: Access,
+}
+
+impl Group {
+    /// What all members together need: a page that may be written may be read.
+    pub fn access(&self) -> Access {
+        self.members.iter().map(|member| member.access).max().unwrap_or(Access::Read)
+    }
+}
+
 /// A test that the budget lasts, at the start of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BudgetCheck {
@@ -240,6 +280,8 @@ pub struct Region {
     pub blocks: Vec<Block>,
     /// The ways out.
     pub exits: Vec<Exit>,
+    /// Accesses that are checked together.
+    pub groups: Vec<Group>,
     /// The block that the function starts with.
     pub root: BlockId,
     /// Whether it has VEX instructions on vector registers, which the control registers and XCR0 must allow.
@@ -256,6 +298,7 @@ impl Region {
             possible: Vec::new(),
             blocks: Vec::new(),
             exits: Vec::new(),
+            groups: Vec::new(),
             root: BlockId(0),
             uses_sse: false,
             uses_avx: false,

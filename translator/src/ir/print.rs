@@ -63,6 +63,11 @@ impl Region {
             Inst::Check { access, address, span, exit: id } => {
                 format!("check {access:?} {address}, {span} else {}", exit(id))
             }
+            Inst::Group { group, base, exit: id } => {
+                let Some(group) = self.groups.get(group.index()) else { return format!("{group:?}") };
+                format!("check {:?} {base}{:+}, {} else {}", group.members, group.low, group.span, exit(id))
+            }
+            Inst::Member { group, member } => format!("place {member} of {group}"),
             Inst::Pointer { entry, address, .. } => format!("pointer {entry}, {address}"),
             Inst::Load(w, pointer, offset) => format!("load.{} {pointer}+{offset}", w.bits()),
             Inst::Store(w, pointer, offset, a) => format!("store.{} {pointer}+{offset}, {a}", w.bits()),

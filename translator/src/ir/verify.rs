@@ -3,7 +3,7 @@
 
 use super::inst::un_types;
 use super::{BlockId, Inst, Region, Type, Value};
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use std::collections::HashSet;
 
 /// Checks a region.
@@ -27,6 +27,11 @@ fn verify_block(region: &Region, id: BlockId) -> Result<()> {
             ensure!(!used_flags, "{id}: {value} uses flags that are not known");
         }
         verify_types(region, inst).map_err(|expected| anyhow::anyhow!("{id}: {value} takes {expected}"))?;
+        if let Inst::Member { group: value, member } = inst {
+            let Inst::Group { group, .. } = region.inst(*value) else { bail!("{id}: {value} is no group") };
+            let members = region.groups.get(group.index()).map_or(0, |group| group.members.len());
+            ensure!(usize::from(*member) < members, "{id}: the group {value} has {members} members");
+        }
         if let Some(exit) = inst.exit() {
             ensure!(exit.index() < region.exits.len(), "{id}: {value} leaves by an exit that is not there");
         }
@@ -50,14 +55,15 @@ fn expected(inst: &Inst) -> Vec<Type> {
         }
         Inst::Read(_) | Inst::Budget(_) => vec![],
         Inst::Set(reg, _) if reg.ty() == Vector => vec![Vector],
-        Inst::Set(..) | Inst::Write(..) | Inst::Un(..) | Inst::Check { .. } | Inst::FromBits(..) => vec![Int],
+        Inst::Set(..) | Inst::Write(..) | Inst::Un(..) | Inst::FromBits(..) => vec![Int],
+        Inst::Check { .. } | Inst::Group { .. } => vec![Int],
         Inst::Bin(..) | Inst::Compare(..) | Inst::VecFrom(..) => vec![Int, Int],
         Inst::Int(_) | Inst::Not(_) | Inst::ExitIf { .. } => vec![Bool],
         Inst::Both(..) | Inst::Either(..) => vec![Bool, Bool],
         Inst::Select(..) => vec![Bool, Int, Int],
         Inst::FlagsWord { .. } => vec![Int, Int, Int, Int],
         Inst::Pointer { .. } => vec![Place, Int],
-        Inst::Load(..) | Inst::LoadVec(..) => vec![Place],
+        Inst::Load(..) | Inst::LoadVec(..) | Inst::Member { .. } => vec![Place],
         Inst::Store(..) => vec![Place, Int],
         Inst::StoreVec(..) => vec![Place, Vector],
         Inst::Copy { .. } => vec![Place, Place, Int],

@@ -20,7 +20,8 @@ mod source;
 mod vector;
 
 pub use source::{
-    Addresses, Calls, Chain, NoTargets, Options, Privilege, RegionSource, SourceBlock, SystemCode, TailCalls, Targets,
+    Addresses, Calls, Chain, Checks, NoTargets, Options, Privilege, RegionSource, SourceBlock, SystemCode, TailCalls,
+    Targets,
 };
 
 use crate::ir::{Builder, FlagsAt, Inst, Reg, Region, Value};

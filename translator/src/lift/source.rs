@@ -78,14 +78,22 @@ pub struct Addresses {
     pub kernel_stamps: u32,
     /// The function table.
     pub table: u32,
-    /// Type index of a region, [`crate::lower::region_type`].
-    pub region_type: u32,
-    /// Function index of the jump function for kernel mode, see [`crate::lower::jump`].
-    pub jump_kernel: u32,
-    /// Function index of the jump function for user mode.
-    pub jump_user: u32,
-    /// Function index of the function that makes a word of lazy flags: see [`crate::lower::flags_word`].
-    pub flags_word: u32,
+    /// Type index of the first of the types that regions share: see [`crate::lower::shared`].
+    pub first_type: u32,
+    /// Function index of the first of the functions that they share.
+    pub first_shared: u32,
+}
+
+impl Addresses {
+    /// Type index of a shared type.
+    pub(crate) fn ty(&self, number: u32) -> u32 {
+        self.first_type + number
+    }
+
+    /// Function index of a shared function.
+    pub(crate) fn shared(&self, number: u32) -> u32 {
+        self.first_shared + number
+    }
 }
 
 /// Whether the engine has tail calls.
@@ -115,6 +123,15 @@ pub enum SystemCode {
     Left,
 }
 
+/// How accesses of memory are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checks {
+    /// Those of a block off one address together: [`crate::passes::group`].
+    Grouped,
+    /// Each for itself.
+    Single,
+}
+
 /// Choices at conversion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -124,12 +141,15 @@ pub struct Options {
     pub calls: Calls,
     /// Who carries out system instructions.
     pub system: SystemCode,
+    /// How accesses of memory are checked.
+    pub checks: Checks,
     /// The processor that the code runs on: instructions that it lacks are left to the interpreter.
     pub level: Level,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { tail_calls: TailCalls::Yes, calls: Calls::Paired, system: SystemCode::Translated, level: Level::V3 }
+        let (tail_calls, calls, checks) = (TailCalls::Yes, Calls::Paired, Checks::Grouped);
+        Options { tail_calls, calls, system: SystemCode::Translated, checks, level: Level::V3 }
     }
 }

@@ -4,6 +4,8 @@ use super::tree::Trees;
 use crate::ir::{BlockId, Reg, Region, Type, Value};
 use crate::lift::{Addresses, Options, Privilege, Targets};
 use crate::passes::liveness::Liveness;
+use anyhow::{Context, Result};
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use wasm_encoder::{InstructionSink, MemArg, MemArgTarget, ValType};
 use x86::vector::float::FloatWidth;
@@ -48,6 +50,8 @@ pub(super) struct Emitter<'a> {
     free: HashMap<ValType, Vec<u32>>,
     /// Locals of the current block's values.
     held: HashMap<Value, u32>,
+    /// Locals of the places that the current block's groups gave.
+    members: BTreeMap<Value, Vec<u32>>,
 }
 
 /// A place of natural alignment at a constant address, or a constant distance from one on the stack.
@@ -83,6 +87,7 @@ impl<'a> Emitter<'a> {
             registers: [None; Reg::COUNT],
             free: HashMap::new(),
             held: HashMap::new(),
+            members: BTreeMap::new(),
         }
     }
 
@@ -158,6 +163,23 @@ impl<'a> Emitter<'a> {
                 self.free.entry(ty).or_default().push(local);
             }
         }
+    }
+
+    /// Notes in which locals the places of a group's members are, until the block's end.
+    pub(super) fn hold_members(&mut self, group: Value, places: Vec<u32>) {
+        self.members.insert(group, places);
+    }
+
+    /// The local of a member's place.
+    pub(super) fn member(&self, group: Value, member: u8) -> Result<u32> {
+        let places = self.members.get(&group).and_then(|places| places.get(usize::from(member)));
+        places.copied().with_context(|| format!("{group} was not looked up"))
+    }
+
+    /// Gives the locals of members back, at a block's end.
+    pub(super) fn release_members(&mut self) {
+        let free = self.free.entry(ValType::I32).or_default();
+        free.extend(std::mem::take(&mut self.members).into_values().flatten());
     }
 
     /// Distance of a label from here.

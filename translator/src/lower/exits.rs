@@ -5,6 +5,7 @@
 //! flags (or that it is in a variable) and the offset of the instruction.
 
 use super::emit::{BASE, BUDGET, EXIT, Emitter, ROOM, at};
+use super::shared::Shared;
 use crate::ir::{BlockId, Exit, ExitId, ExitKind, FlagsAt, Reg, RegSet, Value};
 use crate::lift::{Chain, Privilege, TailCalls};
 use anyhow::{Result, bail, ensure};
@@ -141,6 +142,15 @@ impl Emitter<'_> {
         Ok(())
     }
 
+    /// Whose code an exit leads to.
+    fn target_privilege(&self, exit: &Exit) -> Privilege {
+        match (self.privilege, exit.kind) {
+            (Privilege::Kernel, ExitKind::Across) => Privilege::User,
+            (Privilege::User, ExitKind::Across) => Privilege::Kernel,
+            (own, _) => own,
+        }
+    }
+
     /// Puts on the stack whether an address is in the half of memory where code of this privilege is. Regions of the other
     /// privilege may wait below, for addresses in the other half.
     fn own_half(&mut self, target: Value) -> Result<()> {
@@ -179,8 +189,7 @@ impl Emitter<'_> {
 
     /// Goes to the region that the exit leads to. A call leaves the callee's result on the stack.
     pub(super) fn transfer(&mut self, exit: &Exit, target: Option<Value>, how: Transfer) -> Result<()> {
-        let in_kernel = (self.privilege == Privilege::Kernel) != (exit.kind == ExitKind::Across);
-        let jump = if in_kernel { self.addresses.jump_kernel } else { self.addresses.jump_user };
+        let jump = self.addresses.shared(Shared::Jump(self.target_privilege(exit)).number());
         match (target, self.targets.resolve(exit.offset)) {
             (Some(target), _) => self.wide(target)?,
             (None, None) => self.address(exit.offset),

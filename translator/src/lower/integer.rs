@@ -2,6 +2,7 @@
 //! wanted lets 32-bit code be 32-bit operators, with extensions only where a whole register is written.
 
 use super::emit::{BASE, Emitter, unaligned};
+use super::shared::Shared;
 use crate::ir::{Inst, Value};
 use anyhow::{Result, bail};
 use x86::vector::float::{FloatUnOp, FloatWidth};
@@ -31,7 +32,7 @@ impl Emitter<'_> {
                 self.narrow(op)?;
                 self.wide(src)?;
                 self.wide(carry)?;
-                let function = self.addresses.flags_word;
+                let function = self.addresses.shared(Shared::FlagsWord.number());
                 self.op().call(function);
             }
             Inst::Int(_) => self.extended(value)?,

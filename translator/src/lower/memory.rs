@@ -5,28 +5,48 @@
 //! leave unless (entry.tag ^ address) <= 4096 - span       page, validity and page crossing in one comparison
 //! place = entry.addend + low half of address
 //! ```
+//!
+//! A group does this once for all that its members touch. Where that fails, since the bytes lie in two pages or one of them
+//! misses, the members are looked up one by one by a function (`lookup`), and the block is left if one misses.
 
 use super::emit::{EXIT, Emitter, Label, at};
-use crate::ir::{Access, ExitId, Inst, Value};
-use crate::lift::Privilege;
+use super::shared::Shared;
+use crate::ir::{Access, ExitId, Group, GroupId, Inst, Value};
+use crate::lift::{Addresses, Privilege};
 use anyhow::{Result, bail};
 use core::mem::{offset_of, size_of};
 use runtime::cpu::state::TLB_ENTRIES;
 use runtime::cpu::{Cpu, Tlb, TlbEntry};
-use wasm_encoder::BlockType;
+use wasm_encoder::{BlockType, InstructionSink, ValType};
+
+/// Address of the first entry of a table.
+pub(super) fn table(privilege: Privilege, access: Access, addresses: &Addresses) -> u32 {
+    let privilege = match privilege {
+        Privilege::Kernel => offset_of!(Cpu, kernel_tlb),
+        Privilege::User => offset_of!(Cpu, user_tlb),
+    };
+    let table = match access {
+        Access::Read => offset_of!(Tlb, read),
+        Access::Write => offset_of!(Tlb, write),
+    };
+    addresses.cpu + (privilege + table) as u32
+}
+
+/// Replaces the low half of an address on the stack by the distance of its entry from the table's first.
+pub(super) fn entry_offset(sink: &mut InstructionSink<'_>) {
+    let (page, size) = (12, size_of::<TlbEntry>().trailing_zeros());
+    let mask = (TLB_ENTRIES - 1) << size;
+    sink.i32_const((page - size) as i32).i32_shr_u().i32_const(mask as i32).i32_and();
+}
+
+/// What an access of so many bytes compares with.
+fn limit(span: u16) -> i64 {
+    4096 - i64::from(span)
+}
 
 impl Emitter<'_> {
-    /// Address of the first entry of a table.
     fn table(&self, access: Access) -> u32 {
-        let privilege = match self.privilege {
-            Privilege::Kernel => offset_of!(Cpu, kernel_tlb),
-            Privilege::User => offset_of!(Cpu, user_tlb),
-        };
-        let table = match access {
-            Access::Read => offset_of!(Tlb, read),
-            Access::Write => offset_of!(Tlb, write),
-        };
-        self.addresses.cpu + (privilege + table) as u32
+        table(self.privilege, access, self.addresses)
     }
 
     /// Looks an address up and leaves unless it hits; `value` is the entry.
@@ -40,17 +60,68 @@ impl Emitter<'_> {
     ) -> Result<()> {
         let entry = self.hold(value);
         let table = self.table(access);
-        let (page, size) = (12, size_of::<TlbEntry>().trailing_zeros());
-        let mask = (TLB_ENTRIES - 1) << size;
         self.narrow(address)?;
-        self.op().i32_const((page - size) as i32).i32_shr_u();
-        self.op().i32_const(mask as i32).i32_and().local_set(entry);
+        entry_offset(&mut self.op());
+        self.op().local_set(entry);
         self.set_exit(exit)?;
         self.op().local_get(entry).i64_load(at(table + offset_of!(TlbEntry, tag) as u32, 8));
         self.wide(address)?;
         let depth = self.depth(Label::SideExit);
-        self.op().i64_xor().i64_const(4096 - i64::from(span)).i64_gt_u().br_if(depth);
+        self.op().i64_xor().i64_const(limit(span)).i64_gt_u().br_if(depth);
         Ok(())
+    }
+
+    /// Looks up all that a group touches; its members' places are then in locals.
+    pub(super) fn check_group(&mut self, value: Value, id: GroupId, base: Value, exit: ExitId) -> Result<()> {
+        let region = self.region;
+        let group = &region.groups[id.index()];
+        let (address, entry) = (self.scratch(ValType::I64), self.scratch(ValType::I32));
+        let places: Vec<u32> = group.members.iter().map(|_| self.scratch(ValType::I32)).collect();
+        let table = self.table(group.access());
+        self.wide(base)?;
+        self.op().i64_const(group.low).i64_add().local_tee(address).i32_wrap_i64();
+        entry_offset(&mut self.op());
+        self.op().local_tee(entry).i64_load(at(table + offset_of!(TlbEntry, tag) as u32, 8));
+        self.op().local_get(address).i64_xor().i64_const(limit(group.span)).i64_gt_u();
+        self.set_exit(exit)?;
+        if let [only] = places[..] {
+            let depth = self.depth(Label::SideExit);
+            self.op().br_if(depth);
+            self.place_in_page(table, entry, address);
+            self.op().local_set(only);
+        } else {
+            self.op().if_(BlockType::Empty);
+            self.labels.push(Label::If);
+            self.look_each_up(group, address, &places);
+            self.op().else_();
+            self.place_in_page(table, entry, address);
+            self.op().local_set(entry);
+            for (member, &place) in group.members.iter().zip(&places) {
+                self.op().local_get(entry).i32_const(member.offset.into()).i32_add().local_set(place);
+            }
+            self.labels.pop();
+            self.op().end();
+        }
+        self.give_back(ValType::I64, address);
+        self.give_back(ValType::I32, entry);
+        self.hold_members(value, places);
+        Ok(())
+    }
+
+    /// Puts the place of an address on the stack, by its entry.
+    fn place_in_page(&mut self, table: u32, entry: u32, address: u32) {
+        self.op().local_get(entry).i32_load(at(table + offset_of!(TlbEntry, addend) as u32, 4));
+        self.op().local_get(address).i32_wrap_i64().i32_add();
+    }
+
+    /// The members one by one, wherever their pages are.
+    fn look_each_up(&mut self, group: &Group, address: u32, places: &[u32]) {
+        for (member, &place) in group.members.iter().zip(places) {
+            let function = self.addresses.shared(Shared::Lookup(self.privilege, member.access).number());
+            let depth = self.depth(Label::SideExit);
+            self.op().local_get(address).i64_const(member.offset.into()).i64_add().i64_const(limit(member.span));
+            self.op().call(function).local_tee(place).i32_eqz().br_if(depth);
+        }
     }
 
     /// Leaves where a condition holds. Of two conditions that must both hold the second is computed only where the first
@@ -88,6 +159,11 @@ impl Emitter<'_> {
     /// Puts a place on the stack.
     pub(super) fn place(&mut self, value: Value) -> Result<()> {
         if let Some(local) = self.held(value) {
+            self.op().local_get(local);
+            return Ok(());
+        }
+        if let Inst::Member { group, member } = *self.region.inst(value) {
+            let local = self.member(group, member)?;
             self.op().local_get(local);
             return Ok(());
         }

@@ -20,8 +20,10 @@ pub mod flags_word;
 mod float;
 mod integer;
 pub mod jump;
+pub mod lookup;
 mod memory;
 mod prologue;
+pub mod shared;
 mod structure;
 mod tree;
 mod truth;
@@ -32,12 +34,12 @@ use crate::lift::{self, Addresses, Options, RegionSource, Targets};
 use crate::passes::{self, liveness::Liveness};
 use anyhow::{Context, Result};
 use emit::{Emitter, Label};
-use wasm_encoder::{BlockType, FuncType, Function, ValType};
+use wasm_encoder::{BlockType, Function};
 
 /// A translated region.
 #[derive(Debug, Clone)]
 pub struct Translated {
-    /// Its function, of type [`region_type`].
+    /// Its function, of type [`shared::SharedType::Region`].
     pub function: Function,
     /// Offsets of its entry points, by number: those of the source, and after them those where a callee or the
     /// interpreter comes back to.
@@ -46,11 +48,6 @@ pub struct Translated {
     pub lifted: u32,
     /// Guest instructions left to the interpreter: offset and mnemonic.
     pub unlifted: Vec<(i64, x86::Mnemonic)>,
-}
-
-/// Type of a region's function: `(base: i64, entry: i32, room: i32) -> i64`.
-pub fn region_type() -> FuncType {
-    FuncType::new([ValType::I64, ValType::I32, ValType::I32], [ValType::I64])
 }
 
 /// Translates a region.
@@ -66,7 +63,7 @@ pub fn translate(
     let lifted = lift::lift(source, options)?;
     let mut region = lifted.region;
     let in_region = || format!("region {} ({})", source.index, source.name);
-    let liveness = passes::run(&mut region).with_context(in_region)?;
+    let liveness = passes::run(&mut region, options).with_context(in_region)?;
     let function = lower(&region, &liveness, source, targets, addresses, options).with_context(in_region)?;
     Ok(Translated { function, entries: lifted.entries, lifted: lifted.lifted, unlifted: lifted.unlifted })
 }

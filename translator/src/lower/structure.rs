@@ -167,6 +167,7 @@ impl Emitter<'_> {
             }
         }
         self.release(&trees, &block.insts, block.insts.len());
+        self.release_members();
         Ok(())
     }
 

@@ -77,7 +77,8 @@ impl Planner<'_> {
         let inst = *self.region.inst(value);
         let uses = self.uses.get(&value).copied().unwrap_or_default();
         let stays = inst.is_effect() || deep || !self.may_move(&inst, uses);
-        if stays && uses.count > 0 {
+        // A group has locals of its own.
+        if stays && uses.count > 0 && !matches!(inst, Inst::Group { .. }) {
             self.trees.locals.insert(value, uses.last);
         }
         let emitted_at = if stays { position } else { uses.last };
@@ -98,7 +99,7 @@ impl Planner<'_> {
 
     fn may_move(&self, inst: &Inst, uses: Uses) -> bool {
         match inst {
-            Inst::Const(_) | Inst::ConstBool(_) | Inst::Base => true,
+            Inst::Const(_) | Inst::ConstBool(_) | Inst::Base | Inst::Member { .. } => true,
             // Free, if the operand is in a local.
             Inst::Bits(..) => true,
             // What changes them is not tracked.

@@ -4,18 +4,23 @@ pub mod budget;
 pub mod dce;
 pub mod fold;
 pub mod fold_vector;
+pub mod group;
 pub mod liveness;
 pub mod reducible;
 
 use crate::ir::Region;
+use crate::lift::{Checks, Options};
 use liveness::Liveness;
 
 /// Brings a lifted region into the form that lowering takes.
 ///
 /// # Errors
 /// A pass that broke the region (debug builds look after each, release builds after the last).
-pub fn run(region: &mut Region) -> anyhow::Result<Liveness> {
+pub fn run(region: &mut Region, options: &Options) -> anyhow::Result<Liveness> {
     checked(region, "lifting", |_| {})?;
+    if options.checks == Checks::Grouped {
+        checked(region, "grouping of checks", group::run)?;
+    }
     checked(region, "tests of the budget", budget::place_checks)?;
     checked(region, "reducible control flow", reducible::run)?;
     checked(region, "the budget", budget::place_flushes)?;

@@ -5,10 +5,9 @@ use core::mem::{offset_of, size_of};
 use runtime::cpu::state::{SegmentRegister, TLB_ENTRIES};
 use runtime::cpu::{Cpu, Tlb, TlbEntry};
 use runtime::translated::abi::{ExitReason, FULL_ROOM, JumpCacheEntry, jump_cache_index};
-use translator::lift::{Addresses, NoTargets, Options, Privilege, RegionSource, Targets};
-use translator::lower::flags_word::{flags_word_function, flags_word_type};
-use translator::lower::jump::{jump_function, jump_type};
-use translator::lower::{Translated, region_type, translate};
+use translator::lift::{Addresses, NoTargets, Options, Privilege, RegionSource, TailCalls, Targets};
+use translator::lower::shared::{self, SharedType};
+use translator::lower::{Translated, translate};
 use wasm_encoder::{
     CodeSection, ConstExpr, ElementSection, Elements, ExportKind, ExportSection, FunctionSection, MemorySection,
     MemoryType, Module, RefType, TableSection, TableType, TypeSection,
@@ -20,16 +19,14 @@ pub(crate) const ADDRESSES: Addresses = Addresses {
     jump_cache: 0x4_0000,
     kernel_stamps: 0x7_0000,
     table: 0,
-    region_type: 0,
-    jump_kernel: 0,
-    jump_user: 1,
-    flags_word: 2,
+    first_type: 0,
+    first_shared: 0,
 };
 const USER_STAMPS: u32 = 0x8_0000;
 const PAGES: u32 = 0x10_0000;
 const GENERATION: u64 = 5 << 48;
 /// Index of the first region's function, and of its table entry.
-pub(crate) const FIRST_FUNCTION: u32 = 3;
+pub(crate) const FIRST_FUNCTION: u32 = shared::FUNCTIONS as u32;
 pub(crate) const FIRST_TABLE_ENTRY: u32 = 1;
 
 pub(crate) struct Engine {
@@ -48,18 +45,14 @@ fn host_page(page: usize) -> usize {
 /// The module that holds the regions, in order.
 fn module(regions: &[Translated]) -> Vec<u8> {
     let (mut types, mut functions, mut code) = (TypeSection::new(), FunctionSection::new(), CodeSection::new());
-    types.ty().func_type(&region_type());
-    types.ty().func_type(&jump_type());
+    shared::types().iter().for_each(|ty| types.ty().func_type(ty));
     let mut exports = ExportSection::new();
-    for privilege in [Privilege::Kernel, Privilege::User] {
-        functions.function(1);
-        code.function(&jump_function(privilege, &ADDRESSES));
+    for (_, ty, function) in shared::functions(&ADDRESSES, TailCalls::Yes).expect("they lower") {
+        functions.function(ty as u32);
+        code.function(&function);
     }
-    types.ty().func_type(&flags_word_type());
-    functions.function(2);
-    code.function(&flags_word_function(&ADDRESSES).expect("it lowers"));
     for (number, region) in (0..).zip(regions) {
-        functions.function(0);
+        functions.function(SharedType::Region as u32);
         code.function(&region.function);
         exports.export(&format!("region{number}"), ExportKind::Func, FIRST_FUNCTION + number);
     }
@@ -265,7 +258,7 @@ impl Engine {
 
 /// A region as it is lowered, for a failing test's output.
 pub(crate) fn show(source: &RegionSource) -> String {
-    let mut region = translator::lift::lift(source, &translator::lift::Options::default()).expect("it lifts").region;
-    let passed = translator::passes::run(&mut region);
+    let mut region = translator::lift::lift(source, &Options::default()).expect("it lifts").region;
+    let passed = translator::passes::run(&mut region, &Options::default());
     format!("{region}\n{:?}", passed.err())
 }
