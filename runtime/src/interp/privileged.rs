@@ -26,6 +26,11 @@ impl Privileged for Vm {
     }
 
     #[inline(always)]
+    fn selector(&mut self, segment: Segment) -> u64 {
+        self.cpu.segment(segment).selector.into()
+    }
+
+    #[inline(always)]
     fn time(&mut self) -> u64 {
         self.tsc()
     }

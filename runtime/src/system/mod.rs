@@ -39,7 +39,7 @@ pub(crate) fn execute(vm: &mut Vm, insn: &Insn) -> Done {
         Mn::Rcl | Mn::Rcr           => integer::rotate_through_carry(vm, insn),
         Mn::Enter                   => integer::enter(vm, insn),
         Mn::Cmpxchg8b               => integer::compare_exchange_8(vm, insn),
-        Mn::Cmpxchg16b              => integer::compare_exchange_16(vm, insn),
+        Mn::Cmpxchg16b              => Err(Exception::GP0),
         Mn::Movsb | Mn::Movsw | Mn::Movsd | Mn::Movsq   => string::copy(vm, insn),
         Mn::Stosb | Mn::Stosw | Mn::Stosd | Mn::Stosq   => string::fill(vm, insn),
         Mn::Lodsb | Mn::Lodsw | Mn::Lodsd | Mn::Lodsq   => string::load(vm, insn),

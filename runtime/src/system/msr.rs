@@ -83,6 +83,7 @@ fn write(vm: &mut Vm, msr: u32, value: u64) -> Done {
             }
             vm.cpu.apic_base = value;
             vm.devices.set_apic_enabled(value & 1 << 11 != 0);
+            vm.attention = true;
         }
         number::MICROCODE | number::TSC_ADJUST if value == 0 => {}
         number::SYSENTER_CS..=number::SYSENTER_EIP => vm.cpu.sysenter[(msr - number::SYSENTER_CS) as usize] = value,

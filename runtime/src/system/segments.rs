@@ -187,7 +187,7 @@ fn hold_interrupts(vm: &mut Vm, segment: Segment) {
     }
 }
 
-/// MOV to and from segment registers.
+/// MOV to segment registers.
 pub(super) fn mov(vm: &mut Vm, insn: &Insn) -> Done {
     match (insn.operands[0], insn.operands[1]) {
         (Operand::Segment(Segment::Cs), _) => Err(Exception::UD),
@@ -196,11 +196,6 @@ pub(super) fn mov(vm: &mut Vm, insn: &Insn) -> Done {
             load_segment(vm, segment, Selector(selector as u16))?;
             hold_interrupts(vm, segment);
             Ok(())
-        }
-        (_, Operand::Segment(segment)) => {
-            let selector = u64::from(vm.cpu.segment(segment).selector);
-            let width = if insn.operands[0] == Operand::Mem { Width::W16 } else { insn.width };
-            write(vm, insn, 0, width, selector)
         }
         _ => Err(vm.undefined(insn)),
     }

@@ -39,6 +39,7 @@ pub fn exec<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
         Mn::Cqo                 => { muldiv::extend_to_rdx(m, Width::W64); Ok(()) }
         Mn::Xadd                => xadd(m, insn),
         Mn::Cmpxchg             => arith::cmpxchg(m, insn),
+        Mn::Cmpxchg16b          => arith::cmpxchg16b(m, insn),
         Mn::Cmovo               => bits::cmov(m, insn, O),
         Mn::Cmovno              => bits::cmov(m, insn, No),
         Mn::Cmovb               => bits::cmov(m, insn, B),

@@ -36,6 +36,10 @@ pub trait Privileged: Arith {
     fn system_register(&mut self, _register: SystemRegister) -> Self::Int {
         self.imm(0)
     }
+    /// The selector in a segment register.
+    fn selector(&mut self, _segment: Segment) -> Self::Int {
+        self.imm(0)
+    }
     /// The time-stamp counter.
     fn time(&mut self) -> Self::Int {
         self.imm(0)

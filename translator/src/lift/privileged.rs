@@ -27,6 +27,10 @@ impl Privileged for Lifter<'_> {
     fn system_register(&mut self, register: SystemRegister) -> Value {
         self.builder.push(Inst::Read(Field::Register(register)))
     }
+    fn selector(&mut self, segment: Segment) -> Value {
+        let register = self.builder.push(Inst::Read(Field::Segment(segment)));
+        self.and_imm(register, 0xffff)
+    }
     fn time(&mut self) -> Value {
         let [retired, slice, offset] =
             [Field::Retired, Field::Slice, Field::TscOffset].map(|field| self.builder.push(Inst::Read(field)));
@@ -60,5 +64,46 @@ impl Privileged for Lifter<'_> {
         let level = self.imm(level.into());
         self.write_field(Field::Level, level);
         self.outcome = Some(Outcome::Across(target));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ir::{ExitKind, Region};
+    use crate::lift::{Options, Privilege, RegionSource, SourceBlock, SystemCode, lift};
+    use runtime::translated::abi::ExitReason;
+
+    /// A region of this code, entered at its start, and its entries.
+    fn region(privilege: Privilege, code: &[u8], options: &Options) -> (Region, Vec<i64>) {
+        let blocks = vec![SourceBlock { offset: 0, bytes: code.to_vec() }];
+        let source = RegionSource { privilege, index: 0, name: String::new(), blocks, entries: vec![0] };
+        let lifted = lift(&source, options).unwrap();
+        let mut region = lifted.region;
+        crate::passes::run(&mut region, options).unwrap();
+        (region, lifted.entries)
+    }
+
+    fn has_exit(region: &Region, kind: ExitKind) -> bool {
+        region.exits.iter().any(|exit| exit.kind == kind)
+    }
+
+    #[test]
+    fn the_budget_lasts_beyond_the_shadow_of_sti() {
+        const STI_RET: &[u8] = &[0xfb, 0xc3];
+        let (region, _) = region(Privilege::Kernel, STI_RET, &Options::default());
+        let needs: Vec<u32> = region.blocks.iter().filter_map(|block| Some(block.check?.need)).collect();
+        assert_eq!(needs, [3], "{region}");
+    }
+
+    #[test]
+    fn a_system_call_leaves_for_the_kernel_and_comes_back() {
+        const SYSCALL_RET: &[u8] = &[0x0f, 0x05, 0xc3];
+        let (translated, entries) = region(Privilege::User, SYSCALL_RET, &Options::default());
+        assert!(has_exit(&translated, ExitKind::Across), "{translated}");
+        assert_eq!(entries, [0, 2]);
+        let left = Options { system: SystemCode::Left, ..Options::default() };
+        let (left, entries) = region(Privilege::User, SYSCALL_RET, &left);
+        assert!(has_exit(&left, ExitKind::Side(ExitReason::Unlifted)) && !has_exit(&left, ExitKind::Across), "{left}");
+        assert_eq!(entries, [0, 2]);
     }
 }

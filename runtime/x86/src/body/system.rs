@@ -250,9 +250,15 @@ pub fn segment_base<M: Machine>(m: &mut M, insn: &Insn, segment: Segment, store:
     Ok(())
 }
 
-/// MOV from a control register, in the kernel. Those that are more than a value, and all else, are the helper's.
+/// MOV from a segment register, and in the kernel from a control register. Those that are more than a value, and all else,
+/// are the helper's.
 #[inline(never)]
 pub fn mov<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
+    if let (Operand::Segment(segment), true) = (insn.operands[1], m.has_system()) {
+        let value = m.selector(segment);
+        let width = if insn.operands[0] == Operand::Mem { Width::W16 } else { insn.width };
+        return write(m, insn, 0, width, value);
+    }
     let register = match insn.operands[1] {
         Operand::Control(0) => SystemRegister::Cr0,
         Operand::Control(2) => SystemRegister::Cr2,
