@@ -87,7 +87,7 @@ pub(crate) fn open<'a>(kind: Kind, machine: &'a Machine) -> Result<Box<dyn Conte
         Kind::Qemu => Box::new(qemu::start(machine)?),
         Kind::Bochs => Box::new(bochs::start(machine)?),
         Kind::Translated => Box::new(wasm::Module::new(machine, Mode::Translated)?),
-        Kind::Node => Box::new(node::start(machine)?),
+        Kind::Node => Box::new(node::Node::new(machine)?),
         Kind::Interpreted => Box::new(wasm::Module::new(machine, Mode::Interpreted)?),
     })
 }

@@ -7,6 +7,7 @@ use crate::process::{Of, Signal, tell, used};
 use anyhow::{Context, Result, bail, ensure};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -41,7 +42,8 @@ impl Session {
     /// Starts a process that connects to a socket, is stopped between commands, and has to connect within `patience`.
     pub(crate) fn listen(command: &mut Command, socket: &TcpListener, patience: Duration) -> Result<Session> {
         let name = command.get_program().to_string_lossy().into_owned();
-        let mut child = command.spawn().with_context(|| format!("cannot run {name}"))?;
+        // In a group of its own: a stopped process makes the system hang up on its group when the terminal's shell ends.
+        let mut child = command.process_group(0).spawn().with_context(|| format!("cannot run {name}"))?;
         let stream = match accept(socket, patience) {
             Ok(stream) => stream,
             Err(error) => {
