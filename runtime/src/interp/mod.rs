@@ -14,6 +14,7 @@ mod arith;
 pub mod code;
 mod fetch;
 pub(crate) mod pages;
+mod privileged;
 mod segmented;
 mod state;
 mod vector;

@@ -52,8 +52,7 @@ impl Vm {
             ExitReason::Stale => self.translated.forget_jump(self.cpu.rip),
             // The instruction after one without translation is an entry point.
             ExitReason::Unlifted if self.cpu.budget > 0 => {
-                self.count_unlifted();
-                self.interpret(1);
+                self.interpret_unlifted();
             }
             ExitReason::Miss | ExitReason::Rare | ExitReason::Budget if self.cpu.budget > 0 => {
                 self.interpret(usize::MAX);
@@ -62,11 +61,11 @@ impl Vm {
         }
     }
 
-    /// Counts the instruction at RIP, which has no translation.
-    fn count_unlifted(&mut self) {
-        if let Ok(block) = self.fetch() {
-            *self.counts.unlifted.entry(block.insns[0].mnemonic as u16).or_default() += 1;
-        }
+    /// Interprets the instruction at RIP, which has no translation, and counts it.
+    fn interpret_unlifted(&mut self) {
+        let Ok(block) = self.fetch() else { return self.interpret(1) };
+        self.counts.add_unlifted(block.insns[0].mnemonic);
+        self.interpret_block(&block, 1);
     }
 
     /// Looks for a region to bind at RIP, and enters it in the jump cache.

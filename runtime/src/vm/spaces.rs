@@ -16,13 +16,15 @@
 use super::Vm;
 use crate::interp::pages::PageMap;
 use crate::memory::{PAGE, Place};
-use crate::mmu::{self, Access, Privilege};
+use crate::mmu::{self, Access, Kept, Privilege};
 use crate::profile::Mode;
 use crate::translated::abi::STAMP_SLOTS;
 
 const FIRST: u16 = 1;
 const CR4_PGE: u64 = 1 << 7;
 const CR4_PCIDE: u64 = 1 << 17;
+/// The process-context identifier in CR3.
+const PCID: u64 = 0xfff;
 /// CR3 bit 63: the new PCID's translations stay (SDM 3A, 4.10.4.1).
 const NO_FLUSH: u64 = 1 << 63;
 
@@ -50,6 +52,8 @@ struct Slot {
     /// When it was current last.
     used: u64,
     pages: CodePages,
+    /// Its translations while another address space is current.
+    kept: Kept,
 }
 
 /// The slots, and the kernel's generation.
@@ -164,6 +168,7 @@ impl Vm {
     /// Everything may have been mapped anew: paging was switched on or off, or global translations dropped.
     pub(crate) fn flush_everything(&mut self) {
         mmu::flush_all(&mut self.cpu);
+        self.forget_kept();
         for slot in &mut self.spaces.slots {
             slot.root = u64::MAX;
         }
@@ -179,16 +184,31 @@ impl Vm {
         if self.cpu.cr4 & CR4_PGE == 0 {
             return self.flush_everything();
         }
-        mmu::flush_non_global(&mut self.cpu);
+        self.keep_translations();
         self.enter_space(value & !NO_FLUSH, keep);
         if !upper(self.cpu.rip) {
             self.renew_kernel();
         }
     }
 
-    /// Makes the slot of `root` current; its code stays found if `keep`.
+    /// Takes the local translations out of the TLB: with process-context identifiers the guest may come back to them.
+    fn keep_translations(&mut self) {
+        if self.cpu.cr4 & CR4_PCIDE == 0 {
+            return mmu::flush_non_global(&mut self.cpu);
+        }
+        let current = self.spaces.current;
+        self.spaces.slots[current].kept.take(&mut self.cpu);
+    }
+
+    /// Forgets the translations of address spaces that are not current.
+    pub(crate) fn forget_kept(&mut self) {
+        self.spaces.slots.iter_mut().for_each(|slot| slot.kept.forget());
+    }
+
+    /// Makes the slot of `root` current; its code stays found, and its translations come back, if `keep`.
     fn enter_space(&mut self, root: u64, keep: bool) {
         self.spaces.clock += 1;
+        self.forget_same_context(root);
         let found = self.spaces.slots.iter().position(|slot| slot.root == root && slot.generation != 0);
         let index = found.unwrap_or_else(|| self.least_recent_slot());
         self.spaces.current = index;
@@ -196,11 +216,29 @@ impl Vm {
         self.spaces.slots[index].root = root;
         self.cpu.stamps = self.translated.user_stamps(index);
         if found.is_none() {
+            self.spaces.slots[index].kept.forget();
             return self.renew_user();
         }
-        self.cpu.user_generation = u64::from(self.spaces.slots[index].generation) << 48;
-        if !keep {
+        let slot = &mut self.spaces.slots[index];
+        self.cpu.user_generation = u64::from(slot.generation) << 48;
+        if keep {
+            slot.kept.give(&mut self.cpu, |page| self.code.has_code(page));
+        } else {
+            slot.kept.forget();
             self.review_user();
+        }
+    }
+
+    /// Translations belong to a process-context identifier: another table under the same one would escape its flushes.
+    fn forget_same_context(&mut self, root: u64) {
+        if self.cpu.cr4 & CR4_PCIDE == 0 {
+            return;
+        }
+        for slot in &mut self.spaces.slots {
+            if slot.root != root && (slot.root ^ root) & PCID == 0 {
+                slot.root = u64::MAX;
+                slot.kept.forget();
+            }
         }
     }
 
@@ -259,6 +297,7 @@ impl Vm {
         for (index, slot) in self.spaces.slots.iter_mut().enumerate() {
             if index != current {
                 slot.root = u64::MAX;
+                slot.kept.forget();
             }
         }
     }

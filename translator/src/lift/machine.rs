@@ -1,7 +1,7 @@
 //! The lifter: the abstract machine whose values are IR values. Running an instruction's body on it records the body.
 
 use super::flags::FlagState;
-use super::source::Privilege;
+use super::source::{Privilege, SystemCode};
 use crate::ir::{Builder, Exit, ExitId, ExitKind, Inst, Reg, Value};
 use runtime::translated::abi::ExitReason;
 use std::collections::HashSet;
@@ -22,6 +22,8 @@ pub(super) enum Outcome {
     Branch(Value, i64),
     /// To a computed address.
     Indirect(Value),
+    /// To a computed address at the other privilege level.
+    Across(Value),
     /// To the interpreter, for the instruction itself.
     Unlifted,
 }
@@ -39,12 +41,15 @@ pub(super) struct Lifter<'r> {
     pub(super) builder: Builder<'r>,
     pub(super) flags: FlagState,
     pub(super) privilege: Privilege,
+    pub(super) system: SystemCode,
     /// The state before the instruction, once it has asked for the flags.
     pub(super) before: Option<super::flags::Before>,
     /// Offset of the instruction from the region's base.
     pub(super) offset: i64,
     /// Instructions of the block before it.
     pub(super) retired: u32,
+    /// Instructions after the block that must not end the budget.
+    pub(super) held: u32,
     pub(super) outcome: Option<Outcome>,
     pub(super) checked: Option<Checked>,
     /// Truth values of the block that hold from here on: the block was left where they do not.
@@ -56,14 +61,16 @@ pub(super) struct Lifter<'r> {
 }
 
 impl<'r> Lifter<'r> {
-    pub(super) fn new(builder: Builder<'r>, privilege: Privilege, flags: FlagState) -> Self {
+    pub(super) fn new(builder: Builder<'r>, privilege: Privilege, system: SystemCode, flags: FlagState) -> Self {
         Lifter {
             builder,
             flags,
             privilege,
+            system,
             before: None,
             offset: 0,
             retired: 0,
+            held: 0,
             outcome: None,
             checked: None,
             assumed: HashSet::new(),
@@ -315,7 +322,7 @@ impl Outcome {
     /// The value that it uses.
     pub(super) fn operand(self) -> Option<Value> {
         match self {
-            Outcome::Branch(value, _) | Outcome::Indirect(value) => Some(value),
+            Outcome::Branch(value, _) | Outcome::Indirect(value) | Outcome::Across(value) => Some(value),
             Outcome::Jump(_) | Outcome::Unlifted => None,
         }
     }
