@@ -8,8 +8,9 @@
 //! state INSTRUCTIONS rip=ADDRESS machine=DIGEST ram=DIGEST
 //! ```
 //!
-//! `machine` is the SHA-256 of processor and devices as a snapshot has them, so RFLAGS is one word, whoever set its
-//! flags; `ram` that of the pages that are not zero, with their numbers. Both are cut to 64 bits.
+//! `machine` is the XXH3 (64 bits) of processor and devices as a snapshot has them, so RFLAGS is one word, whoever set its
+//! flags; `ram` that of the pages that are not zero, with their numbers. Nobody has an interest in a collision, and all of RAM is
+//! read at each line: a cryptographic digest took most of the time.
 //!
 //! A snapshot is a file as `prelift snapshot` writes it; what it was booted from is not known here, so that field is zero.
 
@@ -19,11 +20,12 @@ use crate::memory::PAGE;
 use crate::session::{Event, Output, Session, SessionError, Standing};
 use crate::snapshot::{Snapshot, Writer};
 use channel::ToGuest;
-use sha2::{Digest, Sha256};
 use std::fs::File;
+use std::hash::Hasher as _;
 use std::io::{self, BufWriter, Write};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
+use twox_hash::XxHash3_64;
 
 /// When digests are noted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,16 +115,16 @@ fn describe(session: &Session) -> String {
     let vm = &session.vm;
     let mut machine = Writer::default();
     vm.save_state(&mut machine);
-    let mut ram = Sha256::new();
+    let mut ram = XxHash3_64::new();
     for page in (0..vm.memory.ram_size()).step_by(PAGE) {
         let Some(place) = vm.memory.place(Gpa(page)) else { continue };
         let bytes = vm.memory.bytes(place, PAGE);
         if bytes.iter().any(|&byte| byte != 0) {
-            ram.update(page.to_le_bytes());
-            ram.update(bytes);
+            ram.write(&page.to_le_bytes());
+            ram.write(bytes);
         }
     }
-    let (machine, ram) = (short(Sha256::digest(machine.into_bytes())), short(ram.finalize()));
+    let (machine, ram) = (XxHash3_64::oneshot(&machine.into_bytes()), ram.finish());
     format!("state {} rip={:#x} machine={machine:016x} ram={ram:016x}", vm.retired(), vm.cpu.rip)
 }
 
@@ -130,11 +132,6 @@ fn write(snapshot: &Snapshot, path: &Path) -> io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
     snapshot.write(&mut file)?;
     file.flush()
-}
-
-/// The first 64 bits of a digest.
-fn short(digest: impl AsRef<[u8]>) -> u64 {
-    digest.as_ref().iter().take(8).fold(0, |value, &byte| value << 8 | u64::from(byte))
 }
 
 impl Guest for Lockstep<'_> {
