@@ -121,7 +121,7 @@ fn callee<'e>(function: &'e Explored<'_>, cap: InlineCap) -> Option<Callee<'e>> 
     let insns = blocks().map(|block| block.insns).sum();
     let jumps = |&node: &NodeIndex| graph.edges(node).any(|edge| *edge.weight() == Edge::Indirect);
     let plain = blocks().all(|block| block.left == 0) && !nodes.iter().any(jumps);
-    let returns = blocks().any(|block| block.flow == Flow::Indirect);
+    let returns = blocks().any(|block| block.flow == Flow::Return);
     (insns <= cap.insns && plain && returns && graph[first].count > 0).then(|| Callee {
         graph,
         text: &function.text,
