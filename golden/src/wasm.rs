@@ -202,6 +202,7 @@ fn region(number: u32, case: &Case) -> Result<lower::Translated> {
         name: case.text(),
         blocks: vec![SourceBlock { offset: 0, bytes: case.code().to_vec() }],
         entries: vec![0],
+        inlined: Vec::new(),
     };
     translate(&source, &NoTargets, &memory::ADDRESSES, &Options::default())
 }

@@ -61,5 +61,6 @@ fn source(shape: u8, cut: usize, code: &[u8]) -> RegionSource {
         name: "arbitrary".into(),
         entries: blocks.iter().map(|block| block.offset).collect(),
         blocks,
+        inlined: Vec::new(),
     }
 }

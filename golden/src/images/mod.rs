@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use tempfile::TempDir;
 use test_images::{Format, Recipe};
-use translator::convert::{self, GuestRequest, KernelChoice, Request, Stage, Training};
+use translator::convert::{self, CodeChoices, GuestRequest, KernelChoice, Request, Stage, Training};
 use translator::engine::{Engine, Program, RunOptions, Streams};
 
 pub use translator::engine::{Directory, Outcome};
@@ -139,7 +139,7 @@ pub fn module(
     let image = archive(recipe, &directory)?;
     let training = Training { command: Some(Run::shell(script).command), ..Training::default() };
     let guest = GuestRequest { kernel: kernel(), ..guest };
-    let request = Request { image: &image, guest, training, lift: translator::lift::Options::default() };
+    let request = Request { image: &image, guest, training, code: CodeChoices::default() };
     Ok(convert::convert(&request, cache, say)?.module)
 }
 

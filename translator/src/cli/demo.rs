@@ -57,7 +57,7 @@ impl DemoArgs {
             image: &image,
             guest: self.kernel.guest(&self.machine),
             training: Training { command: Some(program), ..Training::default() },
-            lift: self.code.lift()?,
+            code: self.code.choices()?,
         };
         let cache = common.cache()?;
         let converted = crate::convert::convert(&request, &cache, &say)?;

@@ -1,6 +1,7 @@
 //! Groups of options that several verbs share.
 
-use crate::convert::{GuestRequest, KernelChoice, Training};
+use crate::convert::{CodeChoices, GuestRequest, KernelChoice, Training};
+use crate::discover::{self, Coverage, InlineCap};
 use crate::lift;
 use crate::link::Runtime;
 use crate::setup;
@@ -50,12 +51,22 @@ pub struct TrainOptions {
 /// What code is made.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct CodeOptions {
+    /// Which code to translate: `hot` is what ran in training, `reachable` the functions around that, `all` also functions that
+    /// never ran, first those that the others call, then those of the image's other programs
+    #[arg(long, value_enum, default_value_t = CoverageChoice::default())]
+    pub coverage: CoverageChoice,
+    /// Most x86 code to translate, such as 4M; where there is more, the coldest is left to the interpreter
+    #[arg(long, value_name = "SIZE", value_parser = parse_code_size)]
+    pub max_code: Option<u64>,
     /// Use no tail calls, for engines that lack them; slower
     #[arg(long)]
     pub no_tail_calls: bool,
     /// Look up where a guest's RET goes, in place of returning there
     #[arg(long)]
     pub no_paired_calls: bool,
+    /// Translate no callee in the place of its call
+    #[arg(long)]
+    pub no_inlining: bool,
     /// Leave system calls and their like to the interpreter
     #[arg(long)]
     pub no_system_code: bool,
@@ -68,6 +79,28 @@ pub struct CodeOptions {
     /// Threads to work with; default: as many as there are processors. The output does not depend on it
     #[arg(short = 'j', long, value_name = "NUMBER")]
     pub threads: Option<NonZeroUsize>,
+}
+
+/// See [`Coverage`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum CoverageChoice {
+    /// What ran.
+    Hot,
+    /// What ran, with the rest of the functions.
+    #[default]
+    Reachable,
+    /// Functions that never ran, too.
+    All,
+}
+
+impl From<CoverageChoice> for Coverage {
+    fn from(choice: CoverageChoice) -> Coverage {
+        match choice {
+            CoverageChoice::Hot => Coverage::Hot,
+            CoverageChoice::Reachable => Coverage::Reachable,
+            CoverageChoice::All => Coverage::All,
+        }
+    }
 }
 
 /// A WebAssembly feature that is a choice at conversion.
@@ -90,19 +123,25 @@ fn parse_level(text: &str) -> Result<Level, String> {
     Level::from_name(text).ok_or_else(|| format!("expected one of {}", Level::ALL.map(Level::name).join(", ")))
 }
 
+/// A size below 4 GiB in bytes: a number with a unit.
+fn parse_size(text: &str, units: &[(&str, u32)], example: &str) -> Result<u64> {
+    let expected = || format!("{text}: expected a size such as {example}");
+    let (number, unit) = text.split_at(text.len() - text.chars().last().map_or(0, char::len_utf8));
+    let (_, shift) = units.iter().find(|(name, _)| unit.eq_ignore_ascii_case(name)).with_context(expected)?;
+    let number: u64 = number.parse().with_context(expected)?;
+    number.checked_mul(1 << shift).filter(|bytes| (1..4 << 30).contains(bytes)).with_context(expected)
+}
+
 /// A size of RAM in bytes: a number with M or G.
 fn parse_ram(text: &str) -> Result<u64> {
-    let expected = || format!("{text}: expected a size such as 128M or 1G");
-    let (number, unit) = text.split_at(text.len() - text.chars().last().map_or(0, char::len_utf8));
-    let shift = match unit {
-        "M" | "m" => 20,
-        "G" | "g" => 30,
-        _ => anyhow::bail!(expected()),
-    };
-    let number: u64 = number.parse().with_context(expected)?;
-    let bytes = number.checked_mul(1 << shift).filter(|bytes| *bytes < 4 << 30).with_context(expected)?;
-    ensure!(bytes > 0 && bytes % (2 << 20) == 0, "{text}: expected a multiple of 2M");
+    let bytes = parse_size(text, &[("M", 20), ("G", 30)], "128M or 1G")?;
+    ensure!(bytes % (2 << 20) == 0, "{text}: expected a multiple of 2M");
     Ok(bytes)
+}
+
+/// A size of code in bytes: a number with K or M.
+fn parse_code_size(text: &str) -> Result<u64> {
+    parse_size(text, &[("K", 10), ("M", 20)], "512K or 4M")
 }
 
 impl KernelOptions {
@@ -170,14 +209,20 @@ impl CodeOptions {
     ///
     /// # Errors
     /// For a feature that code is not generated with yet.
-    pub fn lift(&self) -> Result<lift::Options> {
+    pub fn choices(&self) -> Result<CodeChoices> {
         if let Some(WasmFeature::WideArithmetic) = self.features.first() {
             bail!("--features wide-arithmetic: not generated yet");
         }
         let tail_calls = if self.no_tail_calls { lift::TailCalls::No } else { lift::TailCalls::Yes };
         let calls = if self.no_paired_calls { lift::Calls::Chained } else { lift::Calls::Paired };
+        let inline = if self.no_inlining { InlineCap::NOTHING } else { InlineCap::default() };
         let system = if self.no_system_code { lift::SystemCode::Left } else { lift::SystemCode::Translated };
         let checks = if self.no_grouped_checks { lift::Checks::Single } else { lift::Checks::Grouped };
-        Ok(lift::Options { tail_calls, calls, system, checks, ..lift::Options::default() })
+        let defaults = discover::Options::default();
+        let (coverage, max_bytes) = (self.coverage.into(), self.max_code.unwrap_or(defaults.max_bytes));
+        Ok(CodeChoices {
+            discover: discover::Options { coverage, max_bytes, inline, ..defaults },
+            lift: lift::Options { tail_calls, calls, system, checks, ..lift::Options::default() },
+        })
     }
 }

@@ -43,7 +43,7 @@ Examples:
 impl TranslateArgs {
     pub(super) fn execute(self, common: &Common) -> Result<ExitCode> {
         self.code.use_threads()?;
-        let options = self.code.lift()?;
+        let choices = self.code.choices()?;
         let (progress, cache) = (common.progress(), common.cache()?);
         let say = |text: &str| progress.step(text);
         let profile = read_profile(&self.profile)?;
@@ -51,7 +51,7 @@ impl TranslateArgs {
         let vmlinux = self.kernel.choice().vmlinux(&cache, &say)?;
         let (bytes, runtime) = self.runtime.module(&cache, &say)?;
         say("translating");
-        let code = Code::translate(&profile, &vmlinux, root.as_ref(), &runtime, &options)?;
+        let code = Code::translate(&profile, &vmlinux, root.as_ref(), &runtime, &choices)?;
         let summary = code.summary.clone();
         write_file(&self.output, &Regions { code, trained: profile.retired }.write(&bytes)?)?;
         drop(progress);

@@ -2,8 +2,8 @@
 
 use super::guest::Root;
 use super::module::Plan;
-use crate::discover::{self, Directory, Discovery, Exits, Guess, ImageCode, Inputs, Region};
-use crate::lift::{Addresses, Chain, Options, Privilege, RegionSource, SourceBlock, Targets};
+use crate::discover::{self, Directory, Discovery, Exits, Guess, ImageCode, Inputs, Region, RegionBlock};
+use crate::lift::{Addresses, Chain, Inlined, Options, Privilege, RegionSource, SourceBlock, Targets};
 use crate::link::{FuncIndex, Function, Runtime};
 use crate::lower;
 use crate::lower::shared::{self, SharedType};
@@ -16,6 +16,15 @@ use runtime::translated::abi::{ExitReason, LEFT};
 use runtime::translated::binding::RegionCode;
 use serde::{Deserialize, Serialize};
 use wasm_encoder::{InstructionSink, MemArg, MemArgTarget};
+
+/// Which code is translated, and how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CodeChoices {
+    /// Which.
+    pub discover: discover::Options,
+    /// How.
+    pub lift: Options,
+}
 
 /// Translated code, ready to be linked.
 #[derive(Debug)]
@@ -94,12 +103,13 @@ impl Code {
         vmlinux: &[u8],
         root: Option<&Root>,
         runtime: &Runtime,
-        options: &Options,
+        choices: &CodeChoices,
     ) -> Result<Code> {
+        let options = &choices.lift;
         let image = root.map(|root| ImageCode { layout: &root.layout, bytes: &root.file });
         let inputs = Inputs { profile, vmlinux: Some(vmlinux), image };
         let leaves = |insn: &x86::Insn| crate::lift::leaves(insn, options);
-        let found = discover::discover(inputs, &leaves, &discover::Options::default()).context("discovery")?;
+        let found = discover::discover(inputs, &leaves, &choices.discover).context("discovery")?;
         let plan = Plan::new(runtime, found.regions.len())?;
         Self::lower(&found, plan, &Options { level: profile.level, ..*options })
     }
@@ -180,14 +190,24 @@ fn one(region: &Region, targets: &dyn Targets, plan: &Plan, options: &Options) -
 
 fn source(region: &Region) -> RegionSource {
     let privilege = if region.mode == Mode::Kernel { Privilege::Kernel } else { Privilege::User };
-    let blocks = region.blocks.iter();
+    let inlined = region.inlined.iter().map(|callee| Inlined {
+        caller: callee.caller,
+        site: callee.site.into(),
+        entry: callee.entry.into(),
+        blocks: source_blocks(&callee.blocks),
+    });
     RegionSource {
         privilege,
         index: region.id.0,
         name: region.name.clone(),
-        blocks: blocks.map(|block| SourceBlock { offset: block.offset.into(), bytes: block.bytes.clone() }).collect(),
+        blocks: source_blocks(&region.blocks),
         entries: region.entries.iter().map(|&offset| offset.into()).collect(),
+        inlined: inlined.collect(),
     }
+}
+
+fn source_blocks(blocks: &[RegionBlock]) -> Vec<SourceBlock> {
+    blocks.iter().map(|block| SourceBlock { offset: block.offset.into(), bytes: block.bytes.clone() }).collect()
 }
 
 /// The function of a region that could not be translated: it is never bound, and leaves to the dispatcher where another

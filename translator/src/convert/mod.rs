@@ -15,14 +15,13 @@ mod regions;
 mod stage;
 mod train;
 
-pub use code::{Code, CodeSummary};
+pub use code::{Code, CodeChoices, CodeSummary};
 pub use guest::{Guest, GuestRequest, KernelChoice, Root, Stage, prepare};
 pub use module::module;
 pub use regions::Regions;
 pub use stage::{read_profile, read_snapshot, write_profile, write_snapshot};
 pub use train::{Training, start_message, train};
 
-use crate::lift::Options as LiftOptions;
 use crate::link::Runtime;
 use crate::setup;
 use anyhow::{Context, Result};
@@ -40,7 +39,7 @@ pub struct Request<'a> {
     /// The training run.
     pub training: Training,
     /// Choices of the translator.
-    pub lift: LiftOptions,
+    pub code: CodeChoices,
 }
 
 /// A converted image.
@@ -98,7 +97,7 @@ pub fn convert(request: &Request<'_>, cache: &Cache, say: &dyn Fn(&str)) -> Resu
     say("training: running the program to see which code is hot");
     let profile = train(&guest, &request.training, say).context("training run")?;
     say(&format!("translating: {} instructions were recorded", profile.retired));
-    let code = Code::translate(&profile, &vmlinux, Some(&guest.root), &runtime, &request.lift)?;
+    let code = Code::translate(&profile, &vmlinux, Some(&guest.root), &runtime, &request.code)?;
     let summary = Summary::new(&guest, profile.retired, &code.summary);
     say("linking");
     let module = module(&runtime, &guest, code, &summary)?;

@@ -55,7 +55,8 @@ fn work(known: &Known<'_>, index: usize) -> Work {
     new_work(function, known.stretch(start).0)
 }
 
-fn new_work(function: Function, stretch: Range<u64>) -> Work {
+/// A function of which nothing ran.
+pub(super) fn new_work(function: Function, stretch: Range<u64>) -> Work {
     Work { function, stretch, ran: Vec::new(), targets: Vec::new(), external: Vec::new() }
 }
 

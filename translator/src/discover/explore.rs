@@ -113,7 +113,7 @@ impl Explorer<'_> {
     fn wanted(&self, address: u64) -> bool {
         self.work.function.range.contains(&address)
             && match self.options.coverage {
-                Coverage::Reachable => true,
+                Coverage::Reachable | Coverage::All => true,
                 Coverage::Hot => self.count(address) >= self.options.threshold.max(1),
             }
     }

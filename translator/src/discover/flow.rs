@@ -16,8 +16,10 @@ pub(super) enum Flow {
     Call(u64),
     /// To a computed target, and later back to the next.
     CallIndirect,
-    /// To a computed target: jumps and returns.
+    /// To a computed target.
     Indirect,
+    /// Back to a caller.
+    Return,
     /// To the interpreter, which goes on with the next.
     Resume,
     /// To the interpreter, and then elsewhere.
@@ -35,7 +37,7 @@ pub(super) fn flow(insn: &Insn, address: u64, leaves: bool) -> Flow {
         FlowControl::Call if insn.mnemonic == Mnemonic::Call && direct => Flow::Call(target),
         FlowControl::IndirectCall => Flow::CallIndirect,
         FlowControl::IndirectBranch => Flow::Indirect,
-        FlowControl::Return if insn.mnemonic == Mnemonic::Ret => Flow::Indirect,
+        FlowControl::Return if insn.mnemonic == Mnemonic::Ret => Flow::Return,
         FlowControl::Return | FlowControl::Exception => Flow::Stop,
         _ => Flow::Resume,
     }

@@ -5,9 +5,9 @@
 //! addresses keep their distances: all of the kernel, one executable segment of a file, or a page of RAM that runs in
 //! user mode, since nobody knows what is mapped beside it.
 
-use super::ImageCode;
 use super::elf::{self, Candidate, ElfCode};
 use super::text::FileCode;
+use super::{Coverage, ImageCode, Inputs, Options};
 use crate::image::erofs::FileExtent;
 use anyhow::{Context, Result};
 use rayon::prelude::*;
@@ -48,17 +48,13 @@ pub(super) struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    /// Reads `vmlinux`, and the files of the image that ran.
+    /// Reads `vmlinux`, and the files of the image that ran; if functions that never ran are wanted, other programs too.
     ///
     /// # Errors
     /// `vmlinux` is no ELF file, or the image cannot be read.
-    pub(super) fn read(
-        profile: &Profile,
-        vmlinux: Option<&'a [u8]>,
-        image: Option<ImageCode<'_>>,
-    ) -> Result<Known<'a>> {
+    pub(super) fn read(inputs: Inputs<'a>, options: &Options) -> Result<Known<'a>> {
         let mut known = Known::default();
-        if let Some(bytes) = vmlinux {
+        if let Some(bytes) = inputs.vmlinux {
             let code = elf::parse(bytes).context("vmlinux")?;
             for segment in &code.segments {
                 let start = CodeAddress { mode: Mode::Kernel, address: segment.address };
@@ -66,8 +62,12 @@ impl<'a> Known<'a> {
             }
             known.functions = place(&code, Mode::Kernel, "kernel", |segment| segment.address);
         }
-        if let Some(image) = image {
-            let files = files_that_ran(profile, image);
+        if let Some(image) = inputs.image {
+            let mut files = files_that_ran(inputs.profile, image);
+            if options.coverage == Coverage::All {
+                add_programs(&mut files, image, options.max_bytes)?;
+            }
+            let files: Vec<&FileExtent> = files.into_values().collect();
             let read: Vec<Known<'_>> = files.par_iter().map(|file| read_file(file, image)).collect::<Result<_>>()?;
             for file in read {
                 known.functions.extend(file.functions);
@@ -104,16 +104,44 @@ impl<'a> Known<'a> {
     }
 }
 
-/// Files that code ran of, in the image's order.
-fn files_that_ran<'i>(profile: &Profile, image: ImageCode<'i>) -> Vec<&'i FileExtent> {
+/// Files by their offset in the image.
+type Files<'i> = BTreeMap<u64, &'i FileExtent>;
+
+/// Adds other ELF files, small ones first, as long as all together are not larger than what may be translated, several
+/// times over: most of a program is no code, and much of that is data.
+fn add_programs<'i>(files: &mut Files<'i>, image: ImageCode<'i>, max_bytes: u64) -> Result<()> {
+    const TIMES: u64 = 8;
+    let mut others: Vec<&FileExtent> = image.layout.files.iter().filter(|file| file.len >= 64).collect();
+    others.sort_by_key(|file| (file.len, file.offset));
+    let mut left = max_bytes.saturating_mul(TIMES);
+    for file in others.into_iter().filter(|file| file.len <= MAX_FILE) {
+        if files.contains_key(&file.offset) {
+            continue;
+        }
+        let mut magic = [0; 4];
+        let at = || format!("{}: cannot read it in the image", file.path.display());
+        image.bytes.read_exact_at(&mut magic, file.offset).with_context(at)?;
+        if magic == *b"\x7fELF" {
+            left = match left.checked_sub(file.len) {
+                Some(left) => left,
+                None => return Ok(()),
+            };
+            files.insert(file.offset, file);
+        }
+    }
+    Ok(())
+}
+
+/// Files that code ran of.
+fn files_that_ran<'i>(profile: &Profile, image: ImageCode<'i>) -> Files<'i> {
     let start = CodeAddress { mode: Mode::User, address: IMAGE_BASE.0 };
-    let mut files: BTreeMap<u64, &FileExtent> = BTreeMap::new();
+    let mut files = Files::new();
     for at in profile.blocks.range(start..).map(|(at, _)| at) {
         if let Some(file) = image.layout.file_at(at.address - IMAGE_BASE.0) {
             files.insert(file.offset, file);
         }
     }
-    files.into_values().collect()
+    files
 }
 
 fn read_file(file: &FileExtent, image: ImageCode<'_>) -> Result<Known<'static>> {

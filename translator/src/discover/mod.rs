@@ -3,8 +3,8 @@
 //! ```text
 //! vmlinux, image ─ elf, frame ─► functions ─┐
 //! profile ─ assign ─► blocks by function ───┴─ explore ─► instructions ─ graph ─► blocks, edges
-//!    ─ budget ─ partition (loops) ─► parts ─ regions ─► Region ─┬─► targets::Directory   fixed exits between regions
-//!                                                               └─► RegionCode           what the runtime binds by
+//!    ─ budget ─ partition (loops) ─► parts ─ inline, regions ─► Region ─┬─► targets::Directory   fixed exits between regions
+//!                                                                       └─► RegionCode           what the runtime binds by
 //! ```
 //!
 //! Nothing in the profile is trusted: nonsense costs speed. Results depend on the inputs alone, in order and numbers.
@@ -14,10 +14,12 @@ mod binding;
 mod budget;
 mod elf;
 mod explore;
+mod extend;
 mod flow;
 mod frame;
 mod functions;
 mod graph;
+mod inline;
 mod loops;
 mod partition;
 mod regions;
@@ -28,7 +30,7 @@ mod tests;
 mod text;
 
 pub use functions::Function;
-pub use regions::{Guess, Region, RegionBlock, RegionId};
+pub use regions::{Guess, Inlined, Region, RegionBlock, RegionId};
 pub use report::{Report, Share};
 pub use targets::{Directory, Exits, Target};
 
@@ -38,6 +40,7 @@ use assign::Sites;
 use explore::{Trace, Work, explore};
 use functions::Known;
 use graph::Graph;
+use inline::Callees;
 use rayon::prelude::*;
 use regions::Parts;
 use runtime::profile::{CodeAddress, Profile};
@@ -74,6 +77,8 @@ pub enum Coverage {
     Hot,
     /// What ran, and what control may lead to from there within the function.
     Reachable,
+    /// Functions that never ran too, as far as the budget lasts: see `extend`.
+    All,
 }
 
 /// How much a region holds at most.
@@ -85,6 +90,33 @@ pub struct Cap {
     pub insns: usize,
     /// Entry points.
     pub entries: usize,
+}
+
+/// What is inlined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InlineCap {
+    /// Most instructions of a callee.
+    pub insns: u32,
+    /// Most instructions that a region takes in.
+    pub room: u32,
+    /// Most callees one inside another.
+    pub depth: u32,
+    /// A call must be one of so many of the instructions that ran.
+    pub share: u64,
+    /// How often it must have run at least.
+    pub least: u64,
+}
+
+impl InlineCap {
+    /// Nothing.
+    pub const NOTHING: InlineCap = InlineCap { insns: 0, room: 0, depth: 0, share: 1, least: u64::MAX };
+}
+
+impl Default for InlineCap {
+    /// Few of the calls that run, but most of the calls that run often.
+    fn default() -> Self {
+        InlineCap { insns: 48, room: 400, depth: 3, share: 1 << 18, least: 64 }
+    }
 }
 
 /// Choices.
@@ -102,6 +134,8 @@ pub struct Options {
     pub large_per_mille: u64,
     /// Most bytes of x86 code to take; the coldest blocks are left out.
     pub max_bytes: u64,
+    /// What is inlined.
+    pub inline: InlineCap,
 }
 
 impl Default for Options {
@@ -114,6 +148,7 @@ impl Default for Options {
             large: Cap { blocks: 4000, insns: 40_000, entries: 400 },
             large_per_mille: 30,
             max_bytes: 4 << 20,
+            inline: InlineCap::default(),
         }
     }
 }
@@ -140,18 +175,21 @@ struct Explored<'w> {
 /// # Errors
 /// `vmlinux` is no ELF file for x86-64, or the image cannot be read.
 pub fn discover(inputs: Inputs<'_>, leaves: &Leaves<'_>, options: &Options) -> Result<Discovery> {
-    let known = Known::read(inputs.profile, inputs.vmlinux, inputs.image)?;
+    let known = Known::read(inputs, options)?;
     let mut works = assign::assign(inputs.profile, &known);
     let seen = assign::indirect(inputs.profile, &mut works);
-    let mut report = Report { notes: known.notes, ..Report::default() };
-    let bytes = Bytes::new(inputs.profile, known.code);
+    let mut report = Report { notes: known.notes.clone(), ..Report::default() };
+    let bytes = Bytes::new(inputs.profile, &known.code);
+    if options.coverage == Coverage::All {
+        extend::extend(&mut works, &known, &bytes, leaves, options);
+    }
     lead_across(&mut works, &bytes, leaves, options);
     let nothing = Sites::new();
     let seen_in = |work: &Work| seen.get(&work.function.mode).unwrap_or(&nothing);
     let mut explored: Vec<Explored<'_>> = works
         .par_iter()
         .map(|work| {
-            let text = bytes.text(work.function.mode, work.function.range.clone());
+            let text = bytes.of(&work.function);
             let trace = explore(work, &text, leaves, options);
             let graph = graph::build(&trace, &jumps(work, seen_in(work)));
             Explored { work, text, graph, ran: trace.ran }
@@ -163,8 +201,11 @@ pub fn discover(inputs: Inputs<'_>, leaves: &Leaves<'_>, options: &Options) -> R
         explored.par_iter_mut().for_each(|function| function.graph = budget::keep(&function.graph, report.threshold));
     }
     let total = explored.iter().fold(0u64, |sum, function| sum.saturating_add(function.ran));
-    let regions: Vec<Vec<Region>> =
-        explored.par_iter().map(|function| function.regions(seen_in(function.work), total, options)).collect();
+    let callees = Callees::new(&explored, total, options.inline);
+    let regions: Vec<Vec<Region>> = explored
+        .par_iter()
+        .map(|function| function.regions(seen_in(function.work), total, &callees, options))
+        .collect();
     let mut regions: Vec<Region> = regions.into_iter().flatten().collect();
     for (number, region) in (0..).zip(&mut regions) {
         region.id = RegionId(number);
@@ -176,9 +217,7 @@ pub fn discover(inputs: Inputs<'_>, leaves: &Leaves<'_>, options: &Options) -> R
 
 /// Tells each function where fixed jumps and calls of the others lead into it.
 fn lead_across(works: &mut [Work], bytes: &Bytes<'_>, leaves: &Leaves<'_>, options: &Options) {
-    let trace = |work: &Work| -> Trace {
-        explore(work, &bytes.text(work.function.mode, work.function.range.clone()), leaves, options)
-    };
+    let trace = |work: &Work| -> Trace { explore(work, &bytes.of(&work.function), leaves, options) };
     let led: Vec<Vec<CodeAddress>> = works
         .par_iter()
         .map(|work| {
@@ -204,12 +243,13 @@ fn jumps(work: &Work, seen: &Sites) -> Vec<(u64, u64)> {
 }
 
 impl Explored<'_> {
-    fn regions(&self, seen: &Sites, total: u64, options: &Options) -> Vec<Region> {
+    fn regions(&self, seen: &Sites, total: u64, callees: &Callees<'_>, options: &Options) -> Vec<Region> {
         let hot = u128::from(self.ran) * 1000 >= u128::from(total) * u128::from(options.large_per_mille);
         let cap = if hot && self.ran > 0 { &options.large } else { &options.cap };
         let function = &self.work.function;
         let parts = partition::partition(&self.graph, function.mode, cap);
-        Parts { function, stretch: &self.work.stretch, graph: &self.graph, text: &self.text, seen }.regions(&parts, cap)
+        let (stretch, graph, text) = (&self.work.stretch, &self.graph, &self.text);
+        Parts { function, stretch, graph, text, seen, callees }.regions(&parts, cap)
     }
 }
 

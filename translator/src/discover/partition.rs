@@ -68,7 +68,7 @@ pub(super) fn partition(graph: &Graph, mode: Mode, cap: &Cap) -> Vec<Vec<NodeInd
 }
 
 /// Blocks that ran or lie on pages where others ran, and blocks that do not.
-fn by_distance(graph: &Graph, mode: Mode) -> (Vec<NodeIndex>, Vec<NodeIndex>) {
+pub(super) fn by_distance(graph: &Graph, mode: Mode) -> (Vec<NodeIndex>, Vec<NodeIndex>) {
     let pages = |block: &Block| block.start / PAGE as u64..=(block.end() - 1) / PAGE as u64;
     let ran = |node: &NodeIndex| graph[*node].count > 0;
     let touched: BTreeSet<u64> = graph.node_indices().filter(ran).flat_map(|node| pages(&graph[node])).collect();

@@ -7,6 +7,7 @@
 use super::assign::Sites;
 use super::functions::Function;
 use super::graph::{Block, Edge, Graph};
+use super::inline::{Callees, Chosen};
 use super::text::Text;
 use super::{Cap, loops};
 use petgraph::Direction;
@@ -15,7 +16,7 @@ use petgraph::visit::EdgeRef;
 use runtime::memory::PAGE;
 use runtime::profile::Mode;
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// Number of a region, dense from 0.
@@ -30,12 +31,14 @@ pub struct Region {
     /// Whose code it is.
     pub mode: Mode,
     /// The address that its offsets count from, as [`CodeAddress`](runtime::profile::CodeAddress) has it: the start of
-    /// the page of its lowest block.
+    /// the page of its lowest block, inlined ones among them.
     pub base: u64,
     /// The function's name; parts after the first have `#1`, `#2`, … at its end.
     pub name: String,
     /// Its blocks, ascending. Blocks may overlap where code jumps between the bytes of an instruction.
     pub blocks: Vec<RegionBlock>,
+    /// Callees in the place of calls.
+    pub inlined: Vec<Inlined>,
     /// Offsets of blocks where it is entered, ascending; the number of an entry is its place here.
     pub entries: Vec<u32>,
     /// Where its indirect jumps, calls and returns went.
@@ -46,6 +49,19 @@ pub struct Region {
     pub weight: u64,
     /// Of them, those that only the interpreter can carry out.
     pub left_to_interpreter: u64,
+}
+
+/// A callee in the place of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inlined {
+    /// Who calls: 0 the region's own code, else the callee of that number less 1, further up in the list.
+    pub caller: usize,
+    /// Offset of the call.
+    pub site: u32,
+    /// Offset of what it calls.
+    pub entry: u32,
+    /// Its blocks, ascending.
+    pub blocks: Vec<RegionBlock>,
 }
 
 /// A straight line of instructions.
@@ -79,6 +95,21 @@ pub(super) struct Parts<'a> {
     pub(super) text: &'a Text,
     /// Last byte of an indirect transfer: target and how often.
     pub(super) seen: &'a Sites,
+    pub(super) callees: &'a Callees<'a>,
+}
+
+/// The blocks of some nodes, ascending, with offsets from `base`.
+fn blocks(graph: &Graph, text: &Text, nodes: &[NodeIndex], base: u64) -> Vec<RegionBlock> {
+    let blocks = nodes.iter().map(|&node| &graph[node]).map(|block| RegionBlock {
+        // Functions are short, and what is inlined is near.
+        offset: (block.start - base) as u32,
+        bytes: text.window(block.start, block.length as usize).to_vec(),
+        insns: block.insns,
+        count: block.count,
+    });
+    let mut blocks: Vec<RegionBlock> = blocks.collect();
+    blocks.sort_unstable_by_key(|block| block.offset);
+    blocks
 }
 
 impl Parts<'_> {
@@ -89,21 +120,19 @@ impl Parts<'_> {
     }
 
     fn region(&self, number: u32, part: &[NodeIndex], heads: &BTreeSet<NodeIndex>, cap: &Cap) -> Region {
-        let lowest = part.iter().map(|&node| self.graph[node].start).min().unwrap_or(self.function.range.start);
+        let chosen = self.inlined(part);
+        let own = part.iter().map(|&node| &self.graph[node]);
+        let theirs =
+            chosen.iter().flat_map(|Chosen { callee, .. }| callee.nodes.iter().map(|&node| &callee.graph[node]));
+        let lowest = own.chain(theirs).map(|block| block.start).min().unwrap_or(self.function.range.start);
         let base = lowest - lowest % PAGE as u64;
-        // A function is at most `MAX_FUNCTION` bytes long.
         let offset = |address: u64| (address - base) as u32;
-        let mut blocks: Vec<RegionBlock> = part
-            .iter()
-            .map(|&node| &self.graph[node])
-            .map(|block| RegionBlock {
-                offset: offset(block.start),
-                bytes: self.text.window(block.start, block.length as usize).to_vec(),
-                insns: block.insns,
-                count: block.count,
-            })
-            .collect();
-        blocks.sort_unstable_by_key(|block| block.offset);
+        let inlined = chosen.iter().map(|&Chosen { caller, site, entry, callee }| Inlined {
+            caller,
+            site: offset(site),
+            entry: offset(entry),
+            blocks: blocks(callee.graph, callee.text, &callee.nodes, base),
+        });
         let sum =
             |of: fn(&Block) -> u64| part.iter().fold(0u64, |sum, &node| sum.saturating_add(of(&self.graph[node])));
         Region {
@@ -111,9 +140,10 @@ impl Parts<'_> {
             mode: self.function.mode,
             base,
             name: if number == 0 { self.function.name.clone() } else { format!("{}#{number}", self.function.name) },
-            blocks,
+            blocks: blocks(self.graph, self.text, part, base),
+            inlined: inlined.collect(),
             entries: self.entries(part, heads, cap).into_iter().map(offset).collect(),
-            guesses: self.guesses(part, base),
+            guesses: self.guesses(part, &chosen, base),
             stretch: self.stretch.clone(),
             weight: sum(|block| block.weight),
             left_to_interpreter: sum(|block| block.left),
@@ -142,16 +172,27 @@ impl Parts<'_> {
         addresses
     }
 
-    fn guesses(&self, part: &[NodeIndex], base: u64) -> Vec<Guess> {
-        let guess = |&node: &NodeIndex| {
-            let block = &self.graph[node];
-            let seen = self.seen.get(&(block.end() - 1))?;
-            let near = seen.iter().filter(|(target, _)| self.stretch.contains(target));
-            let mut targets: Vec<(i64, u64)> =
-                near.map(|(&to, &count)| (to.wrapping_sub(base) as i64, count)).collect();
-            targets.sort_unstable_by_key(|&(target, count)| (Reverse(count), target));
-            (!targets.is_empty()).then_some(Guess { offset: (block.last - base) as u32, targets })
-        };
-        part.iter().filter_map(guess).collect()
+    /// What to inline.
+    fn inlined(&self, part: &[NodeIndex]) -> Vec<Chosen<'_, '_>> {
+        let first = self.graph.node_weights().find(|block| block.start == self.function.range.start);
+        let runs = first.map_or(0, |block| block.count);
+        let own = part.iter().map(|&node| &self.graph[node]);
+        self.callees.choose(self.function.mode, self.stretch, runs, own)
+    }
+
+    fn guesses(&self, part: &[NodeIndex], chosen: &[Chosen<'_, '_>], base: u64) -> Vec<Guess> {
+        let own = part.iter().map(|&node| &self.graph[node]);
+        let theirs =
+            chosen.iter().flat_map(|Chosen { callee, .. }| callee.nodes.iter().map(|&node| &callee.graph[node]));
+        let sites: BTreeMap<u64, &Block> = own.chain(theirs).map(|block| (block.last, block)).collect();
+        sites.into_values().filter_map(|block| self.guess(block, base)).collect()
+    }
+
+    fn guess(&self, block: &Block, base: u64) -> Option<Guess> {
+        let seen = self.seen.get(&(block.end() - 1))?;
+        let near = seen.iter().filter(|(target, _)| self.stretch.contains(target));
+        let mut targets: Vec<(i64, u64)> = near.map(|(&to, &count)| (to.wrapping_sub(base) as i64, count)).collect();
+        targets.sort_unstable_by_key(|&(target, count)| (Reverse(count), target));
+        (!targets.is_empty()).then_some(Guess { offset: (block.last - base) as u32, targets })
     }
 }

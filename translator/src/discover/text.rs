@@ -1,5 +1,6 @@
 //! Bytes of code: the profile's pages where it has them, since the kernel patches itself, else those of the files.
 
+use super::functions::Function;
 use runtime::memory::PAGE;
 use runtime::profile::{CodeAddress, Mode, Profile};
 use std::borrow::Cow;
@@ -16,13 +17,19 @@ pub(super) struct FileCode<'a> {
 pub(super) struct Bytes<'a> {
     profile: &'a Profile,
     /// Ascending, disjoint within a mode.
-    files: Vec<FileCode<'a>>,
+    files: Vec<&'a FileCode<'a>>,
 }
 
 impl<'a> Bytes<'a> {
-    pub(super) fn new(profile: &'a Profile, mut files: Vec<FileCode<'a>>) -> Self {
+    pub(super) fn new(profile: &'a Profile, files: &'a [FileCode<'a>]) -> Self {
+        let mut files: Vec<_> = files.iter().collect();
         files.sort_by_key(|file| file.start);
         Bytes { profile, files }
+    }
+
+    /// The bytes of a function.
+    pub(super) fn of(&self, function: &Function) -> Text {
+        self.text(function.mode, function.range.clone())
     }
 
     /// The bytes of a range of addresses, as far as they are known.

@@ -149,6 +149,15 @@ pub enum Terminator {
         /// Where the callee's RET leads to.
         back: BlockId,
     },
+    /// Back from a callee that is part of the region.
+    Return {
+        /// How to leave if the address that was popped is not the one after the call.
+        exit: ExitId,
+        /// That address.
+        target: Value,
+        /// The block after the call.
+        back: BlockId,
+    },
 }
 
 impl Terminator {
@@ -158,7 +167,7 @@ impl Terminator {
             Terminator::Jump(to) => vec![*to],
             Terminator::Branch { then, other, .. } => vec![*then, *other],
             Terminator::Switch(targets) => targets.clone(),
-            Terminator::Call { back, .. } => vec![*back],
+            Terminator::Call { back, .. } | Terminator::Return { back, .. } => vec![*back],
             Terminator::Leave { .. } => Vec::new(),
         }
     }
@@ -172,7 +181,9 @@ impl Terminator {
     /// The way out that it takes.
     pub fn exit(&self) -> Option<ExitId> {
         match self {
-            Terminator::Leave { exit, .. } | Terminator::Call { exit, .. } => Some(*exit),
+            Terminator::Leave { exit, .. } | Terminator::Call { exit, .. } | Terminator::Return { exit, .. } => {
+                Some(*exit)
+            }
             _ => None,
         }
     }
@@ -186,7 +197,7 @@ impl Terminator {
                 *other = to(*other);
             }
             Terminator::Switch(targets) => targets.iter_mut().for_each(|target| *target = to(*target)),
-            Terminator::Call { back, .. } => *back = to(*back),
+            Terminator::Call { back, .. } | Terminator::Return { back, .. } => *back = to(*back),
             Terminator::Leave { .. } => {}
         }
     }
@@ -194,7 +205,9 @@ impl Terminator {
     /// The value that it uses.
     pub fn operand(&self) -> Option<Value> {
         match self {
-            Terminator::Branch { condition, .. } => Some(*condition),
+            Terminator::Branch { condition: operand, .. } | Terminator::Return { target: operand, .. } => {
+                Some(*operand)
+            }
             Terminator::Leave { target, .. } | Terminator::Call { target, .. } => *target,
             _ => None,
         }

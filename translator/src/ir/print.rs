@@ -128,6 +128,9 @@ impl Region {
             Terminator::Call { exit, target: None, back } => {
                 writeln!(f, "    call, back to {back}: {}", self.exits[exit.index()])
             }
+            Terminator::Return { exit, target, back } => {
+                writeln!(f, "    return to {target}, {back} or: {}", self.exits[exit.index()])
+            }
             Terminator::Leave { exit, target: Some(target) } => {
                 writeln!(f, "    leave for {target}: {}", self.exits[exit.index()])
             }

@@ -4,7 +4,7 @@ use super::Lifted;
 use super::dataflow::{self, Plan, Summary};
 use super::flags::FlagState;
 use super::machine::{Lifter, Outcome};
-use super::piece::{Linkage, Next, Piece};
+use super::piece::{Linkage, Next, Piece, Site};
 use super::source::{Options, Privilege, SystemCode};
 use crate::ir::{Block, BlockId, Builder, Exit, ExitKind, FlagsAt, Inst, Reg, Region, Terminator, Value};
 use anyhow::{Result, ensure};
@@ -18,7 +18,7 @@ struct Assembly {
     system: SystemCode,
     pieces: Vec<Piece>,
     plan: Plan,
-    numbers: BTreeMap<i64, BlockId>,
+    numbers: BTreeMap<Site, BlockId>,
 }
 
 /// Makes a region of the pieces, which the entry points reach.
@@ -31,7 +31,7 @@ pub(super) fn assemble(
     privilege: Privilege,
     options: &Options,
 ) -> Result<Lifted> {
-    let numbers: BTreeMap<i64, BlockId> = (0..).map(BlockId).zip(&pieces).map(|(id, p)| (p.offset, id)).collect();
+    let numbers: BTreeMap<Site, BlockId> = (0..).map(BlockId).zip(&pieces).map(|(id, p)| (p.start, id)).collect();
     let plan = dataflow::solve(&summaries(&pieces, &numbers, &entries));
     let mut assembly = Assembly { region: Region::new(), privilege, system: options.system, pieces, plan, numbers };
     assembly.reserve();
@@ -39,7 +39,7 @@ pub(super) fn assemble(
         assembly.block(number)?;
     }
     let stubs = assembly.root(&entries);
-    assembly.pair_calls(&stubs);
+    assembly.pair_calls(stubs);
     let (mut lifted, mut unlifted) = (0, Vec::new());
     for piece in &assembly.pieces {
         lifted += piece.insns.len() as u32;
@@ -51,17 +51,17 @@ pub(super) fn assemble(
     Ok(Lifted { region: assembly.region, entries, lifted, unlifted })
 }
 
-fn summaries(pieces: &[Piece], numbers: &BTreeMap<i64, BlockId>, entries: &[i64]) -> Vec<Summary> {
-    let known = |offset: &i64| numbers.get(offset).map(|id| id.index());
-    let calls = pieces.iter().filter(|piece| piece.linkage == Linkage::Call);
-    let returned_to: BTreeSet<i64> = calls.filter_map(|piece| piece.resumes_at).collect();
+fn summaries(pieces: &[Piece], numbers: &BTreeMap<Site, BlockId>, entries: &[i64]) -> Vec<Summary> {
+    let known = |site: &Site| numbers.get(site).map(|id| id.index());
+    let returned_to: BTreeSet<Site> = pieces.iter().filter_map(Piece::called_back_at).collect();
     pieces
         .iter()
         .map(|piece| Summary {
             reads: piece.reads_flags,
             leaves: piece.leaves,
-            entry: entries.contains(&piece.offset),
-            returned_to: returned_to.contains(&piece.offset),
+            entry: returned_to.contains(&piece.start)
+                || piece.start.frame == 0 && entries.contains(&piece.start.offset),
+            returned_to: returned_to.contains(&piece.start),
             successors: piece.continues_at().iter().filter_map(known).collect(),
         })
         .collect()
@@ -72,14 +72,14 @@ impl Assembly {
     fn reserve(&mut self) {
         for (piece, &flags) in self.pieces.iter().zip(&self.plan.starts) {
             // The terminator is replaced when the block is recorded.
-            self.region.add_block(Block::empty(piece.offset, flags, Terminator::Switch(Vec::new())));
+            self.region.add_block(Block::empty(piece.start.offset, flags, Terminator::Switch(Vec::new())));
         }
     }
 
     fn block(&mut self, number: usize) -> Result<()> {
         let piece = &self.pieces[number];
         let explicit = self.plan.explicit[number];
-        let successors: Vec<_> = piece.continues_at().iter().filter_map(|offset| self.numbers.get(offset)).collect();
+        let successors: Vec<_> = piece.continues_at().iter().filter_map(|site| self.numbers.get(site)).collect();
         let dynamic = successors.iter().any(|id| self.plan.starts[id.index()] == FlagsAt::Dynamic);
         let flags = FlagState::At(self.plan.starts[number]);
         let mut lifter = Lifter::new(Builder::new(&mut self.region), self.privilege, self.system, flags);
@@ -93,10 +93,10 @@ impl Assembly {
         for id in successors {
             let expected = self.plan.starts[id.index()];
             let fits = expected == FlagsAt::Dynamic || expected == flags;
-            ensure!(fits, "block {:#x} leaves {flags:?} where {expected:?} is expected", piece.offset);
+            ensure!(fits, "block {:#x} leaves {flags:?} where {expected:?} is expected", piece.start.offset);
         }
         let insts = lifter.builder.finish();
-        let end = piece.insns.last().map_or(piece.offset, |(at, insn)| at.wrapping_add(i64::from(insn.length)));
+        let end = piece.insns.last().map_or(piece.start.offset, |(at, insn)| at.wrapping_add(i64::from(insn.length)));
         let terminator = self.terminator(number, outcome, end, retired, flags);
         let block = &mut self.region.blocks[number];
         (block.insts, block.retired, block.held, block.terminator) = (insts, retired, held, terminator);
@@ -111,65 +111,71 @@ impl Assembly {
         retired: u32,
         flags: FlagsAt,
     ) -> Terminator {
+        let Piece { start, next, linkage, inlined, .. } = self.pieces[number];
+        let last = self.pieces[number].insns.last().map(|(at, _)| *at);
+        let inlined = inlined.and_then(|site| self.numbers.get(&site)).copied();
         let mut leave = |kind, offset, target| {
             let exit = self.region.add_exit(Exit { kind, offset, retired, flags });
             Terminator::Leave { exit, target }
         };
         match outcome {
-            Some(Outcome::Unlifted) => {
-                let offset = self.pieces[number].insns.last().map_or(self.pieces[number].offset, |(at, _)| *at);
-                leave(ExitKind::Side(ExitReason::Unlifted), offset, None)
-            }
+            Some(Outcome::Unlifted) => leave(ExitKind::Side(ExitReason::Unlifted), last.unwrap_or(start.offset), None),
             // What follows is no instruction: the interpreter finds out which fault that is.
-            None if self.pieces[number].next == Next::Unlifted => {
-                leave(ExitKind::Side(ExitReason::Unlifted), end, None)
-            }
+            None if next == Next::Unlifted => leave(ExitKind::Side(ExitReason::Unlifted), end, None),
             Some(Outcome::Indirect(target)) => {
-                let kind = match self.pieces[number].linkage {
+                let kind = match linkage {
                     Linkage::Return => ExitKind::Return,
                     Linkage::Call | Linkage::Jump => ExitKind::Indirect,
                 };
-                let site = self.pieces[number].insns.last().map_or(end, |(at, _)| *at);
-                leave(kind, site, Some(target))
+                let offset = last.unwrap_or(end);
+                match inlined {
+                    Some(back) => {
+                        let exit = self.region.add_exit(Exit { kind, offset, retired, flags });
+                        Terminator::Return { exit, target, back }
+                    }
+                    None => leave(kind, offset, Some(target)),
+                }
             }
             Some(Outcome::Across(target)) => leave(ExitKind::Across, end, Some(target)),
-            Some(Outcome::Jump(to)) if self.pieces[number].linkage == Linkage::Call => {
-                leave(ExitKind::Static, to, None)
-            }
-            Some(Outcome::Jump(to)) => self.jump(to, retired, flags),
-            None => self.jump(end, retired, flags),
+            Some(Outcome::Jump(to)) if linkage == Linkage::Call => match inlined {
+                Some(callee) => Terminator::Jump(callee),
+                None => leave(ExitKind::Static, to, None),
+            },
+            Some(Outcome::Jump(to)) => self.jump(start.at(to), retired, flags),
+            None => self.jump(start.at(end), retired, flags),
             Some(Outcome::Branch(condition, to)) => {
-                let (then, other) = (self.destination(to, flags), self.destination(end, flags));
+                let (then, other) = (self.destination(start.at(to), flags), self.destination(start.at(end), flags));
                 Terminator::Branch { condition, then, other }
             }
         }
     }
 
-    fn jump(&mut self, to: i64, retired: u32, flags: FlagsAt) -> Terminator {
+    fn jump(&mut self, to: Site, retired: u32, flags: FlagsAt) -> Terminator {
         match self.numbers.get(&to) {
             Some(&block) => Terminator::Jump(block),
             None => {
-                let exit = self.region.add_exit(Exit { kind: ExitKind::Static, offset: to, retired, flags });
+                let exit = self.region.add_exit(Exit { kind: ExitKind::Static, offset: to.offset, retired, flags });
                 Terminator::Leave { exit, target: None }
             }
         }
     }
 
-    /// The block at an offset; where the region has none, one that leaves for it.
-    fn destination(&mut self, to: i64, flags: FlagsAt) -> BlockId {
+    /// The block at a place; where the region has none, one that leaves for it.
+    fn destination(&mut self, to: Site, flags: FlagsAt) -> BlockId {
         match self.numbers.get(&to) {
             Some(&block) => block,
             None => {
                 let terminator = self.jump(to, 0, flags);
-                self.region.add_block(Block::empty(to, flags, terminator))
+                self.region.add_block(Block::empty(to.offset, flags, terminator))
             }
         }
     }
 
     /// Adds the root; gives the entry points' stubs.
-    fn root(&mut self, entries: &[i64]) -> BTreeMap<i64, BlockId> {
-        let targets: Vec<BlockId> = entries.iter().map(|entry| self.stub(self.numbers[entry])).collect();
-        let stubs = entries.iter().copied().zip(targets.iter().copied()).collect();
+    fn root(&mut self, entries: &[i64]) -> BTreeMap<Site, BlockId> {
+        let sites: Vec<Site> = entries.iter().copied().map(Site::own).collect();
+        let targets: Vec<BlockId> = sites.iter().map(|site| self.stub(self.numbers[site])).collect();
+        let stubs = sites.into_iter().zip(targets.iter().copied()).collect();
         let terminator = match targets[..] {
             [only] => Terminator::Jump(only),
             _ => Terminator::Switch(targets),
@@ -178,12 +184,14 @@ impl Assembly {
         stubs
     }
 
-    /// Calls come back to the stub of the instruction after them.
-    fn pair_calls(&mut self, stubs: &BTreeMap<i64, BlockId>) {
-        for (piece, block) in self.pieces.iter().zip(&mut self.region.blocks) {
-            let back = piece.resumes_at.filter(|_| piece.linkage == Linkage::Call).and_then(|at| stubs.get(&at));
-            if let (Some(&back), Terminator::Leave { exit, target }) = (back, &block.terminator) {
-                block.terminator = Terminator::Call { exit: *exit, target: *target, back };
+    /// Calls come back to the stub of the instruction after them; in an inlined callee, that is no entry point.
+    fn pair_calls(&mut self, mut stubs: BTreeMap<Site, BlockId>) {
+        for number in 0..self.pieces.len() {
+            let back = self.pieces[number].called_back_at().filter(|site| self.numbers.contains_key(site));
+            let Terminator::Leave { exit, target } = self.region.blocks[number].terminator else { continue };
+            if let Some(site) = back {
+                let back = *stubs.entry(site).or_insert_with(|| self.stub(self.numbers[&site]));
+                self.region.blocks[number].terminator = Terminator::Call { exit, target, back };
             }
         }
     }

@@ -20,14 +20,14 @@ mod source;
 mod vector;
 
 pub use source::{
-    Addresses, Calls, Chain, Checks, NoTargets, Options, Privilege, RegionSource, SourceBlock, SystemCode, TailCalls,
-    Targets,
+    Addresses, Calls, Chain, Checks, Inlined, NoTargets, Options, Privilege, RegionSource, SourceBlock, SystemCode,
+    TailCalls, Targets,
 };
 
 use crate::ir::{Builder, FlagsAt, Inst, Reg, Region, Value};
 use anyhow::{Context, Result, ensure};
-use piece::Piece;
-use std::collections::{BTreeMap, BTreeSet};
+use piece::{Piece, Pieces, Site};
+use std::collections::BTreeSet;
 
 /// A lifted region.
 #[derive(Debug, Clone)]
@@ -49,9 +49,15 @@ pub struct Lifted {
 /// An entry point at which no block starts, or an instruction body that breaks its rules.
 pub fn lift(source: &RegionSource, options: &Options) -> Result<Lifted> {
     let in_region = || format!("region {} ({})", source.index, source.name);
-    let pieces = piece::cut(&source.blocks, source.privilege, options).with_context(in_region)?;
-    for entry in &source.entries {
-        ensure!(pieces.contains_key(entry), "{}: no block starts at entry point {entry:#x}", in_region());
+    let mut pieces = Pieces::new();
+    let frames = std::iter::once(&source.blocks).chain(source.inlined.iter().map(|callee| &callee.blocks));
+    for (frame, blocks) in frames.enumerate() {
+        piece::cut(&mut pieces, frame, blocks, source.privilege, options).with_context(in_region)?;
+    }
+    piece::inline(&mut pieces, &source.inlined);
+    for &entry in &source.entries {
+        let found = pieces.contains_key(&Site::own(entry));
+        ensure!(found, "{}: no block starts at entry point {entry:#x}", in_region());
     }
     ensure!(!source.entries.is_empty(), "{}: no entry point", in_region());
     let (pieces, entries) = reachable(pieces, &source.entries);
@@ -59,23 +65,30 @@ pub fn lift(source: &RegionSource, options: &Options) -> Result<Lifted> {
 }
 
 /// What the entry points lead to, and the entry points with those that are found on the way.
-fn reachable(mut pieces: BTreeMap<i64, Piece>, given: &[i64]) -> (Vec<Piece>, Vec<i64>) {
-    let mut entries = given.to_vec();
+fn reachable(mut pieces: Pieces, given: &[i64]) -> (Vec<Piece>, Vec<i64>) {
     let mut found = BTreeSet::new();
-    let mut work: Vec<i64> = given.to_vec();
-    while let Some(offset) = work.pop() {
-        let Some(piece) = pieces.get(&offset) else { continue };
-        if !found.insert(offset) {
+    let mut work: Vec<Site> = given.iter().copied().map(Site::own).collect();
+    while let Some(site) = work.pop() {
+        let Some(piece) = pieces.get(&site) else { continue };
+        if !found.insert(site) {
             continue;
         }
-        work.extend(piece.successors());
-        work.extend(piece.resumes_at);
+        work.extend(piece.continues_at());
+        work.extend(piece.called_back_at());
+        work.extend(entered_by(piece));
     }
-    let entered = |offset: &i64| [pieces[offset].resumes_at, pieces[offset].callee()];
-    let resumed: BTreeSet<i64> = found.iter().flat_map(entered).flatten().collect();
-    entries.extend(resumed.into_iter().filter(|offset| found.contains(offset) && !given.contains(offset)));
-    pieces.retain(|offset, _| found.contains(offset));
+    let entered: BTreeSet<Site> = found.iter().flat_map(|site| entered_by(&pieces[site])).collect();
+    let entered = entered.into_iter().filter(|site| found.contains(site)).map(|site| site.offset);
+    let entries = given.iter().copied().chain(entered.filter(|offset| !given.contains(offset))).collect();
+    pieces.retain(|site, _| found.contains(site));
     (pieces.into_values().collect(), entries)
+}
+
+/// Where the region is entered on account of a piece: at what it calls, and where the interpreter or a callee comes back.
+/// An inlined callee is no place for that: there is the callee's own region.
+fn entered_by(piece: &Piece) -> impl Iterator<Item = Site> + use<> {
+    let resumed = piece.resumes_at.map(|at| piece.start.at(at));
+    resumed.into_iter().chain(piece.callee()).filter(|site| site.frame == 0)
 }
 
 /// Records a block's instructions: the word of flags that the variables make under an operation, into

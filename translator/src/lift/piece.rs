@@ -6,12 +6,31 @@
 use super::dataflow::Leaves;
 use super::flags::FlagState;
 use super::machine::{Lifter, Outcome};
-use super::source::{Options, Privilege, SourceBlock};
+use super::source::{Inlined, Options, Privilege, SourceBlock};
 use crate::ir::{Builder, FlagsAt, Inst, Region};
 use crate::passes::dce;
 use anyhow::{Result, ensure};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use x86::{Insn, Mnemonic};
+
+/// A place in the region's code. A callee that is inlined has a frame for each call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Site {
+    pub(super) frame: usize,
+    pub(super) offset: i64,
+}
+
+impl Site {
+    /// A place in the region's own code, where alone it can be entered.
+    pub(super) fn own(offset: i64) -> Site {
+        Site { frame: 0, offset }
+    }
+
+    /// The place at another offset of the same frame.
+    pub(super) fn at(self, offset: i64) -> Site {
+        Site { offset, ..self }
+    }
+}
 
 /// Where control goes after a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +59,7 @@ pub(super) enum Linkage {
 /// A straight line of instructions.
 #[derive(Debug, Clone)]
 pub(super) struct Piece {
-    pub(super) offset: i64,
+    pub(super) start: Site,
     /// Each with its offset. One without a translation is the last and does not retire.
     pub(super) insns: Vec<(i64, Insn)>,
     pub(super) next: Next,
@@ -48,55 +67,100 @@ pub(super) struct Piece {
     pub(super) resumes_at: Option<i64>,
     /// How its last instruction uses the stack of callers.
     pub(super) linkage: Linkage,
+    /// Of a call, the callee's code if that is inlined; of an inlined callee's return, where the caller goes on.
+    pub(super) inlined: Option<Site>,
     /// Whether it reads the flags that it starts with.
     pub(super) reads_flags: bool,
     pub(super) leaves: Leaves,
 }
 
 impl Piece {
-    /// The offsets that control may go to within the region: calls leave it, even for itself.
-    pub(super) fn continues_at(&self) -> Vec<i64> {
-        if self.linkage == Linkage::Call { Vec::new() } else { self.successors() }
+    /// The places that control may go to within the region: calls that are not inlined leave it, even for itself.
+    pub(super) fn continues_at(&self) -> Vec<Site> {
+        match (self.inlined, self.linkage) {
+            (Some(site), _) => vec![site],
+            (None, Linkage::Call) => Vec::new(),
+            (None, _) => self.successors(),
+        }
     }
 
-    /// The target of a call, if it is fixed.
-    pub(super) fn callee(&self) -> Option<i64> {
+    /// The target of a call that leaves the region, if it is fixed.
+    pub(super) fn callee(&self) -> Option<Site> {
         if self.linkage == Linkage::Call { self.successors().first().copied() } else { None }
     }
 
-    /// The offsets that control may go to, without calls and jumps whose target is computed.
-    pub(super) fn successors(&self) -> Vec<i64> {
+    /// Where a callee that is not inlined comes back.
+    pub(super) fn called_back_at(&self) -> Option<Site> {
+        self.resumes_at.filter(|_| self.linkage == Linkage::Call && self.inlined.is_none()).map(|at| self.start.at(at))
+    }
+
+    /// The places of the same frame that control may go to, without jumps whose target is computed.
+    pub(super) fn successors(&self) -> Vec<Site> {
         match self.next {
-            Next::To(to) => vec![to],
-            Next::Either(then, other) => vec![then, other],
+            Next::To(to) => vec![self.start.at(to)],
+            Next::Either(then, other) => vec![self.start.at(then), self.start.at(other)],
             Next::Indirect | Next::Unlifted => Vec::new(),
         }
     }
 }
 
-/// Cuts blocks into pieces, by their offsets.
+/// Pieces by where they start.
+pub(super) type Pieces = BTreeMap<Site, Piece>;
+
+/// Cuts the blocks of a frame into pieces.
 ///
 /// # Errors
 /// A body that could leave after it had changed state.
-pub(super) fn cut(blocks: &[SourceBlock], privilege: Privilege, options: &Options) -> Result<BTreeMap<i64, Piece>> {
-    let mut pieces = BTreeMap::new();
+pub(super) fn cut(
+    pieces: &mut Pieces,
+    frame: usize,
+    blocks: &[SourceBlock],
+    privilege: Privilege,
+    options: &Options,
+) -> Result<()> {
     for block in blocks {
         let mut at = 0;
         while at < block.bytes.len() {
-            let offset = block.offset.wrapping_add(at as i64);
-            let (piece, length) = first_piece(privilege, options, offset, &block.bytes[at..])?;
-            pieces.entry(offset).or_insert(piece);
+            let start = Site { frame, offset: block.offset.wrapping_add(at as i64) };
+            let (piece, length) = first_piece(privilege, options, start, &block.bytes[at..])?;
+            pieces.entry(start).or_insert(piece);
             if length == 0 {
                 break;
             }
             at += length;
         }
     }
-    Ok(pieces)
+    Ok(())
+}
+
+/// Leads calls into the callees that are inlined, and these back. What does not fit stays a call.
+pub(super) fn inline(pieces: &mut Pieces, inlined: &[Inlined]) {
+    let mut backs: BTreeMap<usize, Site> = BTreeMap::new();
+    for (frame, callee) in (1..).zip(inlined) {
+        let entry = Site { frame, offset: callee.entry };
+        let calls = |piece: &&mut Piece| {
+            piece.start.frame == callee.caller
+                && piece.linkage == Linkage::Call
+                && piece.insns.last().is_some_and(|(offset, _)| *offset == callee.site)
+                && piece.next == Next::To(callee.entry)
+        };
+        if callee.caller >= frame || !pieces.contains_key(&entry) {
+            continue;
+        }
+        for piece in pieces.values_mut().filter(calls) {
+            piece.inlined = Some(entry);
+            backs.extend(piece.resumes_at.map(|back| (frame, piece.start.at(back))));
+        }
+    }
+    let known: BTreeSet<Site> = pieces.keys().copied().collect();
+    for piece in pieces.values_mut().filter(|piece| piece.linkage == Linkage::Return) {
+        piece.inlined = backs.get(&piece.start.frame).copied().filter(|back| known.contains(back));
+    }
 }
 
 /// The piece at the start of `bytes`, and the bytes to the next; 0 where what follows is no instruction.
-fn first_piece(privilege: Privilege, options: &Options, offset: i64, bytes: &[u8]) -> Result<(Piece, usize)> {
+fn first_piece(privilege: Privilege, options: &Options, start: Site, bytes: &[u8]) -> Result<(Piece, usize)> {
+    let offset = start.offset;
     let mut region = Region::new();
     let flags = FlagState::At(FlagsAt::Dynamic);
     let mut lifter = Lifter::new(Builder::new(&mut region), privilege, options.system, flags);
@@ -137,7 +201,7 @@ fn first_piece(privilege: Privilege, options: &Options, offset: i64, bytes: &[u8
     let live = dce::live(&region, &order, used);
     let reads_flags = live.iter().any(|value| matches!(region.inst(*value), Inst::EntryFlags));
     let length = if decoded_all { at } else { 0 };
-    Ok((Piece { offset, insns, next, resumes_at, linkage, reads_flags, leaves }, length))
+    Ok((Piece { start, insns, next, resumes_at, linkage, inlined: None, reads_flags, leaves }, length))
 }
 
 /// Whether an instruction has no translation, even in the kernel.

@@ -76,7 +76,8 @@ mod tests {
     /// A region of this code, entered at its start, and its entries.
     fn region(privilege: Privilege, code: &[u8], options: &Options) -> (Region, Vec<i64>) {
         let blocks = vec![SourceBlock { offset: 0, bytes: code.to_vec() }];
-        let source = RegionSource { privilege, index: 0, name: String::new(), blocks, entries: vec![0] };
+        let source =
+            RegionSource { privilege, index: 0, name: String::new(), blocks, entries: vec![0], inlined: Vec::new() };
         let lifted = lift(&source, options).unwrap();
         let mut region = lifted.region;
         crate::passes::run(&mut region, options).unwrap();

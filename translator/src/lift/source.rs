@@ -24,6 +24,22 @@ pub struct RegionSource {
     pub blocks: Vec<SourceBlock>,
     /// Offsets of its entry points; the number of one is its place here. Offsets that no block starts at are refused.
     pub entries: Vec<i64>,
+    /// Callees whose code stands in the place of a call. A callee's frame is its number here plus 1; frame 0 is the region's
+    /// own code.
+    pub inlined: Vec<Inlined>,
+}
+
+/// A callee in the place of one call.
+#[derive(Debug, Clone)]
+pub struct Inlined {
+    /// The frame that calls: 0, or that of a callee further up in the list.
+    pub caller: usize,
+    /// Offset of the call's instruction.
+    pub site: i64,
+    /// Offset that it calls.
+    pub entry: i64,
+    /// The callee's code. What it does not hold is reached as other regions are.
+    pub blocks: Vec<SourceBlock>,
 }
 
 /// Guest instructions in a row. Control transfers within are allowed: they end a block of the translation.
@@ -149,7 +165,12 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let (tail_calls, calls, checks) = (TailCalls::Yes, Calls::Paired, Checks::Grouped);
-        Options { tail_calls, calls, system: SystemCode::Translated, checks, level: Level::V3 }
+        Options {
+            tail_calls: TailCalls::Yes,
+            calls: Calls::Paired,
+            system: SystemCode::Translated,
+            checks: Checks::Grouped,
+            level: Level::V3,
+        }
     }
 }

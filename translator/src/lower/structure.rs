@@ -161,6 +161,14 @@ impl Emitter<'_> {
                     self.go(shape, id, *back, steps);
                 }
             }
+            Terminator::Return { exit, target, back } => {
+                self.wide(*target)?;
+                self.address(self.region.block(*back).offset);
+                self.op().i64_ne().if_(BlockType::Empty);
+                self.leave(id, *exit, Some(*target))?;
+                self.op().end();
+                self.go(shape, id, *back, steps);
+            }
             Terminator::Branch { condition, then, other } => {
                 self.truth(*condition)?;
                 self.branch(shape, id, (*then, *other), steps);

@@ -3,9 +3,9 @@
 //!
 //! A block with one predecessor carries on that one's count; before a block with several the count is taken off. An exit
 //! says how much is still to be taken off there. A test asks for the longest way to the next test, so that between tests
-//! nothing needs to look. Where a callee comes back is an entry point, with a test of its own.
+//! nothing needs to look. Where a callee comes back there is a test of its own.
 
-use crate::ir::{BlockId, BudgetCheck, Exit, ExitKind, Inst, Region};
+use crate::ir::{BlockId, BudgetCheck, Exit, ExitKind, Inst, Region, Terminator};
 use runtime::translated::abi::ExitReason;
 
 /// Places the tests. Before the control flow is made reducible: `stubs` are the root's successors.
@@ -19,6 +19,10 @@ pub fn place_checks(region: &mut Region) {
         longest[id.index()] = block.retired + block.held + next.map(|to| longest[to.index()]).max().unwrap_or(0);
     }
     let mut tested: Vec<BlockId> = region.block(region.root).terminator.successors();
+    tested.extend(region.blocks.iter().filter_map(|block| match block.terminator {
+        Terminator::Call { back, .. } => Some(back),
+        _ => None,
+    }));
     tested.extend(region.block_ids().filter(|id| heads[id.index()]));
     for id in tested {
         if longest[id.index()] > 0 && region.block(id).check.is_none() {
@@ -85,6 +89,11 @@ pub fn place_flushes(region: &mut Region) {
         region.blocks[id.index()].flush = if meets { after } else { 0 };
         successors.iter().for_each(|to| pending[to.index()] = if meets { 0 } else { after });
         carry(region, id, before);
+        if let (Terminator::Return { exit, .. }, true) = (&region.block(id).terminator, meets) {
+            // It is taken off before the address is looked at.
+            let exit = exit.index();
+            region.exits[exit].retired -= after;
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use kernel_snapshot::cache::Cache;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use test_images::Format;
-use translator::convert::{self, GuestRequest, KernelChoice, Request, Training};
+use translator::convert::{self, CodeChoices, GuestRequest, KernelChoice, Request, Training};
 use translator::lift;
 
 /// A shell at work, so that there is translated code.
@@ -40,6 +40,6 @@ fn converted() -> Vec<u8> {
     let guest = GuestRequest { kernel, ..GuestRequest::default() };
     let command = ["sh", "-c", TRAINING].map(str::to_owned).into();
     let training = Training { command: Some(command), ..Training::default() };
-    let request = Request { image: image.path(), guest, training, lift: lift::Options::default() };
+    let request = Request { image: image.path(), guest, training, code: CodeChoices::default() };
     convert::convert(&request, &Cache::of_user().unwrap(), &|text| eprintln!("busybox: {text}")).unwrap().module
 }

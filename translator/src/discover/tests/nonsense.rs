@@ -107,8 +107,8 @@ fn nonsense_profiles_and_files() {
         let (kernel, program) = (random.elf(), random.elf());
         let (layout, file) = image_of(&program);
         let image = Some(ImageCode { layout: &layout, bytes: &file });
-        let coverage = if round % 2 == 0 { Coverage::Hot } else { Coverage::Reachable };
-        let max_bytes = [200, 4000, 4 << 20][round % 3];
+        let coverage = [Coverage::Hot, Coverage::Reachable, Coverage::All][round % 3];
+        let max_bytes = [200, 4000, 4 << 20][round / 3 % 3];
         let options = Options { max_bytes, ..with(coverage) };
         let leaves = |insn: &x86::Insn| insn.length > 6;
         let vmlinux = (round % 4 > 0).then_some(&kernel[..]);

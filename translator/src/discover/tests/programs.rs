@@ -1,7 +1,7 @@
 //! Small programs: which blocks and entries they give.
 
 use super::*;
-use crate::discover::{Directory, Guess, Region, RegionId, Target};
+use crate::discover::{Directory, Guess, InlineCap, Region, RegionId, Target};
 
 fn offsets(region: &Region) -> Vec<u32> {
     region.blocks.iter().map(|block| block.offset).collect()
@@ -133,4 +133,29 @@ fn a_jump_between_the_bytes_of_an_instruction() {
     assert_eq!(offsets(region), [0x100, 0x102, 0x103, 0x105]);
     assert_eq!(region.code().ranges, [(0x100, code.to_vec())]);
     assert_eq!(found.report.kernel.taken, 6);
+}
+
+#[test]
+fn a_small_callee_is_inlined_where_it_is_called_often() {
+    // call f; dec eax; jne to the call; ret. f, far enough to be another function: inc eax; ret.
+    let mut code = vec![0xe8, 0xfb, 0, 0, 0, 0xff, 0xc8, 0x75, 0xf7, 0xc3];
+    code.resize(0x100, 0xcc);
+    code.extend([0xff, 0xc0, 0xc3]);
+    let found = |count: u64, options: &Options| {
+        let blocks =
+            [(0, block(5, 1, count)), (5, block(4, 2, count)), (9, block(1, 1, 1)), (0x100, block(3, 2, count))];
+        find(&profile(KERNEL, &code, &blocks), options)
+    };
+    let often = found(100, &Options::default());
+    let [caller, callee] = &often.regions[..] else { panic!("{often:?}") };
+    let [inlined] = &caller.inlined[..] else { panic!("{caller:?}") };
+    assert_eq!((inlined.caller, inlined.site, inlined.entry), (0, 0x100, 0x200));
+    assert_eq!(inlined.blocks, callee.blocks);
+    assert_eq!(caller.code().ranges, [(0x100, code[..10].to_vec()), (0x200, code[0x100..].to_vec())]);
+    // The callee's own region is there for other callers, and for where the interpreter leaves off.
+    assert_eq!((offsets(callee), callee.inlined.len()), (vec![0x200], 0));
+    let nothing = Options { inline: InlineCap::NOTHING, ..Options::default() };
+    for none in [found(20, &Options::default()), found(100, &nothing)] {
+        assert!(none.regions.iter().all(|region| region.inlined.is_empty()), "{none:?}");
+    }
 }
