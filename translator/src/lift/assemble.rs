@@ -80,6 +80,7 @@ impl Assembly {
         for (offset, insn) in &piece.insns {
             lifter.lift(*offset, insn);
         }
+        lifter.commit();
         if piece.next != Next::Unlifted {
             lifter.settle_flags(explicit, dynamic);
         }

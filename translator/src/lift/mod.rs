@@ -10,13 +10,16 @@
 
 mod assemble;
 mod dataflow;
+mod exact;
 mod flags;
 mod float;
+mod group;
 mod machine;
 mod memory;
 mod piece;
 mod source;
 mod vector;
+mod x87;
 
 pub use source::{
     Addresses, Calls, Chain, Checks, NoTargets, Options, Privilege, RegionSource, SourceBlock, TailCalls, Targets,

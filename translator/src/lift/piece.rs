@@ -109,6 +109,7 @@ fn first_piece(level: Level, privilege: Privilege, offset: i64, bytes: &[u8]) ->
         insns.push((here, insn));
         at += usize::from(insn.length);
     }
+    lifter.commit();
     let end = offset.wrapping_add(at as i64);
     let decoded_all = at >= bytes.len() || lifter.outcome.is_some();
     let next = match lifter.outcome {

@@ -1,5 +1,6 @@
 //! What the translator is given: guest code to translate, and what is around it.
 
+use runtime::translated::helpers::Helper;
 use x86::Level;
 
 /// Privilege of the code, which selects its TLB and its stamps.
@@ -82,6 +83,10 @@ pub struct Addresses {
     pub first_type: u32,
     /// Function index of the first of the functions that they share.
     pub first_shared: u32,
+    /// Function indices of the runtime's helpers.
+    pub helpers: [u32; Helper::COUNT],
+    /// Of what a helper gives beside its result.
+    pub result: u32,
 }
 
 impl Addresses {

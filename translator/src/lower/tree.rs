@@ -3,9 +3,11 @@
 //! Wasm is a stack machine: a value used once is best computed where it is used. That place may be later than the
 //! instruction's, so a `Get` must not pass a `Set` of its variable, nor a load a store. Blocks are walked backwards: when a
 //! value is met, the place where its users are emitted is known already. (The idea of waffle's *treeify*.)
+//!
+//! What only the second of two conditions of an exit uses is written out there, however often, since it is seldom computed.
 
 use crate::ir::{Block, Inst, Reg, Region, Value};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Longest chain of expressions, which bounds the emitter's recursion.
 const DEEPEST: u32 = 48;
@@ -34,6 +36,7 @@ struct Planner<'r> {
 /// Plans a block.
 pub(super) fn plan(region: &Region, block: &Block) -> Trees {
     let end = block.insts.len();
+    let seldom = seldom(region, block);
     let deep = deep(region, block);
     let mut planner = Planner {
         region,
@@ -48,9 +51,34 @@ pub(super) fn plan(region: &Region, block: &Block) -> Trees {
         planner.used(operand, end, times);
     }
     for (position, &value) in block.insts.iter().enumerate().rev() {
-        planner.visit(position, value, deep.get(&value).copied().unwrap_or_default());
+        let cut = deep.get(&value).copied().unwrap_or_default();
+        planner.visit(position, value, cut, seldom.contains(&value));
     }
     planner.trees
+}
+
+/// Values that nothing uses but second conditions of exits: see `Emitter::exit_if`.
+fn seldom(region: &Region, block: &Block) -> HashSet<Value> {
+    let mut often: HashSet<Value> = block.terminator.operand().into_iter().collect();
+    let mut seldom = HashSet::new();
+    for &value in block.insts.iter().rev() {
+        let inst = region.inst(value);
+        match *inst {
+            Inst::ExitIf { condition, .. } => match *region.inst(condition) {
+                Inst::Both(first, second) => {
+                    often.insert(first);
+                    seldom.extend([condition, second]);
+                }
+                _ => drop(often.insert(condition)),
+            },
+            _ if inst.is_effect() || often.contains(&value) || !seldom.contains(&value) => {
+                often.extend(inst.operands());
+            }
+            _ => seldom.extend(inst.operands()),
+        }
+    }
+    seldom.retain(|value| !often.contains(value));
+    seldom
 }
 
 /// Values that a chain must be cut at.
@@ -73,10 +101,11 @@ impl Planner<'_> {
         uses.last = uses.last.max(position);
     }
 
-    fn visit(&mut self, position: usize, value: Value, deep: bool) {
+    fn visit(&mut self, position: usize, value: Value, deep: bool, seldom: bool) {
         let inst = *self.region.inst(value);
         let uses = self.uses.get(&value).copied().unwrap_or_default();
-        let stays = inst.is_effect() || deep || !self.may_move(&inst, uses);
+        let moves = if seldom && inst.is_pure() { true } else { !deep && self.may_move(&inst, uses) };
+        let stays = inst.is_effect() || !moves;
         // A group has locals of its own.
         if stays && uses.count > 0 && !matches!(inst, Inst::Group { .. }) {
             self.trees.locals.insert(value, uses.last);
