@@ -80,7 +80,7 @@ fn forms(code: Code) -> Vec<Coverage> {
 
 fn of(code: Code, case: &Case) -> Option<Coverage> {
     let insn = x86::decode(case.code()).ok().filter(|insn| insn.code == code)?;
-    if !translator::lift::leaves(&insn) {
+    if !translator::lift::leaves(&insn, &translator::lift::Options::default()) {
         return Some(Coverage::Lifted);
     }
     let absent = matches!(Interpreter::new().run(case).end, End::Refused(why) if why.starts_with("not implemented"));

@@ -8,11 +8,12 @@
 //! The translator trusts nothing here: a wrong profile costs speed.
 
 use crate::devices::Gpa;
+use crate::interp::pages::PageMap;
 use crate::memory::{PAGE, Place};
 use crate::snapshot::codec::{CodecError, Reader, Writer};
 use crate::vm::Vm;
+use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use x86::Level;
 
 /// Which privilege code ran at, and with it what its addresses mean.
@@ -154,9 +155,9 @@ fn load_address(from: &mut Reader<'_>) -> Result<CodeAddress, CodecError> {
 /// Records a profile.
 #[derive(Default)]
 pub(crate) struct Recorder {
-    blocks: HashMap<CodeAddress, BlockProfile>,
-    indirect: HashMap<(CodeAddress, CodeAddress), u64>,
-    pages: HashMap<CodeAddress, Box<[u8; PAGE]>>,
+    blocks: PageMap<CodeAddress, BlockProfile>,
+    indirect: PageMap<(CodeAddress, CodeAddress), u64>,
+    pages: PageMap<CodeAddress, Box<[u8; PAGE]>>,
     /// The block that ran last, if where it went must be recorded.
     last: Option<CodeAddress>,
     begun: u64,
@@ -188,18 +189,19 @@ impl Vm {
         if let Some(last) = recorder.last.take() {
             *recorder.indirect.entry((last, here)).or_default() += 1;
         }
-        let block = recorder.blocks.entry(here).or_default();
+        let block = match recorder.blocks.entry(here) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(first) => {
+                let page = || self.memory.bytes(Place(start.0 & !(PAGE as u32 - 1)), PAGE).try_into().expect("a page");
+                recorder.pages.entry(here.page()).or_insert_with(|| Box::new(page()));
+                first.insert(BlockProfile::default())
+            }
+        };
         block.count += 1;
         if length > block.length {
             (block.length, block.insns) = (length, count);
         }
         recorder.last = indirect.then_some(here);
-        let page = here.page();
-        if let Entry::Vacant(entry) = recorder.pages.entry(page) {
-            let place = Place(start.0 & !(PAGE as u32 - 1));
-            let bytes = self.memory.bytes(place, PAGE).try_into().expect("a page");
-            entry.insert(Box::new(bytes));
-        }
         self.recorder = Some(recorder);
     }
 

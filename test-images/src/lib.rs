@@ -4,6 +4,7 @@
 //! translator reads. Busybox, bench and any layer of [`layer::LayerBuilder`] need no root and are the same bytes each
 //! time; the Debian images are as reproducible as the archive that they are installed from.
 
+pub mod agent;
 pub mod bench;
 pub mod busybox;
 pub mod debian;
@@ -17,6 +18,7 @@ pub mod smc;
 mod compile;
 mod host;
 
+pub use agent::agent;
 pub use bench::bench;
 pub use busybox::{busybox, busybox_i386};
 pub use debian::Debian;

@@ -357,13 +357,39 @@ static int tracer(void)
     return report("tracer", sum, expected);
 }
 
+/* Where `compiler` begins in its page: given any second argument, where no training has seen code. */
+static int begin;
+
+/* A compiler at work: function after function in one page, each called with those before it, and the page's rights changed
+ * around every write; every other time those of so many pages that the kernel flushes all of them. One function in four is
+ * written over later. What else runs, this program and its library, stays as it is. */
+static int compiler(void)
+{
+    enum { EACH = 16, FUNCTIONS = PAGE / EACH, MANY = 64 };
+    uint8_t *code = pages(MANY);
+    uint32_t adds[FUNCTIONS];
+    uint64_t sum = 0, expected = 0;
+    memset(code, 0xcc, MANY * PAGE);
+    for (int round = 0; round < 4 * FUNCTIONS; round++) {
+        int last = round % FUNCTIONS, pages = round % 2 ? MANY : 1;
+        if (round >= FUNCTIONS && round % 4)
+            continue;
+        mprotect(code, pages * PAGE, PROT_READ | PROT_WRITE);
+        write_add(code + begin + last * EACH, adds[last] = round);
+        mprotect(code, pages * PAGE, RX);
+        for (int i = 0; i <= (round < FUNCTIONS ? last : FUNCTIONS - 1); i++)
+            sum += ((function)(uintptr_t)(code + begin + i * EACH))(round), expected += round + adds[i];
+    }
+    return report("compiler", sum, expected);
+}
+
 static const struct {
     const char *name;
     int (*run)(void);
 } CASES[] = {
     { "rewrite", rewrite }, { "reuse", reuse }, { "alias", alias },   { "file", file },
     { "caller", caller },   { "unmap", unmap }, { "spaces", spaces }, { "straddle", straddle },
-    { "tracer", tracer },
+    { "tracer", tracer },   { "compiler", compiler },
 };
 
 int main(int argc, char **argv)
@@ -371,6 +397,7 @@ int main(int argc, char **argv)
     int wrong = 0, known = 0;
     if (argc == 2 && strcmp(argv[1], "child") == 0)
         return 42;
+    begin = argc == 3 ? 8 : 0;
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++)
         if (argc == 1 || strcmp(argv[1], CASES[i].name) == 0)
             known = 1, wrong |= CASES[i].run();

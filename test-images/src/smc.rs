@@ -12,7 +12,7 @@ const SOURCE: &str = include_str!("smc.c");
 
 /// The program's cases: its only argument; none runs all.
 #[rustfmt::skip]
-pub const CASES: [&str; 9] = [
+pub const CASES: [&str; 10] = [
     "rewrite",
     "reuse",
     "alias",
@@ -22,6 +22,7 @@ pub const CASES: [&str; 9] = [
     "spaces",
     "straddle",
     "tracer",
+    "compiler",
 ];
 
 /// The image `smc:latest`; its entrypoint is `/bin/smc`. Errors if there is no compiler with a static C library.

@@ -8,6 +8,7 @@
 //! | `argument` | follows the script as `$0`, `$1` and so on; may be repeated |
 //! | `command` | runs this program in place of `/bin/sh -c SCRIPT` |
 //! | `native` | why the host's own run would differ; absent: it must not |
+//! | `levels` | why the program does otherwise on each processor; absent: one of them shows it all |
 
 use super::Run;
 use anyhow::{Context, Result, bail, ensure};
@@ -22,12 +23,14 @@ pub struct Case {
     pub run: Run,
     /// Why it is not run natively, if so.
     pub not_native: Option<String>,
+    /// Why it is run on every processor level, if so.
+    pub levels: Option<String>,
 }
 
 /// All cases of a directory, by name.
 ///
 /// # Errors
-/// If the directory cannot be read, or a file is no case.
+/// If the directory cannot be read or holds no case, or a file is none.
 pub fn load(directory: &Path) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     let entries = std::fs::read_dir(directory).with_context(|| format!("read {}", directory.display()))?;
@@ -39,6 +42,7 @@ pub fn load(directory: &Path) -> Result<Vec<Case>> {
             cases.push(parse(&name, &text).with_context(|| path.display().to_string())?);
         }
     }
+    ensure!(!cases.is_empty(), "{}: no case", directory.display());
     cases.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(cases)
 }
@@ -61,7 +65,10 @@ pub fn parse(name: &str, text: &str) -> Result<Case> {
             "argument" => arguments.push(value.to_owned()),
             "command" => program = Some(value.to_owned()),
             "native" => case.not_native = Some(value.to_owned()),
-            _ => bail!("line {}: expected about, env, stdin, argument, command or native, got {key}", number + 1),
+            "levels" => case.levels = Some(value.to_owned()),
+            _ => {
+                bail!("line {}: expected about, env, stdin, argument, command, native or levels, got {key}", number + 1)
+            }
         }
     }
     ensure!(program.is_none() || script.is_empty(), "expected a command or a script, got both");

@@ -97,9 +97,16 @@ impl Converted {
     pub fn with(guest: GuestRequest, recipe: &Recipe, script: &str) -> Result<Converted> {
         let say = |text: &str| eprintln!("{}: {text}", recipe.name);
         let cache = Cache::of_user()?;
-        let module = module(guest, recipe, script, &cache, &say)?;
+        Converted::of(&module(guest, recipe, script, &cache, &say)?, &cache, &say)
+    }
+
+    /// Compiles a module.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn of(module: &[u8], cache: &Cache, say: &dyn Fn(&str)) -> Result<Converted> {
         let engine = Engine::new()?;
-        let program = engine.load(&module, &cache, &say)?;
+        let program = engine.load(module, cache, say)?;
         Ok(Converted { engine, program })
     }
 

@@ -38,6 +38,9 @@ impl Native {
         }
         for (name, minor) in DEVICES {
             let path = root.path().join("dev").join(name);
+            if path.exists() {
+                continue;
+            }
             let outcome = feed(Command::new("mknod").arg(path).args(["-m", "666", "c", "1", minor]), b"")?;
             ensure!(outcome.code == 0, "mknod: {}", String::from_utf8_lossy(&outcome.stderr).trim_end());
         }

@@ -24,23 +24,33 @@ pub struct TlbEntry {
     pub tag: u64,
     /// What to add to the low 32 bits of the address, modulo 2^32, to get the place in the machine's memory.
     pub addend: u32,
-    /// 1 for a page that a flush of the non-global entries leaves.
-    pub global: u32,
+    /// [`TlbEntry::GLOBAL`] and [`TlbEntry::LISTED`].
+    pub marks: u32,
 }
 
 impl TlbEntry {
     /// Bits 62 and 63 of a tag that is no translation's: no canonical address has them so.
     const INVALID: u64 = 0x8000_0000_0000_0000;
 
+    /// A flush of the local entries leaves it.
+    pub const GLOBAL: u32 = 1;
+    /// Its place is in [`LocalFills`].
+    pub const LISTED: u32 = 2;
+
     /// The empty entry at a place in its table. Its tag is of a page that is looked up at another place, since one that
     /// is not canonical is looked up like others and must not be found.
     pub const fn empty(index: usize) -> TlbEntry {
-        TlbEntry { tag: Self::INVALID | (index.is_multiple_of(TLB_ENTRIES) as u64) << 12, addend: 0, global: 0 }
+        TlbEntry { tag: Self::INVALID | (index.is_multiple_of(TLB_ENTRIES) as u64) << 12, addend: 0, marks: 0 }
     }
 
     /// Whether it is a translation.
     pub const fn is_valid(&self) -> bool {
         self.tag >> 62 != Self::INVALID >> 62
+    }
+
+    /// Whether it is one that a flush of the local entries drops.
+    pub const fn is_local(&self) -> bool {
+        self.is_valid() && self.marks & Self::GLOBAL == 0
     }
 }
 
@@ -60,27 +70,28 @@ pub struct Tlb {
     pub exec: TlbTable,
 }
 
-/// Where translations that are not global were filled in since the last flush of these, so that a flush looks only there.
+/// Where translations that are not global were filled in since the last flush of these, each place once, so that a flush
+/// looks only there.
 #[derive(Debug, Clone)]
 #[repr(C)]
 pub struct LocalFills {
     /// How many; more than fit if the list overflowed.
     pub count: u32,
-    /// Entry numbers, the same for each table.
+    /// Numbers of table and entry: see `mmu::tlb`.
     pub entries: [u16; Self::MOST],
 }
 
 impl LocalFills {
     /// What the list holds.
-    pub const MOST: usize = 1022;
+    pub const MOST: usize = 2046;
     /// Nothing.
     pub const NONE: LocalFills = LocalFills { count: 0, entries: [0; Self::MOST] };
 
-    /// Adds an entry.
+    /// Adds a place.
     #[inline(always)]
-    pub fn add(&mut self, entry: usize) {
-        if let Some(place) = self.entries.get_mut(self.count as usize) {
-            *place = entry as u16;
+    pub fn add(&mut self, place: u16) {
+        if let Some(slot) = self.entries.get_mut(self.count as usize) {
+            *slot = place;
         }
         self.count = self.count.saturating_add(1);
     }
@@ -132,6 +143,8 @@ pub struct Cpu {
     pub rflags: u64,
     /// Instructions that may still retire before the machine looks up: at 0 the dispatcher stops.
     pub budget: i64,
+    /// The budget at the start of the machine's current slice.
+    pub slice: i64,
     /// Stamp that a region translated for user mode must carry: see `translated`.
     pub user_generation: u64,
     /// The same for kernel mode.
@@ -150,6 +163,8 @@ pub struct Cpu {
     pub exit_reason: u32,
     /// Nonzero while the instruction after STI ([`SHADOW_OF_STI`]) or MOV SS ([`SHADOW_OF_STACK`]) holds interrupts off.
     pub interrupt_shadow: u32,
+    /// Nonzero where an interrupt waits that RFLAGS.IF or a shadow holds off.
+    pub interrupt_waits: u32,
     /// Nonzero from the delivery of an NMI to the next IRET: no other NMI comes (SDM 3A, 6.7.1).
     pub nmi_blocked: u32,
 
@@ -254,6 +269,7 @@ impl Cpu {
         cpl: 0,
         rflags: 2,
         budget: 0,
+        slice: 0,
         user_generation: 0,
         kernel_generation: 0,
         stamps: 0,
@@ -263,6 +279,7 @@ impl Cpu {
         ymm_high: [[0; 2]; 16],
         exit_reason: 0,
         interrupt_shadow: 0,
+        interrupt_waits: 0,
         nmi_blocked: 0,
         fpr: [[0; 2]; 8],
         fcw: 0x37f,

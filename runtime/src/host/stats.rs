@@ -84,11 +84,10 @@ impl Begin {
 /// the machine was loaded.
 fn unlifted(counts: &Counts) -> Value {
     const SHOWN: usize = 12;
-    let name = |mnemonic: u16| {
-        x86::Mnemonic::try_from(usize::from(mnemonic)).map_or_else(|_| "?".to_owned(), |m| format!("{m:?}"))
-    };
-    let mut all: Vec<(u64, String)> =
-        counts.unlifted.iter().map(|(mnemonic, count)| (*count, name(*mnemonic))).collect();
+    let name =
+        |mnemonic: usize| x86::Mnemonic::try_from(mnemonic).map_or_else(|_| "?".to_owned(), |m| format!("{m:?}"));
+    let met = counts.unlifted.iter().enumerate().filter(|(_, count)| **count > 0);
+    let mut all: Vec<(u64, String)> = met.map(|(mnemonic, count)| (*count, name(mnemonic))).collect();
     all.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     Value::Object(all.into_iter().take(SHOWN).map(|(count, name)| (name, json!(count))).collect())
 }

@@ -9,7 +9,7 @@ use crate::cpu::breakpoints::{self, Event};
 use crate::cpu::state::{TLB_ENTRIES, TlbTable};
 use crate::exception::Exception;
 use crate::memory::{Gpa, Place};
-use crate::mmu::{Access, Mapping, Privilege, canonical, walk};
+use crate::mmu::{Access, Mapping, Privilege, Use, canonical, fill, walk};
 use crate::vm::Vm;
 use x86::Width;
 
@@ -179,23 +179,16 @@ impl Vm {
             return;
         }
         let tag = address & !0xfff;
-        let entry = TlbEntry { tag, addend: page.0.wrapping_sub(tag as u32), global: mapping.global.into() };
-        let writable = access == Access::Write && !self.code.has_code(page.page());
-        let index = (address >> 12) as usize % TLB_ENTRIES;
-        if !mapping.global {
-            self.cpu.local_fills.add(index);
-        }
-        let tlb = if user { &mut self.cpu.user_tlb } else { &mut self.cpu.kernel_tlb };
+        let marks = if mapping.global { TlbEntry::GLOBAL } else { 0 };
+        let entry = TlbEntry { tag, addend: page.0.wrapping_sub(tag as u32), marks };
+        let cpu = &mut *self.cpu;
         match access {
-            Access::Fetch => tlb.exec[index] = entry,
-            Access::Read => tlb.read[index] = entry,
+            Access::Fetch => fill(cpu, privilege, Use::Execute, entry),
             // What may be written may be read.
-            Access::Write => {
-                tlb.read[index] = entry;
-                if writable {
-                    tlb.write[index] = entry;
-                }
-            }
+            Access::Read | Access::Write => fill(cpu, privilege, Use::Read, entry),
+        }
+        if access == Access::Write && !self.code.has_code(page.page()) {
+            fill(cpu, privilege, Use::Write, entry);
         }
     }
 
@@ -215,7 +208,7 @@ impl Vm {
         for table in [&mut cpu.kernel_tlb.write, &mut cpu.user_tlb.write] {
             for (index, entry) in table.iter_mut().enumerate() {
                 if entry.is_valid() && entry.addend.wrapping_add(entry.tag as u32) == place {
-                    *entry = TlbEntry::empty(index);
+                    *entry = TlbEntry { marks: entry.marks & TlbEntry::LISTED, ..TlbEntry::empty(index) };
                 }
             }
         }

@@ -1,11 +1,13 @@
 //! Decoded code by physical page, and the pieces of pages that hold code of any kind.
 //!
-//! A page is tracked in 64 pieces of 64 bytes, so that data beside code does not drop the code when it is written.
-//! Blocks are held by reference count: the running one stays whole when its page is dropped.
+//! A page is tracked in 64 pieces of 64 bytes, so that data beside code does not drop the code when it is written. A
+//! write drops the blocks that it touched and no others: a guest's compiler writes code beside code that runs.
+//! Blocks are held by reference count: the running one stays whole when it is dropped. What still holds a dropped block
+//! knows it by [`Block::dropped`].
 
+use super::pages::PageMap;
 use crate::memory::Place;
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use x86::{CodeMode, Insn};
 
@@ -22,12 +24,26 @@ pub struct Block {
     pub length: u32,
     /// When no region could be bound here, by generation and pages seen: no use to try again before these change.
     pub tried: Cell<u64>,
+    /// Bit [`profile::Mode`](crate::profile::Mode): no region begins with this block's code, whatever is mapped.
+    pub unknown: Cell<u8>,
+    /// Its bytes were written to.
+    dropped: Cell<bool>,
 }
 
 impl Block {
     /// A block that no region was looked for at yet.
     pub fn new(insns: Vec<Insn>, mode: CodeMode, start: Place, length: u32) -> Block {
-        Block { insns: insns.into(), mode, start, length, tried: Cell::new(u64::MAX) }
+        let (tried, unknown, dropped) = (Cell::new(u64::MAX), Cell::new(0), Cell::new(false));
+        Block { insns: insns.into(), mode, start, length, tried, unknown, dropped }
+    }
+
+    fn pieces(&self) -> u64 {
+        pieces(self.start.0 & 0xfff, self.length)
+    }
+
+    /// Whether one of `length` bytes from `place` on, in one page, is the block's.
+    fn touches(&self, place: Place, length: u32) -> bool {
+        self.start.0 < place.0 + length && place.0 < self.start.0 + self.length
     }
 }
 
@@ -37,14 +53,41 @@ pub const MAX_BLOCK: usize = 64;
 const MAX_BLOCKS: usize = 200_000;
 const FRONT: usize = 8192;
 
+/// A bit for each piece of a page: bit n stands for bytes 64 n to 64 n + 63.
+type Pieces = u64;
+
 #[derive(Default)]
 struct CodePage {
-    /// Bit n: bytes 64 n to 64 n + 63 hold decoded or bound code.
-    pieces: u64,
+    /// Those that hold decoded or bound code.
+    pieces: Pieces,
     /// By mode and offset.
-    blocks: HashMap<u16, Rc<Block>>,
-    /// Regions bound to this page.
-    regions: Vec<u32>,
+    blocks: PageMap<u16, Rc<Block>>,
+    /// Regions bound to this page, and where their code is.
+    regions: Vec<(u32, Pieces)>,
+}
+
+impl CodePage {
+    /// Drops the blocks that a write touched, and gives the regions that it may have touched. What is left has its pieces.
+    fn drop_written(&mut self, place: Place, length: u32) -> Vec<u32> {
+        let written = pieces(place.0 & 0xfff, length);
+        self.pieces = 0;
+        self.blocks.retain(|_, block| {
+            block.dropped.set(block.touches(place, length));
+            self.pieces |= if block.dropped.get() { 0 } else { block.pieces() };
+            !block.dropped.get()
+        });
+        let mut unbound = Vec::new();
+        self.regions.retain(|&(region, pieces)| {
+            let stays = pieces & written == 0;
+            if stays {
+                self.pieces |= pieces;
+            } else {
+                unbound.push(region);
+            }
+            stays
+        });
+        unbound
+    }
 }
 
 struct Front {
@@ -55,7 +98,7 @@ struct Front {
 
 /// What is known of the code in the machine's memory.
 pub struct CodeCache {
-    pages: HashMap<u32, CodePage>,
+    pages: PageMap<u32, CodePage>,
     front: Box<[Front]>,
     blocks: usize,
 }
@@ -63,7 +106,7 @@ pub struct CodeCache {
 impl Default for CodeCache {
     fn default() -> Self {
         let front = (0..FRONT).map(|_| Front { rip: 0, generation: 0, block: None }).collect();
-        CodeCache { pages: HashMap::new(), front, blocks: 0 }
+        CodeCache { pages: PageMap::default(), front, blocks: 0 }
     }
 }
 
@@ -72,8 +115,8 @@ fn block_key(mode: CodeMode, start: Place) -> u16 {
     (mode as u16) << 12 | (start.0 & 0xfff) as u16
 }
 
-/// Bits of the pieces that `length` bytes from `offset` in a page touch.
-fn pieces(offset: u32, length: u32) -> u64 {
+/// Those that `length` bytes from `offset` in a page touch.
+fn pieces(offset: u32, length: u32) -> Pieces {
     let (first, last) = (offset / 64, (offset + length.max(1) - 1).min(4095) / 64);
     (u64::MAX >> (63 - (last - first))) << first
 }
@@ -88,7 +131,10 @@ impl CodeCache {
     #[inline(always)]
     pub fn at(&self, rip: u64, generation: u64) -> Option<Rc<Block>> {
         let front = &self.front[Self::front_index(rip)];
-        if front.rip == rip && front.generation == generation { front.block.clone() } else { None }
+        if front.rip != rip || front.generation != generation {
+            return None;
+        }
+        front.block.as_ref().filter(|block| !block.dropped.get()).cloned()
     }
 
     /// Remembers which block is at `rip` in this generation.
@@ -108,10 +154,9 @@ impl CodeCache {
             self.drop_decoded();
         }
         self.blocks += 1;
-        let offset = block.start.0 & 0xfff;
         let page = self.pages.entry(block.start.page()).or_default();
         let fresh = page.pieces == 0;
-        page.pieces |= pieces(offset, block.length);
+        page.pieces |= block.pieces();
         page.blocks.insert(block_key(block.mode, block.start), block);
         fresh
     }
@@ -120,9 +165,11 @@ impl CodeCache {
     pub fn bind(&mut self, place: Place, length: u32, region: u32) -> bool {
         let page = self.pages.entry(place.page()).or_default();
         let fresh = page.pieces == 0;
-        page.pieces |= pieces(place.0 & 0xfff, length);
-        if !page.regions.contains(&region) {
-            page.regions.push(region);
+        let touched = pieces(place.0 & 0xfff, length);
+        page.pieces |= touched;
+        match page.regions.iter_mut().find(|(bound, _)| *bound == region) {
+            Some((_, pieces)) => *pieces |= touched,
+            None => page.regions.push((region, touched)),
         }
         fresh
     }
@@ -133,17 +180,20 @@ impl CodeCache {
         self.pages.contains_key(&page)
     }
 
-    /// Tells of a write of `length` bytes, in one page. If it touched code, forgets what is known of the page and gives
-    /// the regions that were bound there.
+    /// Tells of a write of `length` bytes, in one page. If it touched code, forgets what it touched and gives the regions
+    /// that were bound there.
     pub fn written(&mut self, place: Place, length: u32) -> Option<Vec<u32>> {
-        let page = self.pages.get(&place.page())?;
+        let page = self.pages.get_mut(&place.page())?;
         if page.pieces & pieces(place.0 & 0xfff, length) == 0 {
             return None;
         }
-        let page = self.pages.remove(&place.page())?;
-        self.blocks -= page.blocks.len();
-        self.forget_front();
-        Some(page.regions)
+        let before = page.blocks.len();
+        let unbound = page.drop_written(place, length);
+        self.blocks -= before - page.blocks.len();
+        if page.pieces == 0 {
+            self.pages.remove(&place.page());
+        }
+        Some(unbound)
     }
 
     /// Drops all decoded blocks; what regions are bound to stays.
@@ -157,10 +207,22 @@ impl CodeCache {
 
     /// Forgets which block is at which address.
     pub fn forget_front(&mut self) {
-        for front in &mut *self.front {
-            front.generation = u64::MAX;
-            front.block = None;
-        }
+        self.front.iter_mut().for_each(Front::forget);
+    }
+
+    /// Forgets which blocks are at the addresses of a page.
+    pub fn forget_page(&mut self, page: u64) {
+        // The lower bits of its addresses are hashed to all numbers below 4096, in some order.
+        const PAGE: usize = 4096;
+        let first = Self::front_index(page << 12) / PAGE * PAGE;
+        self.front[first..first + PAGE].iter_mut().filter(|front| front.rip >> 12 == page).for_each(Front::forget);
+    }
+}
+
+impl Front {
+    fn forget(&mut self) {
+        self.generation = u64::MAX;
+        self.block = None;
     }
 }
 
@@ -185,14 +247,35 @@ mod tests {
     #[test]
     fn a_write_drops_code_only_where_it_is() {
         let mut code = CodeCache::default();
-        assert!(code.insert(block(0x5040)));
-        code.remember(0x1040, 1, block(0x5040));
+        let known = |code: &CodeCache, start: u32| {
+            let found = code.at(0x1000 + u64::from(start & 0xfff), 1).is_some();
+            assert_eq!(found, code.decoded(CodeMode::Long, Place(start)).is_some());
+            found
+        };
+        for start in [0x5040, 0x507e, 0x507f] {
+            let block = block(start);
+            assert_eq!(code.insert(block.clone()), start == 0x5040);
+            code.remember(0x1000 + u64::from(start & 0xfff), 1, block);
+        }
+        code.bind(Place(0x5100), 32, 7);
         assert!(code.written(Place(0x5000), 64).is_none());
         assert!(code.written(Place(0x5080), 8).is_none());
-        assert!(code.at(0x1040, 1).is_some());
-        code.bind(Place(0x5100), 32, 7);
-        assert_eq!(code.written(Place(0x507f), 1), Some(vec![7]));
-        assert!(code.at(0x1040, 1).is_none());
-        assert!(code.decoded(CodeMode::Long, Place(0x5040)).is_none() && !code.has_code(5));
+        assert_eq!(code.written(Place(0x507f), 1), Some(vec![]));
+        assert!(known(&code, 0x5040) && known(&code, 0x507e) && !known(&code, 0x507f));
+        assert_eq!(code.written(Place(0x5041), 0x3d + 1), Some(vec![]));
+        assert!(known(&code, 0x5040) && !known(&code, 0x507e));
+        assert_eq!(code.written(Place(0x5000), 0x140), Some(vec![7]));
+        assert!(!known(&code, 0x5040) && !code.has_code(5) && code.blocks == 0);
+    }
+
+    #[test]
+    fn the_addresses_of_one_page_are_forgotten() {
+        let mut code = CodeCache::default();
+        let addresses = [0x7fff_f000, 0x7fff_f123, 0x7fff_ffff, 0x7fff_e000, 0x8000_0000u64];
+        for &address in &addresses {
+            code.remember(address, 1, block(0x5000));
+        }
+        code.forget_page(0x7fff_f);
+        assert_eq!(addresses.map(|address| code.at(address, 1).is_some()), [false, false, false, true, true]);
     }
 }

@@ -48,7 +48,7 @@ impl Vm {
                 block
             }
         };
-        self.note_code_page(address);
+        self.note_code_page(address, place, None);
         self.code.remember(self.cpu.rip, self.generation(), block.clone());
         Ok(block)
     }

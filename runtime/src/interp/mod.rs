@@ -6,13 +6,15 @@
 //!   └────────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! A write to a piece of a page that holds decoded instructions drops that page's blocks, at the latest before the
-//! next instruction: also where the writer is the running block.
+//! A write to decoded instructions drops the blocks that it touches, at the latest before the next instruction: also where the
+//! writer is the running block.
 
 pub(crate) mod access;
 mod arith;
 pub mod code;
 mod fetch;
+pub(crate) mod pages;
+mod privileged;
 mod segmented;
 mod state;
 mod vector;

@@ -3,7 +3,7 @@
 mod tlb;
 mod walk;
 
-pub use tlb::{flush_all, flush_non_global, flush_page};
+pub use tlb::{Kept, Use, fill, flush_all, flush_non_global, flush_page};
 pub use walk::{Access, Mapping, PHYSICAL_BITS, Privilege, walk};
 
 /// Whether bits 47 to 63 of a linear address are equal.

@@ -53,10 +53,6 @@ pub(super) fn mov(vm: &mut Vm, insn: &Insn) -> Done {
 
 fn read_control(vm: &mut Vm, insn: &Insn, number: u8) -> Result<u64, Exception> {
     Ok(match number {
-        0 => vm.cpu.cr0,
-        2 => vm.cpu.cr2,
-        3 => vm.cpu.cr3,
-        4 => vm.cpu.cr4,
         8 => u64::from(vm.devices.task_priority() >> 4),
         _ => return Err(vm.undefined(insn)),
     })

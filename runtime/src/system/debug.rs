@@ -51,6 +51,7 @@ pub(super) fn write(vm: &mut Vm, insn: &Insn, number: u8, from: Gpr) -> Done {
     // From now on every access to their pages is looked at.
     for address in breakpoints::watched(&{ vm.cpu.dr }) {
         flush_page(&mut vm.cpu, address);
+        vm.forget_kept();
     }
     vm.attention = true;
     Ok(())

@@ -1,7 +1,6 @@
 //! Bits of RFLAGS other than the arithmetic flags: CLD, STD, CLI, STI, CLAC, STAC, PUSHF, POPF. SDM volume 2.
 
 use super::Done;
-use crate::cpu::state::SHADOW_OF_STI;
 use crate::exception::Exception;
 use crate::vm::Vm;
 use x86::body::stack::{operand_width, top};
@@ -46,16 +45,12 @@ pub(super) fn cli(vm: &mut Vm) -> Done {
     Ok(())
 }
 
-/// STI holds interrupts off for one more instruction if they were off.
+/// STI of user mode.
 pub(super) fn sti(vm: &mut Vm) -> Done {
     if vm.cpu.cpl > iopl(vm) {
         return Err(Exception::GP0);
     }
-    if vm.cpu.rflags & IF == 0 {
-        vm.cpu.rflags |= IF;
-        vm.cpu.interrupt_shadow = SHADOW_OF_STI;
-        vm.attention = true;
-    }
+    x86::body::system::open_interrupts(vm);
     Ok(())
 }
 

@@ -1,5 +1,5 @@
 //! Integer operations of unusual shape: divisions whose dividend is wider than 64 bits or whose quotient does not fit,
-//! rotations through carry, nested ENTER, CMPXCHG8B and CMPXCHG16B. SDM volume 2.
+//! rotations through carry, nested ENTER, CMPXCHG8B. SDM volume 2.
 
 use super::Done;
 use crate::exception::{Exception, vector};
@@ -154,26 +154,6 @@ pub(super) fn compare_exchange_8(vm: &mut Vm, insn: &Insn) -> Done {
     if !equal {
         write_gpr(vm, Gpr::RAX, Width::W32, old & 0xffff_ffff);
         write_gpr(vm, Gpr::RDX, Width::W32, old >> 32);
-    }
-    set_zero_flag(vm, equal);
-    Ok(())
-}
-
-/// CMPXCHG16B: RDX:RAX against 16 bytes, RCX:RBX to store; #GP(0) unless aligned.
-pub(super) fn compare_exchange_16(vm: &mut Vm, insn: &Insn) -> Done {
-    let at = address(vm, insn);
-    if !at.is_multiple_of(16) {
-        return Err(Exception::GP0);
-    }
-    vm.probe_write(at, 16)?;
-    let old = vm.load_vec(at)?;
-    let pair = |vm: &mut Vm, high, low| u128::from(vm.gpr(high)) << 64 | u128::from(vm.gpr(low));
-    let equal = old == pair(vm, Gpr::RDX, Gpr::RAX);
-    let new = pair(vm, Gpr::RCX, Gpr::RBX);
-    vm.store_vec(at, if equal { new } else { old })?;
-    if !equal {
-        vm.set_gpr(Gpr::RAX, old as u64);
-        vm.set_gpr(Gpr::RDX, (old >> 64) as u64);
     }
     set_zero_flag(vm, equal);
     Ok(())

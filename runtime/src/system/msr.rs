@@ -1,4 +1,4 @@
-//! Model-specific registers and the time-stamp counter: RDMSR, WRMSR, RDTSC, RDTSCP. SDM volume 4 for the numbers; Linux
+//! Model-specific registers: RDMSR, WRMSR, RDPID. SDM volume 4 for the numbers; Linux
 //! `Documentation/virt/kvm/x86/msr.rst` for the paravirtual clock. An MSR that is not there is #GP(0).
 
 use super::{Done, require_kernel};
@@ -13,7 +13,6 @@ const EFER_SCE: u64 = 1;
 const EFER_LME: u64 = 1 << 8;
 const EFER_LMA: u64 = 1 << 10;
 const EFER_NXE: u64 = 1 << 11;
-const CR4_TSD: u64 = 1 << 2;
 /// Bootstrap processor, enabled.
 const APIC_BASE_FLAGS: u64 = 1 << 8 | 1 << 11;
 const LAPIC_BASE: u64 = 0xfee0_0000;
@@ -84,6 +83,7 @@ fn write(vm: &mut Vm, msr: u32, value: u64) -> Done {
             }
             vm.cpu.apic_base = value;
             vm.devices.set_apic_enabled(value & 1 << 11 != 0);
+            vm.attention = true;
         }
         number::MICROCODE | number::TSC_ADJUST if value == 0 => {}
         number::SYSENTER_CS..=number::SYSENTER_EIP => vm.cpu.sysenter[(msr - number::SYSENTER_CS) as usize] = value,
@@ -146,20 +146,6 @@ pub(super) fn wrmsr(vm: &mut Vm) -> Done {
     let msr = read_gpr(vm, Gpr::RCX, Width::W32) as u32;
     let value = read_gpr(vm, Gpr::RDX, Width::W32) << 32 | read_gpr(vm, Gpr::RAX, Width::W32);
     write(vm, msr, value)
-}
-
-/// RDTSC; RDTSCP also reads TSC_AUX.
-pub(super) fn rdtsc(vm: &mut Vm, aux: bool) -> Done {
-    if vm.cpu.cpl != 0 && vm.cpu.cr4 & CR4_TSD != 0 {
-        return Err(Exception::GP0);
-    }
-    let tsc = vm.tsc();
-    pair(vm, tsc);
-    if aux {
-        let aux = vm.cpu.tsc_aux & 0xffff_ffff;
-        write_gpr(vm, Gpr::RCX, Width::W32, aux);
-    }
-    Ok(())
 }
 
 /// RDPID: TSC_AUX.

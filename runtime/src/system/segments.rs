@@ -187,7 +187,7 @@ fn hold_interrupts(vm: &mut Vm, segment: Segment) {
     }
 }
 
-/// MOV to and from segment registers.
+/// MOV to segment registers.
 pub(super) fn mov(vm: &mut Vm, insn: &Insn) -> Done {
     match (insn.operands[0], insn.operands[1]) {
         (Operand::Segment(Segment::Cs), _) => Err(Exception::UD),
@@ -196,11 +196,6 @@ pub(super) fn mov(vm: &mut Vm, insn: &Insn) -> Done {
             load_segment(vm, segment, Selector(selector as u16))?;
             hold_interrupts(vm, segment);
             Ok(())
-        }
-        (_, Operand::Segment(segment)) => {
-            let selector = u64::from(vm.cpu.segment(segment).selector);
-            let width = if insn.operands[0] == Operand::Mem { Width::W16 } else { insn.width };
-            write(vm, insn, 0, width, selector)
         }
         _ => Err(vm.undefined(insn)),
     }
@@ -231,28 +226,10 @@ pub(super) fn load_far_pointer(vm: &mut Vm, insn: &Insn, segment: Segment) -> Do
     write(vm, insn, 0, w, offset)
 }
 
-/// RDFSBASE, RDGSBASE, WRFSBASE, WRGSBASE, if CR4.FSGSBASE allows them.
-pub(super) fn base(vm: &mut Vm, insn: &Insn) -> Done {
+/// RDFSBASE and the like are #UD unless CR4.FSGSBASE allows them; an address that is not canonical is #GP(0).
+pub(super) fn refuse_base(vm: &Vm) -> Done {
     const CR4_FSGSBASE: u64 = 1 << 16;
-    if vm.cpu.cr4 & CR4_FSGSBASE == 0 {
-        return Err(Exception::UD);
-    }
-    let (segment, store) = match insn.mnemonic {
-        Mnemonic::Rdfsbase => (Segment::Fs, false),
-        Mnemonic::Rdgsbase => (Segment::Gs, false),
-        Mnemonic::Wrfsbase => (Segment::Fs, true),
-        _ => (Segment::Gs, true),
-    };
-    if !store {
-        let value = vm.cpu.segment(segment).base & insn.width.mask();
-        return write(vm, insn, 0, insn.width, value);
-    }
-    let value = read(vm, insn, 0, insn.width)?;
-    if !canonical(value) {
-        return Err(Exception::GP0);
-    }
-    vm.cpu.segments[segment as usize].base = value;
-    Ok(())
+    Err(if vm.cpu.cr4 & CR4_FSGSBASE == 0 { Exception::UD } else { Exception::GP0 })
 }
 
 /// LGDT and LIDT.

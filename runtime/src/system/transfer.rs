@@ -1,9 +1,9 @@
-//! Transfers between privilege levels and segments: SYSCALL, SYSRET, INT n, IRET, far jumps, calls and returns. SDM volume 2;
+//! Transfers between privilege levels and segments: SYSRET to compatibility mode, INT n, IRET, far jumps, calls and returns. SDM volume 2;
 //! AMD APM volume 3 where they differ is not followed. Call gates, which Linux does not have, are refused as what is no
 //! code segment.
 
 use super::deliver::{Source, deliver};
-use super::flags::{AC, DF, ID, IF, IOPL, NT, RF, TF, VM as VM_FLAG, iopl, rflags, set_rflags};
+use super::flags::{AC, DF, ID, IF, IOPL, NT, RF, TF, VM as VM_FLAG, iopl, set_rflags};
 use super::segments::{self, Descriptor, Selector, load_segment, read_descriptor, set_code};
 use super::{Done, require_kernel};
 use crate::cpu::state::SegmentRegister;
@@ -16,8 +16,7 @@ use x86::operands::{address, read_gpr};
 use x86::{Code, CodeMode, Gpr, Insn, Machine, Operand, Segment, Width};
 
 const EFER_SCE: u64 = 1;
-/// Flat code segments of either mode, a flat data segment: what SYSCALL and SYSRET load without reading the GDT.
-const CODE: u64 = 0x00af_9b00_0000_ffff;
+/// The flat segments of compatibility mode that SYSRET loads without reading the GDT.
 const COMPATIBILITY_CODE: u64 = 0x00cf_9b00_0000_ffff;
 const DATA_RIGHTS: u16 = 0xc093;
 
@@ -25,41 +24,21 @@ fn flat_data(selector: u16, level: u16) -> SegmentRegister {
     SegmentRegister { selector, rights: DATA_RIGHTS | level << 5, limit: u32::MAX, base: 0 }
 }
 
-/// SYSCALL. In compatibility mode it is #UD, as on Intel's processors: 32-bit programs use INT 80h.
-pub(super) fn syscall(vm: &mut Vm, insn: &Insn) -> Done {
-    if vm.cpu.efer & EFER_SCE == 0 || insn.mode == CodeMode::Compatibility {
-        return Err(Exception::UD);
-    }
-    let flags = rflags(vm);
-    let selector = (vm.cpu.star >> 32) as u16 & !3;
-    vm.cpu.gpr[1] = vm.next_rip;
-    vm.cpu.gpr[11] = flags & !RF;
-    let mask = vm.cpu.sfmask;
-    set_rflags(vm, flags & !mask & !RF, u64::MAX);
-    set_code(vm, Selector(selector), Descriptor(CODE), 0);
-    vm.cpu.segments[Segment::Ss as usize] = flat_data(selector + 8, 0);
-    vm.next_rip = vm.cpu.lstar;
-    vm.step_at_once();
-    Ok(())
-}
-
-/// SYSRET to 64-bit mode, or without REX.W to compatibility mode.
+/// SYSRET to compatibility mode, and what is refused of either.
 pub(super) fn sysret(vm: &mut Vm, insn: &Insn) -> Done {
     if vm.cpu.efer & EFER_SCE == 0 || insn.mode == CodeMode::Compatibility {
         return Err(Exception::UD);
     }
     require_kernel(vm)?;
-    let selector = (vm.cpu.star >> 48) as u16;
-    let (code, code_selector, target) = match insn.code {
-        Code::Sysretq => (CODE, selector + 16, vm.cpu.gpr[1]),
-        _ => (COMPATIBILITY_CODE, selector, read_gpr(vm, Gpr::RCX, Width::W32)),
-    };
-    if !canonical(target) {
+    if insn.code == Code::Sysretq {
+        // RCX is not canonical.
         return Err(Exception::GP0);
     }
+    let selector = (vm.cpu.star >> 48) as u16;
+    let target = read_gpr(vm, Gpr::RCX, Width::W32);
     let flags = vm.cpu.gpr[11];
     set_rflags(vm, flags, !(RF | VM_FLAG) & 0x3c_7fd7);
-    set_code(vm, Selector(code_selector | 3), Descriptor(code | 3 << 45), 3);
+    set_code(vm, Selector(selector | 3), Descriptor(COMPATIBILITY_CODE | 3 << 45), 3);
     vm.cpu.segments[Segment::Ss as usize] = flat_data((selector + 8) | 3, 3);
     vm.next_rip = target;
     vm.step_at_once();

@@ -55,8 +55,7 @@ impl Vm {
             ExitReason::Stale => self.translated.forget_jump(self.cpu.rip),
             // The instruction after one without translation is an entry point.
             ExitReason::Unlifted if self.cpu.budget > 0 => {
-                self.count_unlifted();
-                self.interpret(1);
+                self.interpret_unlifted();
             }
             ExitReason::Miss | ExitReason::Rare | ExitReason::Budget if self.cpu.budget > 0 => {
                 self.interpret(usize::MAX);
@@ -65,11 +64,11 @@ impl Vm {
         }
     }
 
-    /// Counts the instruction at RIP, which has no translation.
-    fn count_unlifted(&mut self) {
-        if let Ok(block) = self.fetch() {
-            *self.counts.unlifted.entry(block.insns[0].mnemonic as u16).or_default() += 1;
-        }
+    /// Interprets the instruction at RIP, which has no translation, and counts it.
+    fn interpret_unlifted(&mut self) {
+        let Ok(block) = self.fetch() else { return self.interpret(1) };
+        self.counts.add_unlifted(block.insns[0].mnemonic);
+        self.interpret_block(&block, 1);
     }
 
     /// Looks for a region to bind at RIP, and enters it in the jump cache.
@@ -81,14 +80,17 @@ impl Vm {
         let Ok(block) = self.fetch() else { return false };
         // A page that the region is on may be mapped since: then it is worth another try.
         let attempt = generation + (self.spaces.new_pages() << 2);
-        if block.tried.get() == attempt {
+        let mode = if self.cpu.cpl == 0 { Mode::Kernel } else { Mode::User };
+        if block.tried.get() == attempt || block.unknown.get() & 1 << mode as u8 != 0 {
             return false;
         }
-        let mode = if self.cpu.cpl == 0 { Mode::Kernel } else { Mode::User };
         let key = self.block_key(&block, mode);
         // All that can be are bound: a fixed exit of another region may lead to any of them.
-        let mut found = false;
-        for candidate in self.translated.candidates(key) {
+        let (mut found, mut candidates) = (false, self.translated.candidates(key).peekable());
+        if candidates.peek().is_none() {
+            block.unknown.set(block.unknown.get() | 1 << mode as u8);
+        }
+        for candidate in candidates {
             let base = self.cpu.rip.wrapping_sub(candidate.offset.into());
             if self.bind(candidate, mode, base) && !found {
                 self.translated.enter_jump(self.cpu.rip, generation, base, candidate);
@@ -116,6 +118,7 @@ impl Vm {
             return false;
         }
         let stamp = base.wrapping_add(generation);
+        let current = self.generation();
         if self.translated.stamp(region, mode, self.cpu.stamps) == stamp {
             return true;
         }
@@ -124,7 +127,11 @@ impl Vm {
             if self.code.bind(place, length, region) {
                 self.protect_code(place.page());
             }
-            self.note_code_page(address);
+            self.note_code_page(address, place, Some(region));
+        }
+        if self.generation() != current {
+            // The generation ended on the way, and what was noted of the first pages with it.
+            return false;
         }
         self.translated.set_stamp(region, mode, self.cpu.stamps, stamp);
         self.counts.bound += 1;

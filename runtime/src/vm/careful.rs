@@ -45,6 +45,7 @@ impl Vm {
         let aligned = self.alignment_is_checked();
         if aligned && !self.aligned {
             flush_all(&mut self.cpu);
+            self.forget_kept();
         }
         self.aligned = aligned;
         let traps = self.cpu.rflags & TF != 0 || self.cpu.debug_hits != 0;

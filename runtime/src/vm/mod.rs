@@ -30,7 +30,7 @@ use clock::{Clock, Random};
 use spaces::Spaces;
 use stack_fault::resolved;
 pub use state::Resume;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use x86::{Code, CodeMode, Insn, Mnemonic, Operand, exec};
 
 /// Frequency of the guest's TSC: one tick is a nanosecond, and an instruction.
@@ -63,12 +63,24 @@ pub struct Counts {
     pub interpreted: u64,
     /// Returns from translated code, by `ExitReason`.
     pub exits: [u64; 6],
-    /// Those for want of a translation, by `Mnemonic`.
-    pub unlifted: HashMap<u16, u64>,
+    /// Those for want of a translation, by `Mnemonic`; as many as were met.
+    pub unlifted: Vec<u64>,
     /// Exceptions and interrupts delivered.
     pub events: u64,
     /// Regions bound: their code was compared and found.
     pub bound: u64,
+}
+
+impl Counts {
+    /// Counts an instruction without translation.
+    #[inline]
+    pub(crate) fn add_unlifted(&mut self, mnemonic: Mnemonic) {
+        let index = mnemonic as usize;
+        if index >= self.unlifted.len() {
+            self.unlifted.resize(index + 1, 0);
+        }
+        self.unlifted[index] += 1;
+    }
 }
 
 /// The machine.
@@ -107,8 +119,6 @@ pub struct Vm {
     /// A triple fault.
     pub(crate) shutdown: bool,
     pub(crate) recorder: Option<Box<Recorder>>,
-    /// Instructions of the current slice: its budget at the start.
-    slice: i64,
     unimplemented: BTreeMap<u16, (Code, u64)>,
     undecodable: BTreeMap<Vec<u8>, u64>,
 }
@@ -142,7 +152,6 @@ impl Vm {
             halted: false,
             shutdown: false,
             recorder: None,
-            slice: 0,
             unimplemented: BTreeMap::new(),
             undecodable: BTreeMap::new(),
         }
@@ -161,7 +170,7 @@ impl Vm {
 
     /// Instructions retired since reset.
     pub fn retired(&self) -> u64 {
-        self.cpu.retired.wrapping_add((self.slice - self.cpu.budget) as u64)
+        self.cpu.retired.wrapping_add((self.cpu.slice - self.cpu.budget) as u64)
     }
 
     /// The guest's TSC.
@@ -181,7 +190,7 @@ impl Vm {
     fn settle(&mut self) {
         self.cpu.retired = self.retired();
         self.cpu.budget = 0;
-        self.slice = 0;
+        self.cpu.slice = 0;
     }
 
     /// Runs until `limit` instructions have retired since reset, or something else needs the caller.
@@ -233,8 +242,8 @@ impl Vm {
         if let Some(deadline) = self.devices.next_deadline() {
             budget = budget.min(deadline.saturating_sub(now).max(1));
         }
-        self.slice = budget as i64;
-        self.cpu.budget = self.slice;
+        self.cpu.slice = budget as i64;
+        self.cpu.budget = self.cpu.slice;
         None
     }
 
@@ -251,8 +260,13 @@ impl Vm {
         due < self.tsc().saturating_add(self.cpu.budget as u64)
     }
 
-    /// Delivers the interrupt that is pending, if the processor takes one now.
+    /// Delivers the interrupt that is pending, if the processor takes one now, and notes whether another waits.
     fn take_interrupt(&mut self) {
+        self.deliver_interrupt();
+        self.cpu.interrupt_waits = self.devices.pending_interrupt().is_some().into();
+    }
+
+    fn deliver_interrupt(&mut self) {
         const IF: u64 = 1 << 9;
         let open = self.cpu.nmi_blocked == 0 && self.cpu.interrupt_shadow != SHADOW_OF_STACK;
         if open && self.devices.take_nmi() {
@@ -287,13 +301,18 @@ impl Vm {
 
     /// Interprets at most `most` instructions of the block at RIP.
     pub(crate) fn interpret(&mut self, most: usize) {
-        let block = match self.fetch() {
-            Ok(block) => block,
-            Err(fault) => return self.raise_at(fault, None),
-        };
+        match self.fetch() {
+            Ok(block) => self.interpret_block(&block, most),
+            Err(fault) => self.raise_at(fault, None),
+        }
+    }
+
+    /// Interprets at most `most` instructions of the block, which is at RIP.
+    #[inline]
+    pub(crate) fn interpret_block(&mut self, block: &Block, most: usize) {
         let count = block.insns.len().min(most).min(self.cpu.budget.max(1) as usize);
         if self.recorder.is_some() && block.mode == CodeMode::Long {
-            self.record(&block);
+            self.record(block);
         }
         let mut done = 0;
         for insn in &block.insns[..count] {

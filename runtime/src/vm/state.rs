@@ -50,7 +50,7 @@ registers! {
         // RFLAGS, written as one word.
         rflags, flags_dst, flags_src, flags_carry, flags_op,
         // Of the run, and found anew.
-        budget, user_generation, kernel_generation, stamps, exit_reason, kernel_tlb, user_tlb, local_fills,
+        budget, slice, interrupt_waits, user_generation, kernel_generation, stamps, exit_reason, kernel_tlb, user_tlb, local_fills,
     }
 }
 

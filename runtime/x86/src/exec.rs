@@ -6,7 +6,7 @@ use crate::body::bmi::LowestBit;
 use crate::body::flag_control::{self, CarryOp};
 use crate::body::{bmi, control, data, muldiv, shift, sse, stack, strings, system};
 use crate::flags::{Condition, FlagOp, bit};
-use crate::insn::Insn;
+use crate::insn::{Insn, Segment};
 use crate::integer::IntegerOp;
 use crate::machine::{BinOp, Machine, UnOp};
 use crate::width::Width;
@@ -40,6 +40,7 @@ pub fn exec<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
         Mn::Cqo                 => { muldiv::extend_to_rdx(m, Width::W64); Ok(()) }
         Mn::Xadd                => xadd(m, insn),
         Mn::Cmpxchg             => arith::cmpxchg(m, insn),
+        Mn::Cmpxchg16b          => arith::cmpxchg16b(m, insn),
         Mn::Cmovo               => bits::cmov(m, insn, O),
         Mn::Cmovno              => bits::cmov(m, insn, No),
         Mn::Cmovb               => bits::cmov(m, insn, B),
@@ -151,6 +152,7 @@ pub fn exec<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
         Mn::Cld                 => { system::direction(m, false); Ok(()) }
         Mn::Std                 => { system::direction(m, true); Ok(()) }
         Mn::Cli                 => system::cli(m, insn),
+        Mn::Sti                 => system::sti(m, insn),
         Mn::Pushfq | Mn::Pushfd | Mn::Pushf => system::pushf(m, insn),
         // 5.1.13 Miscellaneous
         Mn::Nop | Mn::Endbr64 | Mn::Endbr32 | Mn::Rdsspd | Mn::Rdsspq | Mn::Cldemote | Mn::Pause
@@ -175,6 +177,14 @@ pub fn exec<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
         Mn::Shrx                => bmi::shift(m, insn, BinOp::Shr),
         // 5.20 System
         Mn::Swapgs              => system::swapgs(m, insn),
+        Mn::Syscall             => system::syscall(m, insn),
+        Mn::Sysretq             => system::sysret(m, insn),
+        Mn::Rdtsc               => system::rdtsc(m, insn, false),
+        Mn::Rdtscp              => system::rdtsc(m, insn, true),
+        Mn::Rdfsbase            => system::segment_base(m, insn, Segment::Fs, false),
+        Mn::Rdgsbase            => system::segment_base(m, insn, Segment::Gs, false),
+        Mn::Wrfsbase            => system::segment_base(m, insn, Segment::Fs, true),
+        Mn::Wrgsbase            => system::segment_base(m, insn, Segment::Gs, true),
         // 5.5 to 5.10 SSE
         _ => sse::exec(m, insn),
     }

@@ -31,6 +31,7 @@ pub mod level;
 pub mod machine;
 pub mod operands;
 pub mod plain;
+pub mod privileged;
 pub mod vector;
 pub mod width;
 
@@ -40,6 +41,7 @@ pub use flags::{Condition, FlagOp, Flags};
 pub use insn::{CodeMode, Gpr, Insn, Mem, Operand, Prefixes, Segment, Vex};
 pub use level::Level;
 pub use machine::{Arith, BinOp, Compare, Machine, UnOp};
+pub use privileged::{Privileged, SystemRegister};
 pub use vector::Vector;
 pub use width::Width;
 

@@ -6,6 +6,7 @@
 use crate::flags::{FlagOp, Flags};
 use crate::insn::{Gpr, Insn, Segment};
 use crate::integer::IntegerOp;
+use crate::privileged::Privileged;
 use crate::vector::float::{FloatOp, FloatUnOp, FloatWidth, LargeFloatOp};
 use crate::vector::{LargeOp, Vector};
 use crate::width::Width;
@@ -183,7 +184,7 @@ pub trait Arith {
 pub const NOT_CANONICAL: u64 = 1 << 63;
 
 /// The machine: state and control.
-pub trait Machine: Vector {
+pub trait Machine: Vector + Privileged {
     /// Why an instruction did not complete: a fault in the interpreter, "not liftable" in the lifter.
     type Stop;
 
@@ -245,7 +246,8 @@ pub trait Machine: Vector {
     fn in_kernel(&mut self) -> bool;
     /// RFLAGS without the arithmetic flags.
     fn system_flags(&mut self) -> Self::Int;
-    /// Sets RFLAGS but for the arithmetic flags; nothing that was off (an interrupt, a trap) is on afterwards.
+    /// Sets RFLAGS but for the arithmetic flags. Where what was off (an interrupt, a trap) may be on afterwards,
+    /// [`Privileged::opens`] comes before.
     fn set_system_flags(&mut self, value: Self::Int);
     /// Exchanges the base of GS and IA32_KERNEL_GS_BASE.
     fn swap_gs_base(&mut self);

@@ -56,6 +56,9 @@ pub struct CodeOptions {
     /// Look up where a guest's RET goes, in place of returning there
     #[arg(long)]
     pub no_paired_calls: bool,
+    /// Leave system calls and their like to the interpreter
+    #[arg(long)]
+    pub no_system_code: bool,
     /// Check each access of memory for itself, in place of those of a block off one address together
     #[arg(long)]
     pub no_grouped_checks: bool,
@@ -173,7 +176,8 @@ impl CodeOptions {
         }
         let tail_calls = if self.no_tail_calls { lift::TailCalls::No } else { lift::TailCalls::Yes };
         let calls = if self.no_paired_calls { lift::Calls::Chained } else { lift::Calls::Paired };
+        let system = if self.no_system_code { lift::SystemCode::Left } else { lift::SystemCode::Translated };
         let checks = if self.no_grouped_checks { lift::Checks::Single } else { lift::Checks::Grouped };
-        Ok(lift::Options { tail_calls, calls, checks, ..lift::Options::default() })
+        Ok(lift::Options { tail_calls, calls, system, checks, ..lift::Options::default() })
     }
 }

@@ -98,7 +98,7 @@ impl Code {
     ) -> Result<Code> {
         let image = root.map(|root| ImageCode { layout: &root.layout, bytes: &root.file });
         let inputs = Inputs { profile, vmlinux: Some(vmlinux), image };
-        let leaves = |insn: &x86::Insn| crate::lift::leaves(insn);
+        let leaves = |insn: &x86::Insn| crate::lift::leaves(insn, options);
         let found = discover::discover(inputs, &leaves, &discover::Options::default()).context("discovery")?;
         let plan = Plan::new(runtime, found.regions.len())?;
         Self::lower(&found, plan, &Options { level: profile.level, ..*options })

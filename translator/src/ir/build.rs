@@ -1,7 +1,7 @@
 //! Building a block: instructions are numbered (two equal pure ones are one) and variables tracked, so that a `Get` after
 //! a `Set` is the value itself. The folding constructors are in `passes::fold`.
 
-use super::{Inst, Reg, Region, Value};
+use super::{Field, Inst, Reg, Region, Value};
 use std::collections::HashMap;
 use x86::{BinOp, UnOp, Width};
 
@@ -81,7 +81,7 @@ fn possible(region: &Region, inst: &Inst) -> u64 {
         Inst::VecBitmask(w, _) => (1 << (16 / w.bytes())) - 1,
         Inst::Bits(w, _) => w.bits().mask(),
         Inst::FloatUn(op, _) => op.result().mask(),
-        Inst::Get(Reg::MXCSR) => u32::MAX.into(),
+        Inst::Get(Reg::MXCSR) | Inst::Read(Field::InterruptWaits | Field::Level) => u32::MAX.into(),
         Inst::Select(_, a, b) => region.possible(a) | region.possible(b),
         Inst::Un(UnOp::SignExtend, ..) => u64::MAX,
         Inst::Un(UnOp::Popcnt | UnOp::Clz | UnOp::Ctz, ..) => 127,

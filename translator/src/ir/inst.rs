@@ -1,6 +1,6 @@
 //! Instructions of the IR: what they give, what they use, and what order they keep.
 
-use super::{ExitId, GroupId, Reg, Value};
+use super::{ExitId, Field, GroupId, Reg, Value};
 use x86::vector::float::{FloatOp, FloatUnOp, FloatWidth, Predicate};
 use x86::vector::{VecOp, VecShift, VecUnOp};
 use x86::{BinOp, Compare, UnOp, Width};
@@ -52,6 +52,13 @@ pub enum Inst {
     },
     /// A variable.
     Get(Reg),
+    /// A field of the processor's state.
+    Read(Field),
+    /// Sets a field of the processor's state.
+    Write(Field, Value),
+    /// The instructions that may still retire, as at an instruction before which the region has retired so many that are
+    /// not yet taken off the budget.
+    Budget(u32),
     /// Sets a variable.
     Set(Reg, Value),
     /// See [`BinOp`].
@@ -197,7 +204,7 @@ impl Inst {
     pub fn ty(&self) -> Type {
         match self {
             Inst::Const(_) | Inst::Base | Inst::EntryFlags | Inst::Bin(..) | Inst::Un(..) | Inst::Int(_) => Type::Int,
-            Inst::FlagsWord { .. } | Inst::HelpInt(..) | Inst::Helped(_) => Type::Int,
+            Inst::FlagsWord { .. } | Inst::HelpInt(..) | Inst::Helped(_) | Inst::Read(_) | Inst::Budget(_) => Type::Int,
             Inst::HelpVec(..) => Type::Vec,
             Inst::Select(..) | Inst::Load(..) | Inst::VecLane(..) | Inst::VecBitmask(..) => Type::Int,
             Inst::Get(reg) => reg.ty(),
@@ -214,7 +221,7 @@ impl Inst {
             }
             Inst::VecUn(..) | Inst::VecShift(..) | Inst::VecShuffle(..) => Type::Vec,
             Inst::Set(..) | Inst::Store(..) | Inst::StoreVec(..) | Inst::ExitIf { .. } => Type::Unit,
-            Inst::Copy { .. } | Inst::Fill { .. } => Type::Unit,
+            Inst::Copy { .. } | Inst::Fill { .. } | Inst::Write(..) => Type::Unit,
         }
     }
 
@@ -236,7 +243,7 @@ impl Inst {
 
     /// Whether two of them with the same operands are one.
     pub fn is_pure(&self) -> bool {
-        !self.is_effect() && !self.reads_memory() && !matches!(self, Inst::Get(_))
+        !self.is_effect() && !self.reads_memory() && !matches!(self, Inst::Get(_) | Inst::Read(_) | Inst::Budget(_))
     }
 
     /// The way out that it may take.
@@ -254,10 +261,12 @@ impl Inst {
             Inst::Const(_) | Inst::ConstBool(_) | Inst::VecConst(_) | Inst::Base | Inst::EntryFlags | Inst::Get(_) => {
                 (None, None, None)
             }
-            Inst::Helped(_) => (None, None, None),
+            Inst::Helped(_) | Inst::Read(_) | Inst::Budget(_) => (None, None, None),
             Inst::HelpVec(_, [a, b, c]) | Inst::HelpX87(_, [_, a, b, c]) => (Some(a), Some(b), Some(c)),
             Inst::HelpInt(_, a, b) => (Some(a), Some(b), None),
-            Inst::Set(_, a) | Inst::Un(_, _, a) | Inst::Int(a) | Inst::Not(a) => (Some(a), None, None),
+            Inst::Write(_, a) | Inst::Set(_, a) | Inst::Un(_, _, a) | Inst::Int(a) | Inst::Not(a) => {
+                (Some(a), None, None)
+            }
             Inst::Load(_, a, _) | Inst::LoadVec(a, _) | Inst::VecLane(_, a, _) => (Some(a), None, None),
             Inst::VecUn(_, a) | Inst::VecBitmask(_, a) => (Some(a), None, None),
             Inst::VecWithLane(_, a, _, b) | Inst::VecBin(_, a, b) | Inst::VecShift(_, a, b) => (Some(a), Some(b), None),

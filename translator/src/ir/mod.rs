@@ -8,12 +8,14 @@
 //! Integers are i64 and hold their width zero-extended; truth values and places in memory are i32, vectors v128.
 
 mod build;
+mod field;
 mod inst;
 mod print;
 mod reg;
 mod verify;
 
 pub use build::Builder;
+pub use field::Field;
 pub use inst::{Access, Inst, Type};
 pub use reg::{Reg, RegSet};
 pub use verify::verify;
@@ -98,6 +100,8 @@ pub enum ExitKind {
     Indirect,
     /// To the address that a RET popped, which the terminator computes: where a caller waits, back to it.
     Return,
+    /// To an address that the terminator computes, at the other privilege level.
+    Across,
 }
 
 /// A way out: where guest execution stands then.
@@ -250,6 +254,8 @@ pub struct Block {
     pub insts: Vec<Value>,
     /// Guest instructions that it retires.
     pub retired: u32,
+    /// Instructions after it that must not end the budget either: an interrupt comes after none of those.
+    pub held: u32,
     /// What it takes off the budget before it ends.
     pub flush: u32,
     /// Its end.
@@ -259,7 +265,7 @@ pub struct Block {
 impl Block {
     /// A block without instructions.
     pub fn empty(offset: i64, flags: FlagsAt, terminator: Terminator) -> Block {
-        Block { offset, flags, check: None, select: None, insts: Vec::new(), retired: 0, flush: 0, terminator }
+        Block { offset, flags, check: None, select: None, insts: Vec::new(), retired: 0, held: 0, flush: 0, terminator }
     }
 }
 

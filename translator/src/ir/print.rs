@@ -33,6 +33,7 @@ impl Display for Exit {
             ExitKind::Static => write!(f, "to {:#x}", self.offset)?,
             ExitKind::Indirect => f.write_str("indirect")?,
             ExitKind::Return => f.write_str("return")?,
+            ExitKind::Across => f.write_str("across")?,
         }
         write!(f, ", retired {}, flags {}", self.retired, self.flags)
     }
@@ -52,6 +53,9 @@ impl Region {
         match inst {
             Inst::Const(constant) => format!("{constant:#x}"),
             Inst::Get(reg) => format!("get {reg}"),
+            Inst::Read(field) => format!("read {field:?}").to_lowercase(),
+            Inst::Write(field, a) => format!("write {field:?}, {a}").to_lowercase(),
+            Inst::Budget(retired) => format!("budget less {retired}"),
             Inst::Set(reg, a) => format!("set {reg}, {a}"),
             Inst::Bin(op, w, a, b) => format!("{} {a}, {b}", name(op, *w)),
             Inst::Un(op, w, a) => format!("{} {a}", name(op, *w)),

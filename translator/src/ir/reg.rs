@@ -17,9 +17,9 @@ impl Reg {
     pub const FLAG_CARRY: Reg = Reg(34);
     /// `FlagOp::pack`, where it is not known.
     pub const FLAG_OP: Reg = Reg(35);
-    /// Base of FS; a region never sets it.
+    /// Base of FS.
     pub const FS_BASE: Reg = Reg(36);
-    /// Base of GS; only SWAPGS sets it.
+    /// Base of GS.
     pub const GS_BASE: Reg = Reg(37);
     /// MXCSR.
     pub const MXCSR: Reg = Reg(38);

@@ -53,12 +53,13 @@ fn expected(inst: &Inst) -> Vec<Type> {
         Inst::Const(_) | Inst::ConstBool(_) | Inst::VecConst(_) | Inst::Base | Inst::EntryFlags | Inst::Get(_) => {
             vec![]
         }
-        Inst::Helped(_) => vec![],
+        Inst::Helped(_) | Inst::Read(_) | Inst::Budget(_) => vec![],
         Inst::HelpVec(..) => vec![Vector, Vector, Vector],
         Inst::HelpInt(..) => vec![Int, Int],
         Inst::HelpX87(..) => vec![Int, Int, Int, Int],
         Inst::Set(reg, _) if reg.ty() == Vector => vec![Vector],
-        Inst::Set(..) | Inst::Un(..) | Inst::Check { .. } | Inst::Group { .. } | Inst::FromBits(..) => vec![Int],
+        Inst::Set(..) | Inst::Write(..) | Inst::Un(..) | Inst::FromBits(..) => vec![Int],
+        Inst::Check { .. } | Inst::Group { .. } => vec![Int],
         Inst::Bin(..) | Inst::Compare(..) | Inst::VecFrom(..) => vec![Int, Int],
         Inst::Int(_) | Inst::Not(_) | Inst::ExitIf { .. } => vec![Bool],
         Inst::Both(..) | Inst::Either(..) => vec![Bool, Bool],

@@ -5,7 +5,7 @@ use super::dataflow::{self, Plan, Summary};
 use super::flags::FlagState;
 use super::machine::{Lifter, Outcome};
 use super::piece::{Linkage, Next, Piece};
-use super::source::Privilege;
+use super::source::{Options, Privilege, SystemCode};
 use crate::ir::{Block, BlockId, Builder, Exit, ExitKind, FlagsAt, Inst, Reg, Region, Terminator, Value};
 use anyhow::{Result, ensure};
 use runtime::translated::abi::ExitReason;
@@ -15,6 +15,7 @@ use x86::{Compare, Width};
 struct Assembly {
     region: Region,
     privilege: Privilege,
+    system: SystemCode,
     pieces: Vec<Piece>,
     plan: Plan,
     numbers: BTreeMap<i64, BlockId>,
@@ -24,10 +25,15 @@ struct Assembly {
 ///
 /// # Errors
 /// Flags that are read where they cannot be known, which would be a defect of the plan.
-pub(super) fn assemble(pieces: Vec<Piece>, entries: Vec<i64>, privilege: Privilege) -> Result<Lifted> {
+pub(super) fn assemble(
+    pieces: Vec<Piece>,
+    entries: Vec<i64>,
+    privilege: Privilege,
+    options: &Options,
+) -> Result<Lifted> {
     let numbers: BTreeMap<i64, BlockId> = (0..).map(BlockId).zip(&pieces).map(|(id, p)| (p.offset, id)).collect();
     let plan = dataflow::solve(&summaries(&pieces, &numbers, &entries));
-    let mut assembly = Assembly { region: Region::new(), privilege, pieces, plan, numbers };
+    let mut assembly = Assembly { region: Region::new(), privilege, system: options.system, pieces, plan, numbers };
     assembly.reserve();
     for number in 0..assembly.pieces.len() {
         assembly.block(number)?;
@@ -76,7 +82,7 @@ impl Assembly {
         let successors: Vec<_> = piece.continues_at().iter().filter_map(|offset| self.numbers.get(offset)).collect();
         let dynamic = successors.iter().any(|id| self.plan.starts[id.index()] == FlagsAt::Dynamic);
         let flags = FlagState::At(self.plan.starts[number]);
-        let mut lifter = Lifter::new(Builder::new(&mut self.region), self.privilege, flags);
+        let mut lifter = Lifter::new(Builder::new(&mut self.region), self.privilege, self.system, flags);
         for (offset, insn) in &piece.insns {
             lifter.lift(*offset, insn);
         }
@@ -84,7 +90,7 @@ impl Assembly {
         if piece.next != Next::Unlifted {
             lifter.settle_flags(explicit, dynamic);
         }
-        let (flags, retired, outcome) = (lifter.flags.at(), lifter.retired, lifter.outcome);
+        let (flags, retired, held, outcome) = (lifter.flags.at(), lifter.retired, lifter.held, lifter.outcome);
         for id in successors {
             let expected = self.plan.starts[id.index()];
             let fits = expected == FlagsAt::Dynamic || expected == flags;
@@ -94,7 +100,7 @@ impl Assembly {
         let end = piece.insns.last().map_or(piece.offset, |(at, insn)| at.wrapping_add(i64::from(insn.length)));
         let terminator = self.terminator(number, outcome, end, retired, flags);
         let block = &mut self.region.blocks[number];
-        (block.insts, block.retired, block.terminator) = (insts, retired, terminator);
+        (block.insts, block.retired, block.held, block.terminator) = (insts, retired, held, terminator);
         Ok(())
     }
 
@@ -127,6 +133,7 @@ impl Assembly {
                 let site = self.pieces[number].insns.last().map_or(end, |(at, _)| *at);
                 leave(kind, site, Some(target))
             }
+            Some(Outcome::Across(target)) => leave(ExitKind::Across, end, Some(target)),
             Some(Outcome::Jump(to)) if self.pieces[number].linkage == Linkage::Call => {
                 leave(ExitKind::Static, to, None)
             }

@@ -2,7 +2,7 @@
 
 use super::flags::FlagState;
 use super::group::Group;
-use super::source::Privilege;
+use super::source::{Privilege, SystemCode};
 use crate::ir::{Builder, Exit, ExitId, ExitKind, Inst, Reg, Value};
 use runtime::translated::abi::ExitReason;
 use std::collections::HashSet;
@@ -24,6 +24,8 @@ pub(super) enum Outcome {
     Branch(Value, i64),
     /// To a computed address.
     Indirect(Value),
+    /// To a computed address at the other privilege level.
+    Across(Value),
     /// To the interpreter, for the instruction itself.
     Unlifted,
 }
@@ -41,12 +43,15 @@ pub(super) struct Lifter<'r> {
     pub(super) builder: Builder<'r>,
     pub(super) flags: FlagState,
     pub(super) privilege: Privilege,
+    pub(super) system: SystemCode,
     /// The state before the instruction, once it has asked for the flags.
     pub(super) before: Option<super::flags::Before>,
     /// Offset of the instruction from the region's base.
     pub(super) offset: i64,
     /// Instructions of the block before it.
     pub(super) retired: u32,
+    /// Instructions after the block that must not end the budget.
+    pub(super) held: u32,
     pub(super) outcome: Option<Outcome>,
     pub(super) checked: Option<Checked>,
     /// Instructions that have not taken effect yet.
@@ -60,14 +65,16 @@ pub(super) struct Lifter<'r> {
 }
 
 impl<'r> Lifter<'r> {
-    pub(super) fn new(builder: Builder<'r>, privilege: Privilege, flags: FlagState) -> Self {
+    pub(super) fn new(builder: Builder<'r>, privilege: Privilege, system: SystemCode, flags: FlagState) -> Self {
         Lifter {
             builder,
             flags,
             privilege,
+            system,
             before: None,
             offset: 0,
             retired: 0,
+            held: 0,
             outcome: None,
             checked: None,
             group: None,
@@ -332,7 +339,7 @@ impl Outcome {
     /// The value that it uses.
     pub(super) fn operand(self) -> Option<Value> {
         match self {
-            Outcome::Branch(value, _) | Outcome::Indirect(value) => Some(value),
+            Outcome::Branch(value, _) | Outcome::Indirect(value) | Outcome::Across(value) => Some(value),
             Outcome::Jump(_) | Outcome::Unlifted => None,
         }
     }

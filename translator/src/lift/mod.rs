@@ -17,12 +17,14 @@ mod group;
 mod machine;
 mod memory;
 mod piece;
+mod privileged;
 mod source;
 mod vector;
 mod x87;
 
 pub use source::{
-    Addresses, Calls, Chain, Checks, NoTargets, Options, Privilege, RegionSource, SourceBlock, TailCalls, Targets,
+    Addresses, Calls, Chain, Checks, NoTargets, Options, Privilege, RegionSource, SourceBlock, SystemCode, TailCalls,
+    Targets,
 };
 
 use crate::ir::{Builder, FlagsAt, Inst, Reg, Region, Value};
@@ -44,19 +46,19 @@ pub struct Lifted {
     pub unlifted: Vec<(i64, x86::Mnemonic)>,
 }
 
-/// Lifts a region, for a processor of `level`.
+/// Lifts a region.
 ///
 /// # Errors
 /// An entry point at which no block starts, or an instruction body that breaks its rules.
-pub fn lift(source: &RegionSource, level: x86::Level) -> Result<Lifted> {
+pub fn lift(source: &RegionSource, options: &Options) -> Result<Lifted> {
     let in_region = || format!("region {} ({})", source.index, source.name);
-    let pieces = piece::cut(&source.blocks, level, source.privilege).with_context(in_region)?;
+    let pieces = piece::cut(&source.blocks, source.privilege, options).with_context(in_region)?;
     for entry in &source.entries {
         ensure!(pieces.contains_key(entry), "{}: no block starts at entry point {entry:#x}", in_region());
     }
     ensure!(!source.entries.is_empty(), "{}: no entry point", in_region());
     let (pieces, entries) = reachable(pieces, &source.entries);
-    assemble::assemble(pieces, entries, source.privilege).with_context(in_region)
+    assemble::assemble(pieces, entries, source.privilege, options).with_context(in_region)
 }
 
 /// What the entry points lead to, and the entry points with those that are found on the way.
@@ -83,7 +85,7 @@ fn reachable(mut pieces: BTreeMap<i64, Piece>, given: &[i64]) -> (Vec<Piece>, Ve
 /// [`Reg::FLAG_DST`].
 pub(crate) fn flags_word(region: &mut Region, op: x86::FlagOp, width: x86::Width) -> Vec<Value> {
     let state = flags::FlagState::At(FlagsAt::Known(op, width));
-    let mut lifter = machine::Lifter::new(Builder::new(region), Privilege::User, state);
+    let mut lifter = machine::Lifter::new(Builder::new(region), Privilege::User, SystemCode::Left, state);
     let now = lifter.lazy_flags();
     let word = x86::flags::word(&mut lifter, now);
     lifter.builder.push(Inst::Set(Reg::FLAG_DST, word));
@@ -91,6 +93,6 @@ pub(crate) fn flags_word(region: &mut Region, op: x86::FlagOp, width: x86::Width
 }
 
 /// Whether an instruction is left to the interpreter, which goes on with the next.
-pub fn leaves(insn: &x86::Insn) -> bool {
-    piece::is_unlifted(insn)
+pub fn leaves(insn: &x86::Insn, options: &Options) -> bool {
+    piece::is_unlifted(insn, options)
 }

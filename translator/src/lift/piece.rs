@@ -6,12 +6,12 @@
 use super::dataflow::Leaves;
 use super::flags::FlagState;
 use super::machine::{Lifter, Outcome};
-use super::source::{Privilege, SourceBlock};
+use super::source::{Options, Privilege, SourceBlock};
 use crate::ir::{Builder, FlagsAt, Inst, Region};
 use crate::passes::dce;
 use anyhow::{Result, ensure};
 use std::collections::BTreeMap;
-use x86::{Insn, Level, Mnemonic};
+use x86::{Insn, Mnemonic};
 
 /// Where control goes after a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,17 +74,17 @@ impl Piece {
     }
 }
 
-/// Cuts blocks into pieces, by their offsets, as a processor of `level` decodes them.
+/// Cuts blocks into pieces, by their offsets.
 ///
 /// # Errors
 /// A body that could leave after it had changed state.
-pub(super) fn cut(blocks: &[SourceBlock], level: Level, privilege: Privilege) -> Result<BTreeMap<i64, Piece>> {
+pub(super) fn cut(blocks: &[SourceBlock], privilege: Privilege, options: &Options) -> Result<BTreeMap<i64, Piece>> {
     let mut pieces = BTreeMap::new();
     for block in blocks {
         let mut at = 0;
         while at < block.bytes.len() {
             let offset = block.offset.wrapping_add(at as i64);
-            let (piece, length) = first_piece(level, privilege, offset, &block.bytes[at..])?;
+            let (piece, length) = first_piece(privilege, options, offset, &block.bytes[at..])?;
             pieces.entry(offset).or_insert(piece);
             if length == 0 {
                 break;
@@ -96,14 +96,15 @@ pub(super) fn cut(blocks: &[SourceBlock], level: Level, privilege: Privilege) ->
 }
 
 /// The piece at the start of `bytes`, and the bytes to the next; 0 where what follows is no instruction.
-fn first_piece(level: Level, privilege: Privilege, offset: i64, bytes: &[u8]) -> Result<(Piece, usize)> {
+fn first_piece(privilege: Privilege, options: &Options, offset: i64, bytes: &[u8]) -> Result<(Piece, usize)> {
     let mut region = Region::new();
-    let mut lifter = Lifter::new(Builder::new(&mut region), privilege, FlagState::At(FlagsAt::Dynamic));
+    let flags = FlagState::At(FlagsAt::Dynamic);
+    let mut lifter = Lifter::new(Builder::new(&mut region), privilege, options.system, flags);
     let mut insns = Vec::new();
     let mut at = 0;
     while at < bytes.len() && lifter.outcome.is_none() {
         let here = offset.wrapping_add(at as i64);
-        let Ok(insn) = x86::decode_for(level, &bytes[at..]) else { break };
+        let Ok(insn) = x86::decode_for(options.level, &bytes[at..]) else { break };
         lifter.lift(here, &insn);
         ensure!(!lifter.imprecise, "{:?} at {here:#x} may leave after it has changed state", insn.mnemonic);
         insns.push((here, insn));
@@ -117,14 +118,16 @@ fn first_piece(level: Level, privilege: Privilege, offset: i64, bytes: &[u8]) ->
         None | Some(Outcome::Unlifted) => Next::Unlifted,
         Some(Outcome::Jump(to)) => Next::To(to),
         Some(Outcome::Branch(_, to)) => Next::Either(to, end),
-        Some(Outcome::Indirect(_)) => Next::Indirect,
+        Some(Outcome::Indirect(_) | Outcome::Across(_)) => Next::Indirect,
     };
     let linkage = match (lifter.outcome, insns.last().map(|(_, insn)| insn.mnemonic)) {
         (Some(Outcome::Jump(_) | Outcome::Indirect(_)), Some(Mnemonic::Call)) => Linkage::Call,
         (Some(Outcome::Indirect(_)), Some(Mnemonic::Ret)) => Linkage::Return,
         _ => Linkage::Jump,
     };
-    let resumes_at = (linkage == Linkage::Call || lifter.outcome == Some(Outcome::Unlifted)).then_some(end);
+    let calls_kernel = insns.last().is_some_and(|(_, insn)| insn.mnemonic == Mnemonic::Syscall);
+    let comes_back = lifter.outcome == Some(Outcome::Unlifted) || calls_kernel;
+    let resumes_at = (linkage == Linkage::Call || comes_back).then_some(end);
     let leaves = match lifter.flags {
         FlagState::At(FlagsAt::Dynamic) => Leaves::Same,
         FlagState::At(known) => Leaves::Known(known),
@@ -139,9 +142,10 @@ fn first_piece(level: Level, privilege: Privilege, offset: i64, bytes: &[u8]) ->
 }
 
 /// Whether an instruction has no translation, even in the kernel.
-pub(super) fn is_unlifted(insn: &Insn) -> bool {
+pub(super) fn is_unlifted(insn: &Insn, options: &Options) -> bool {
     let mut region = Region::new();
-    let mut lifter = Lifter::new(Builder::new(&mut region), Privilege::Kernel, FlagState::At(FlagsAt::Dynamic));
+    let flags = FlagState::At(FlagsAt::Dynamic);
+    let mut lifter = Lifter::new(Builder::new(&mut region), Privilege::Kernel, options.system, flags);
     lifter.lift(0, insn);
     lifter.outcome == Some(Outcome::Unlifted)
 }

@@ -119,6 +119,15 @@ pub enum Calls {
     Chained,
 }
 
+/// Who carries out the system instructions that run often: SYSCALL, SYSRET, STI, RDTSC and their like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SystemCode {
+    /// Translated code.
+    Translated,
+    /// The interpreter.
+    Left,
+}
+
 /// How accesses of memory are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checks {
@@ -135,6 +144,8 @@ pub struct Options {
     pub tail_calls: TailCalls,
     /// What becomes of CALL and RET.
     pub calls: Calls,
+    /// Who carries out system instructions.
+    pub system: SystemCode,
     /// How accesses of memory are checked.
     pub checks: Checks,
     /// The processor that the code runs on: instructions that it lacks are left to the interpreter.
@@ -143,6 +154,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { tail_calls: TailCalls::Yes, calls: Calls::Paired, checks: Checks::Grouped, level: Level::V3 }
+        let (tail_calls, calls, checks) = (TailCalls::Yes, Calls::Paired, Checks::Grouped);
+        Options { tail_calls, calls, system: SystemCode::Translated, checks, level: Level::V3 }
     }
 }

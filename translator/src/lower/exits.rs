@@ -7,7 +7,7 @@
 use super::emit::{BASE, BUDGET, EXIT, Emitter, ROOM, at};
 use super::shared::Shared;
 use crate::ir::{BlockId, Exit, ExitId, ExitKind, FlagsAt, Reg, RegSet, Value};
-use crate::lift::{Chain, TailCalls};
+use crate::lift::{Chain, Privilege, TailCalls};
 use anyhow::{Result, bail, ensure};
 use core::mem::{offset_of, size_of};
 use runtime::cpu::Cpu;
@@ -133,10 +133,33 @@ impl Emitter<'_> {
 
     /// Returns to the region that waits for this one, if one does.
     fn go_back(&mut self, target: Value) -> Result<()> {
-        self.op().local_get(ROOM).i32_const(FULL_ROOM).i32_ne().if_(BlockType::Empty);
+        self.op().local_get(ROOM).i32_const(FULL_ROOM).i32_ne();
+        self.own_half(target)?;
+        self.op().i32_and().if_(BlockType::Empty);
         self.leave_for(ExitReason::Next);
         self.wide(target)?;
         self.op().return_().end();
+        Ok(())
+    }
+
+    /// Whose code an exit leads to.
+    fn target_privilege(&self, exit: &Exit) -> Privilege {
+        match (self.privilege, exit.kind) {
+            (Privilege::Kernel, ExitKind::Across) => Privilege::User,
+            (Privilege::User, ExitKind::Across) => Privilege::Kernel,
+            (own, _) => own,
+        }
+    }
+
+    /// Puts on the stack whether an address is in the half of memory where code of this privilege is. Regions of the other
+    /// privilege may wait below, for addresses in the other half.
+    fn own_half(&mut self, target: Value) -> Result<()> {
+        self.wide(target)?;
+        self.op().i64_const(0);
+        match self.privilege {
+            Privilege::Kernel => self.op().i64_lt_s(),
+            Privilege::User => self.op().i64_ge_s(),
+        };
         Ok(())
     }
 
@@ -166,7 +189,7 @@ impl Emitter<'_> {
 
     /// Goes to the region that the exit leads to. A call leaves the callee's result on the stack.
     pub(super) fn transfer(&mut self, exit: &Exit, target: Option<Value>, how: Transfer) -> Result<()> {
-        let jump = self.addresses.shared(Shared::Jump(self.privilege).number());
+        let jump = self.addresses.shared(Shared::Jump(self.target_privilege(exit)).number());
         match (target, self.targets.resolve(exit.offset)) {
             (Some(target), _) => self.wide(target)?,
             (None, None) => self.address(exit.offset),

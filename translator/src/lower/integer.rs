@@ -21,6 +21,8 @@ impl Emitter<'_> {
         match *self.region.inst(value) {
             Inst::Const(constant) => drop(self.op().i64_const(constant as i64)),
             Inst::Base => drop(self.op().local_get(BASE)),
+            Inst::Read(field) => self.read_field(field),
+            Inst::Budget(retired) => self.remaining(retired),
             Inst::Get(reg) => {
                 let local = self.register(reg);
                 self.op().local_get(local);

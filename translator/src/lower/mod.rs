@@ -5,7 +5,7 @@
 //!   stamp, or return           prologue
 //!   load variables             prologue
 //!   block                      label of the side exits
-//!     blocks                   structure, block, tree, integer, float, truth, vector, memory, bulk, call, helper
+//!     blocks                   structure, block, tree, integer, field, float, truth, vector, memory, bulk, call, helper
 //!   end
 //!   write back, return)        exits
 //! ```
@@ -15,6 +15,7 @@ mod bulk;
 mod call;
 mod emit;
 mod exits;
+mod field;
 pub mod flags_word;
 mod float;
 mod helper;
@@ -60,7 +61,7 @@ pub fn translate(
     addresses: &Addresses,
     options: &Options,
 ) -> Result<Translated> {
-    let lifted = lift::lift(source, options.level)?;
+    let lifted = lift::lift(source, options)?;
     let mut region = lifted.region;
     let in_region = || format!("region {} ({})", source.index, source.name);
     let liveness = passes::run(&mut region, options).with_context(in_region)?;

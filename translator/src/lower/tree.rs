@@ -131,6 +131,8 @@ impl Planner<'_> {
             Inst::Const(_) | Inst::ConstBool(_) | Inst::Base | Inst::Member { .. } => true,
             // Free, if the operand is in a local.
             Inst::Bits(..) => true,
+            // What changes them is not tracked.
+            Inst::Read(_) | Inst::Budget(_) => false,
             Inst::Get(reg) => self.next_set[reg.index()] >= uses.last,
             Inst::Load(..) | Inst::LoadVec(..) => uses.count == 1 && self.next_store >= uses.last,
             _ => uses.count == 1,

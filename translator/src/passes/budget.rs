@@ -5,7 +5,7 @@
 //! says how much is still to be taken off there. A test asks for the longest way to the next test, so that between tests
 //! nothing needs to look. Where a callee comes back is an entry point, with a test of its own.
 
-use crate::ir::{BlockId, BudgetCheck, Exit, ExitKind, Region};
+use crate::ir::{BlockId, BudgetCheck, Exit, ExitKind, Inst, Region};
 use runtime::translated::abi::ExitReason;
 
 /// Places the tests. Before the control flow is made reducible: `stubs` are the root's successors.
@@ -16,7 +16,7 @@ pub fn place_checks(region: &mut Region) {
     for &id in order.postorder.iter() {
         let block = region.block(id);
         let next = block.terminator.continues_at().into_iter().filter(|to| !heads[to.index()]);
-        longest[id.index()] = block.retired + next.map(|to| longest[to.index()]).max().unwrap_or(0);
+        longest[id.index()] = block.retired + block.held + next.map(|to| longest[to.index()]).max().unwrap_or(0);
     }
     let mut tested: Vec<BlockId> = region.block(region.root).terminator.successors();
     tested.extend(region.block_ids().filter(|id| heads[id.index()]));
@@ -93,4 +93,9 @@ fn carry(region: &mut Region, id: BlockId, before: u32) {
     let mut exits: Vec<_> = block.insts.iter().filter_map(|value| region.inst(*value).exit()).collect();
     exits.extend(block.terminator.exit());
     exits.into_iter().for_each(|exit| region.exits[exit.index()].retired += before);
+    for value in region.block(id).insts.clone() {
+        if let Inst::Budget(retired) = &mut region.insts[value.index()] {
+            *retired += before;
+        }
+    }
 }

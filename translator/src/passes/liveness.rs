@@ -23,7 +23,9 @@ impl Liveness {
     pub fn written_back(&self, block: BlockId, exit: &Exit) -> RegSet {
         let dirty = match exit.kind {
             ExitKind::Side(_) => self.dirty,
-            ExitKind::Static | ExitKind::Indirect | ExitKind::Return => self.dirty_out[block.index()],
+            ExitKind::Static | ExitKind::Indirect | ExitKind::Return | ExitKind::Across => {
+                self.dirty_out[block.index()]
+            }
         };
         let state = dirty.minus(RegSet::FLAGS);
         match exit.flags {

@@ -285,7 +285,7 @@ impl Engine {
 
 /// A region as it is lowered, for a failing test's output.
 pub(crate) fn show(source: &RegionSource) -> String {
-    let mut region = translator::lift::lift(source, x86::Level::V3).expect("it lifts").region;
+    let mut region = translator::lift::lift(source, &Options::default()).expect("it lifts").region;
     let passed = translator::passes::run(&mut region, &Options::default());
     format!("{region}\n{:?}", passed.err())
 }

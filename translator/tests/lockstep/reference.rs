@@ -3,7 +3,7 @@
 use x86::integer::{self, IntegerOp};
 use x86::vector::float::{self, FloatOp, FloatUnOp, FloatWidth, LargeFloatOp, Outcome};
 use x86::vector::{LargeOp, VecOp, VecShift, VecUnOp, eval, large};
-use x86::{Arith, BinOp, Compare, FlagOp, Flags, Gpr, Insn, Machine, Segment, UnOp, Vector, Width, plain};
+use x86::{Arith, BinOp, Compare, FlagOp, Flags, Gpr, Insn, Machine, Privileged, Segment, UnOp, Vector, Width, plain};
 
 /// Where the guest's data is.
 pub(crate) const DATA: u64 = 0x7fff_1234_5000;
@@ -102,6 +102,8 @@ impl Arith for Reference {
         a || b
     }
 }
+
+impl Privileged for Reference {}
 
 impl Machine for Reference {
     type Stop = Stop;

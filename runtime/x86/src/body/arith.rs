@@ -1,10 +1,10 @@
 //! Binary arithmetic and logic: ADD, ADC, SUB, SBB, CMP, INC, DEC, NEG, AND, OR, XOR, TEST, NOT, XADD, CMPXCHG,
-//! ADCX, ADOX. //! SDM volume 1, sections 5.1.2 and 5.1.4.
+//! CMPXCHG16B, ADCX, ADOX. SDM volume 1, sections 5.1.2 and 5.1.4.
 
 use crate::flags::{self, FlagOp, bit, merged, placed};
 use crate::insn::{Gpr, Insn, Operand};
 use crate::machine::{BinOp, Compare, Machine, UnOp};
-use crate::operands::{modify, read, read_gpr, write, write_gpr};
+use crate::operands::{address, modify, read, read_gpr, write, write_gpr};
 use crate::width::Width;
 
 /// CF as 0 or 1.
@@ -222,5 +222,37 @@ pub fn cmpxchg<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     m.set_gpr(Gpr::RAX, rax);
     let none = m.imm(0);
     m.set_flags(FlagOp::Sub, w, accumulator, old, none);
+    Ok(())
+}
+
+/// CMPXCHG16B: RDX:RAX against 16 bytes, RCX:RBX to store. The helper refuses an address that is no multiple of 16, so that
+/// both halves lie in one page.
+#[inline(never)]
+pub fn cmpxchg16b<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
+    let low_at = address(m, insn);
+    let rest = m.and_imm(low_at, 15);
+    let crooked = m.is_nonzero(rest);
+    if m.rare(crooked) {
+        return m.helper(insn);
+    }
+    let eight = m.imm(8);
+    let high_at = m.add(Width::W64, low_at, eight);
+    let low = m.load_for_store(Width::W64, low_at)?;
+    let high = m.load_for_store(Width::W64, high_at)?;
+    let [rax, rdx, rbx, rcx] = [Gpr::RAX, Gpr::RDX, Gpr::RBX, Gpr::RCX].map(|r| m.gpr(r));
+    let low_equal = m.compare(Compare::Eq, Width::W64, low, rax);
+    let high_equal = m.compare(Compare::Eq, Width::W64, high, rdx);
+    let equal = m.both(low_equal, high_equal);
+    let (new_low, new_high) = (m.select(equal, rbx, low), m.select(equal, rcx, high));
+    m.store(Width::W64, low_at, new_low)?;
+    m.store(Width::W64, high_at, new_high)?;
+    let (rax, rdx) = (m.select(equal, rax, low), m.select(equal, rdx, high));
+    m.set_gpr(Gpr::RAX, rax);
+    m.set_gpr(Gpr::RDX, rdx);
+    let before = m.flags();
+    let zero = placed(m, equal, bit::ZF);
+    let word = merged(m, before, bit::ZF, zero);
+    let none = m.imm(0);
+    m.set_flags(FlagOp::Explicit, Width::W64, word, none, none);
     Ok(())
 }

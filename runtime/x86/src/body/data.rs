@@ -1,16 +1,17 @@
 //! Data movement: MOV, MOVZX, MOVSX, LEA, XCHG, XLAT, MOVBE. SDM volume 1, section 5.1.1.
 
+use super::system;
 use crate::insn::{Gpr, Insn, Operand};
 use crate::machine::{BinOp, Machine, UnOp};
 use crate::operands::{cut, linear, modify, offset, read, read_gpr, sign_extend, write, write_gpr};
 use crate::width::Width;
 
-/// MOV between registers, memory and immediates; segment, control and debug registers are the helper's.
+/// MOV between registers, memory and immediates; segment, control and debug registers are [`system::mov`]'s.
 #[inline(always)]
 pub fn mov<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
-    let system = |o: Operand| matches!(o, Operand::Segment(_) | Operand::Control(_) | Operand::Debug(_));
-    if system(insn.operands[0]) || system(insn.operands[1]) {
-        return m.helper(insn);
+    let is_system = |o: Operand| matches!(o, Operand::Segment(_) | Operand::Control(_) | Operand::Debug(_));
+    if is_system(insn.operands[0]) || is_system(insn.operands[1]) {
+        return system::mov(m, insn);
     }
     let value = read(m, insn, 1, insn.width)?;
     write(m, insn, 0, insn.width, value)

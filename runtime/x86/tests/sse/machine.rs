@@ -3,7 +3,9 @@
 use x86::integer::{self, IntegerOp};
 use x86::vector::float::{self, FloatOp, FloatUnOp, FloatWidth, LargeFloatOp, Outcome};
 use x86::vector::{LargeOp, VecOp, VecShift, VecUnOp, eval, large};
-use x86::{Arith, BinOp, Compare, FlagOp, Flags, Gpr, Insn, Machine, Segment, UnOp, Vector, Width, flags, plain};
+use x86::{
+    Arith, BinOp, Compare, FlagOp, Flags, Gpr, Insn, Machine, Privileged, Segment, UnOp, Vector, Width, flags, plain,
+};
 
 /// Address of the memory, 64-byte aligned here as on the host.
 pub(crate) const BASE: u64 = 0x7000;
@@ -142,6 +144,8 @@ impl Vector for State {
         eval::bitmask(w, a)
     }
 }
+
+impl Privileged for State {}
 
 impl Machine for State {
     type Stop = Stop;
