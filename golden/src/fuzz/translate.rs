@@ -3,7 +3,8 @@
 use crate::wasm::{FIRST_REGION, module_of};
 use anyhow::{Context, Result};
 use translator::lift::{
-    Calls, Chain, Checks, NoTargets, Options, Privilege, RegionSource, SourceBlock, TailCalls, Targets,
+    Calls, Chain, Checks, FloatTests, Helpers, NoTargets, Options, Privilege, RegionSource, SourceBlock, SystemCode,
+    TailCalls, Targets,
 };
 use wasmparser::Validator;
 use x86::Level;
@@ -34,7 +35,10 @@ pub fn translate(input: &[u8]) -> Result<()> {
     let options = Options {
         level: Level::ALL[usize::from(choices >> 2 & 3) % Level::ALL.len()],
         calls: if choices & 0x10 == 0 { Calls::Paired } else { Calls::Chained },
+        system: if choices & 0x10 == 0 { SystemCode::Translated } else { SystemCode::Left },
         checks: if choices & 8 == 0 { Checks::Grouped } else { Checks::Single },
+        float_tests: if choices & 8 == 0 { FloatTests::Grouped } else { FloatTests::Single },
+        helpers: if choices & 0x10 == 0 { Helpers::Called } else { Helpers::Left },
         tail_calls: if choices & 2 == 0 { TailCalls::Yes } else { TailCalls::No },
     };
     let targets: &dyn Targets = if choices & 0x80 == 0 { &NoTargets } else { &Itself };

@@ -71,3 +71,46 @@ pub fn x87(cpu: &mut Cpu, form: u64, rip: u64, data: u64, operand: [u64; 2]) -> 
     let result = u128::from_le_bytes(crate::x87::execute_direct(cpu, form, rip, data, operand.to_le_bytes())?);
     Some([result as u64, (result >> 64) as u64])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use x86::Mnemonic;
+
+    fn form(mnemonic: Mnemonic, size: u16) -> u64 {
+        let form = Form { mnemonic, registers: [0, 3], size };
+        assert_eq!(Form::unpack(form.pack()), Some(form));
+        form.pack()
+    }
+
+    #[test]
+    fn the_unit_loads_computes_and_stores() {
+        let mut cpu = Cpu::ZERO;
+        cpu.fcw = 0x37f;
+        assert_eq!(x87(&mut cpu, form(Mnemonic::Fninit, 0), 0, 0, [0; 2]), Some([0; 2]));
+        assert_eq!(x87(&mut cpu, form(Mnemonic::Fld, 8), 0x1234, 0x5678, [1.5f64.to_bits(), 0]), Some([0; 2]));
+        assert_eq!((cpu.fip, cpu.fdp), (0x1234, 0x5678));
+        assert!(x87(&mut cpu, form(Mnemonic::Fadd, 4), 0, 0, [0.25f32.to_bits().into(), 0]).is_some());
+        assert_eq!(x87(&mut cpu, form(Mnemonic::Fstp, 8), 0, 0, [0; 2]), Some([1.75f64.to_bits(), 0]));
+        assert_eq!(cpu.ftw, 0);
+    }
+
+    #[test]
+    fn what_may_trap_is_refused() {
+        let mut cpu = Cpu::ZERO;
+        cpu.fcw = 0x37f;
+        assert_eq!(x87(&mut cpu, form(Mnemonic::Fninit, 0), 0, 0, [0; 2]), Some([0; 2]));
+        let refused = |cpu: &mut Cpu, form| x87(cpu, form, 1, 1, [0; 2]).is_none() && (cpu.fip, cpu.ftw) == (0, 0);
+        cpu.fcw &= !4;
+        assert!(refused(&mut cpu, form(Mnemonic::Fld1, 0)), "an exception is not masked");
+        cpu.fcw |= 4;
+        cpu.cr0 = 8;
+        assert!(refused(&mut cpu, form(Mnemonic::Fld1, 0)), "#NM");
+        cpu.cr0 = 0;
+        cpu.fsw = 0x8080;
+        assert!(refused(&mut cpu, form(Mnemonic::Fld1, 0)), "#MF");
+        cpu.fsw = 0;
+        assert!(refused(&mut cpu, form(Mnemonic::Emms, 0)), "no instruction of the unit");
+        assert!(!refused(&mut cpu, form(Mnemonic::Fld1, 0)));
+    }
+}

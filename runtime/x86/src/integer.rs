@@ -79,3 +79,28 @@ static REMAINDERS: [u32; 256] = {
     }
     all
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_are_numbers() {
+        let ops = [IntegerOp::Deposit, IntegerOp::Extract].into_iter().chain(Width::ALL.map(IntegerOp::Remainder));
+        for op in ops {
+            assert_eq!(IntegerOp::unpack(op.pack()), Some(op));
+        }
+        assert_eq!(IntegerOp::unpack(6), None);
+    }
+
+    #[test]
+    fn known_answers() {
+        assert_eq!(compute(IntegerOp::Deposit, 0b101, 0xf0f0), 0x50);
+        assert_eq!(compute(IntegerOp::Extract, 0x1250, 0xf0f0), 0x15);
+        // The check value of CRC-32C: of "123456789", with all bits inverted before and after.
+        let sum = b"123456789"
+            .iter()
+            .fold(u32::MAX.into(), |sum, byte| compute(IntegerOp::Remainder(Width::W8), sum, u64::from(*byte)));
+        assert_eq!(!sum as u32, 0xe306_9283);
+    }
+}

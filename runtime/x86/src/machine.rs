@@ -397,5 +397,8 @@ pub trait Machine: Vector + Privileged {
     /// That the machine does not carry it out.
     fn vec_large(&mut self, op: LargeOp, operands: [Self::Vec; 3]) -> Result<Self::Vec, Self::Stop>;
     /// `op` of two integers: [`crate::integer::compute`]. Translated code calls it.
-    fn int_large(&mut self, op: IntegerOp, a: Self::Int, b: Self::Int) -> Self::Int;
+    ///
+    /// # Errors
+    /// That the machine does not carry it out.
+    fn int_large(&mut self, op: IntegerOp, a: Self::Int, b: Self::Int) -> Result<Self::Int, Self::Stop>;
 }

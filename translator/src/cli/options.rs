@@ -62,6 +62,12 @@ pub struct CodeOptions {
     /// Check each access of memory for itself, in place of those of a block off one address together
     #[arg(long)]
     pub no_grouped_checks: bool,
+    /// Test each floating-point instruction for itself, in place of a group of them together
+    #[arg(long)]
+    pub no_float_groups: bool,
+    /// Leave what is a call of the runtime to the interpreter: AES, SHA, string comparison, x87 and their like
+    #[arg(long)]
+    pub no_helpers: bool,
     /// Use these WebAssembly features, which not every engine has
     #[arg(long, value_name = "FEATURE", value_delimiter = ',')]
     pub features: Vec<WasmFeature>,
@@ -178,6 +184,8 @@ impl CodeOptions {
         let calls = if self.no_paired_calls { lift::Calls::Chained } else { lift::Calls::Paired };
         let system = if self.no_system_code { lift::SystemCode::Left } else { lift::SystemCode::Translated };
         let checks = if self.no_grouped_checks { lift::Checks::Single } else { lift::Checks::Grouped };
-        Ok(lift::Options { tail_calls, calls, system, checks, ..lift::Options::default() })
+        let float_tests = if self.no_float_groups { lift::FloatTests::Single } else { lift::FloatTests::Grouped };
+        let helpers = if self.no_helpers { lift::Helpers::Left } else { lift::Helpers::Called };
+        Ok(lift::Options { tail_calls, calls, system, checks, float_tests, helpers, ..lift::Options::default() })
     }
 }

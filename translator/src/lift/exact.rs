@@ -36,7 +36,11 @@ impl Lifter<'_> {
                     FloatOp::Add => self.float(FloatOp::Sub, w, second, y),
                     _ => self.float(FloatOp::Add, w, y, second),
                 };
-                self.same(w, lost, gained)
+                // Infinities, which the largest numbers lead to, have no difference.
+                let zero = self.imm(0);
+                let zero = self.builder.number(w, zero);
+                let error = self.float(FloatOp::Sub, w, lost, gained);
+                self.same(w, error, zero)
             }
         }
     }

@@ -1,8 +1,9 @@
 //! Groups: instructions of a block that take effect together, once what they computed was tested.
 //!
-//! A floating-point instruction opens a group, and what follows is part of it. Variables are set only when it ends, before
-//! a store or with the block, after one test of all its numbers; so a way out of any of its instructions leads to the first
-//! one, which the interpreter takes again: nothing that it sees has happened.
+//! A floating-point instruction opens a group, and what follows is part of it. Variables are set only when it ends, with the
+//! block or before what changes in place (memory, the x87 unit, fields of the processor's state) or decides about what was
+//! computed (MXCSR), after one test of all its numbers; so a way out of any of its instructions leads to the first one, which
+//! the interpreter takes again: nothing that it sees has happened.
 //!
 //! ```text
 //! leave unless every number is ordinary and MXCSR in its common mode                 for four numbers at once
@@ -238,6 +239,71 @@ impl Lifter<'_> {
         match conditions.pop() {
             Some(all) => all,
             None => self.builder.truth(true),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ir::{Inst, Region, Value};
+    use crate::lift::{FloatTests, Helpers, Options, Privilege, RegionSource, SourceBlock, leaves, lift};
+
+    const ADDSD: [u8; 4] = [0xf2, 0x0f, 0x58, 0xc1];
+    const SYSCALL: [u8; 2] = [0x0f, 0x05];
+    const FLD1: [u8; 2] = [0xd9, 0xe8];
+
+    fn region(code: &[&[u8]], options: &Options) -> Region {
+        let blocks = vec![SourceBlock { offset: 0, bytes: code.concat() }];
+        let entries = vec![0];
+        let source = RegionSource { privilege: Privilege::User, index: 0, name: String::new(), blocks, entries };
+        lift(&source, options).unwrap().region
+    }
+
+    /// Places of such instructions in the first block.
+    fn places(region: &Region, is: fn(&Inst) -> bool) -> Vec<usize> {
+        let insts: &[Value] = &region.blocks[0].insts;
+        (0..insts.len()).filter(|place| is(region.inst(insts[*place]))).collect()
+    }
+
+    fn tests(region: &Region) -> Vec<usize> {
+        places(region, |inst| matches!(inst, Inst::ExitIf { .. }))
+    }
+
+    #[test]
+    fn instructions_are_tested_together() {
+        let code: [&[u8]; 3] = [&ADDSD, &ADDSD, &ADDSD];
+        assert_eq!(tests(&region(&code, &Options::default())).len(), 1);
+        let single = Options { float_tests: FloatTests::Single, ..Options::default() };
+        assert_eq!(tests(&region(&code, &single)).len(), 3);
+    }
+
+    #[test]
+    fn the_test_comes_before_what_changes_in_place() {
+        let system = region(&[&ADDSD, &SYSCALL], &Options::default());
+        let writes = places(&system, |inst| matches!(inst, Inst::Write(..)));
+        assert!(!writes.is_empty() && tests(&system).iter().all(|test| *test < writes[0]), "{system}");
+        let unit = region(&[&ADDSD, &FLD1, &ADDSD], &Options::default());
+        let calls = places(&unit, |inst| matches!(inst, Inst::HelpX87(..)));
+        let [first, refused, last] = tests(&unit)[..] else { panic!("{unit}") };
+        assert!(first < calls[0] && calls[0] < refused && refused < last, "{unit}");
+    }
+
+    #[test]
+    fn helpers_are_a_choice() {
+        // pdep eax,eax,eax; crc32 eax,eax; aesenc; pcmpistri; pclmulqdq; sha1msg1; fld1
+        let codes: [&[u8]; 7] = [
+            &[0xc4, 0xe2, 0x7b, 0xf5, 0xc0],
+            &[0xf2, 0x0f, 0x38, 0xf1, 0xc0],
+            &[0x66, 0x0f, 0x38, 0xdc, 0xc1],
+            &[0x66, 0x0f, 0x3a, 0x63, 0xc1, 0],
+            &[0x66, 0x0f, 0x3a, 0x44, 0xc1, 0],
+            &[0x0f, 0x38, 0xc9, 0xc1],
+            &FLD1,
+        ];
+        let left = Options { helpers: Helpers::Left, ..Options::default() };
+        for code in codes {
+            let insn = x86::decode(code).unwrap();
+            assert!(!leaves(&insn, &Options::default()) && leaves(&insn, &left), "{code:x?}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::flags::FlagState;
 use super::group::Group;
-use super::source::{Privilege, SystemCode};
+use super::source::{FloatTests, Helpers, Options, Privilege};
 use crate::ir::{Builder, Exit, ExitId, ExitKind, Inst, Reg, Value};
 use runtime::translated::abi::ExitReason;
 use std::collections::HashSet;
@@ -43,7 +43,7 @@ pub(super) struct Lifter<'r> {
     pub(super) builder: Builder<'r>,
     pub(super) flags: FlagState,
     pub(super) privilege: Privilege,
-    pub(super) system: SystemCode,
+    pub(super) options: Options,
     /// The state before the instruction, once it has asked for the flags.
     pub(super) before: Option<super::flags::Before>,
     /// Offset of the instruction from the region's base.
@@ -65,12 +65,12 @@ pub(super) struct Lifter<'r> {
 }
 
 impl<'r> Lifter<'r> {
-    pub(super) fn new(builder: Builder<'r>, privilege: Privilege, system: SystemCode, flags: FlagState) -> Self {
+    pub(super) fn new(builder: Builder<'r>, privilege: Privilege, options: Options, flags: FlagState) -> Self {
         Lifter {
             builder,
             flags,
             privilege,
-            system,
+            options,
             before: None,
             offset: 0,
             retired: 0,
@@ -95,6 +95,14 @@ impl<'r> Lifter<'r> {
                 self.outcome = Some(Outcome::Unlifted);
             }
         }
+        if self.options.float_tests == FloatTests::Single {
+            self.commit();
+        }
+    }
+
+    /// Whether translated code may call the runtime's helpers.
+    fn may_call(&self) -> Result<(), Unlifted> {
+        if self.options.helpers == Helpers::Called { Ok(()) } else { Err(Unlifted) }
     }
 
     /// A way out of the block before this instruction; before the group that it is part of.
@@ -238,6 +246,7 @@ impl Machine for Lifter<'_> {
     }
 
     fn helper(&mut self, insn: &Insn) -> Result<(), Unlifted> {
+        self.may_call()?;
         self.lift_x87(insn)
     }
     fn undefined(&mut self, _insn: &Insn) -> Unlifted {
@@ -290,6 +299,8 @@ impl Machine for Lifter<'_> {
         self.builder.get(Reg::MXCSR)
     }
     fn set_mxcsr(&mut self, value: Value) {
+        // The group's results depend on the mode before.
+        self.commit();
         self.write(Reg::MXCSR, value);
     }
     fn float_bin(&mut self, op: FloatOp, w: FloatWidth, a: Value, b: Value) -> Result<Value, Unlifted> {
@@ -325,10 +336,12 @@ impl Machine for Lifter<'_> {
         Err(Unlifted)
     }
     fn vec_large(&mut self, op: LargeOp, operands: [Value; 3]) -> Result<Value, Unlifted> {
+        self.may_call()?;
         Ok(self.builder.push(Inst::HelpVec(op.pack(), operands)))
     }
-    fn int_large(&mut self, op: IntegerOp, a: Value, b: Value) -> Value {
-        self.builder.push(Inst::HelpInt(op.pack(), a, b))
+    fn int_large(&mut self, op: IntegerOp, a: Value, b: Value) -> Result<Value, Unlifted> {
+        self.may_call()?;
+        Ok(self.builder.push(Inst::HelpInt(op.pack(), a, b)))
     }
     fn float_compare(&mut self, w: FloatWidth, _signalling: bool, a: Value, b: Value) -> Result<Value, Unlifted> {
         Ok(self.lift_float_compare(w, a, b))

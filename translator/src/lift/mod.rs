@@ -23,8 +23,8 @@ mod vector;
 mod x87;
 
 pub use source::{
-    Addresses, Calls, Chain, Checks, NoTargets, Options, Privilege, RegionSource, SourceBlock, SystemCode, TailCalls,
-    Targets,
+    Addresses, Calls, Chain, Checks, FloatTests, Helpers, NoTargets, Options, Privilege, RegionSource, SourceBlock,
+    SystemCode, TailCalls, Targets,
 };
 
 use crate::ir::{Builder, FlagsAt, Inst, Reg, Region, Value};
@@ -85,7 +85,7 @@ fn reachable(mut pieces: BTreeMap<i64, Piece>, given: &[i64]) -> (Vec<Piece>, Ve
 /// [`Reg::FLAG_DST`].
 pub(crate) fn flags_word(region: &mut Region, op: x86::FlagOp, width: x86::Width) -> Vec<Value> {
     let state = flags::FlagState::At(FlagsAt::Known(op, width));
-    let mut lifter = machine::Lifter::new(Builder::new(region), Privilege::User, SystemCode::Left, state);
+    let mut lifter = machine::Lifter::new(Builder::new(region), Privilege::User, Options::default(), state);
     let now = lifter.lazy_flags();
     let word = x86::flags::word(&mut lifter, now);
     lifter.builder.push(Inst::Set(Reg::FLAG_DST, word));

@@ -99,7 +99,7 @@ pub(super) fn cut(blocks: &[SourceBlock], privilege: Privilege, options: &Option
 fn first_piece(privilege: Privilege, options: &Options, offset: i64, bytes: &[u8]) -> Result<(Piece, usize)> {
     let mut region = Region::new();
     let flags = FlagState::At(FlagsAt::Dynamic);
-    let mut lifter = Lifter::new(Builder::new(&mut region), privilege, options.system, flags);
+    let mut lifter = Lifter::new(Builder::new(&mut region), privilege, *options, flags);
     let mut insns = Vec::new();
     let mut at = 0;
     while at < bytes.len() && lifter.outcome.is_none() {
@@ -145,7 +145,7 @@ fn first_piece(privilege: Privilege, options: &Options, offset: i64, bytes: &[u8
 pub(super) fn is_unlifted(insn: &Insn, options: &Options) -> bool {
     let mut region = Region::new();
     let flags = FlagState::At(FlagsAt::Dynamic);
-    let mut lifter = Lifter::new(Builder::new(&mut region), Privilege::Kernel, options.system, flags);
+    let mut lifter = Lifter::new(Builder::new(&mut region), Privilege::Kernel, *options, flags);
     lifter.lift(0, insn);
     lifter.outcome == Some(Outcome::Unlifted)
 }

@@ -137,6 +137,24 @@ pub enum Checks {
     Single,
 }
 
+/// How the results of floating-point instructions are tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FloatTests {
+    /// Those of a group of instructions together: `lift/group`.
+    Grouped,
+    /// Each instruction for itself.
+    Single,
+}
+
+/// Who carries out the instructions that are a function of the runtime: AES, SHA, the x87 unit and their like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Helpers {
+    /// The runtime, called by translated code: [`runtime::translated::helpers`].
+    Called,
+    /// The interpreter.
+    Left,
+}
+
 /// Choices at conversion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -148,13 +166,24 @@ pub struct Options {
     pub system: SystemCode,
     /// How accesses of memory are checked.
     pub checks: Checks,
+    /// How floating-point results are tested.
+    pub float_tests: FloatTests,
+    /// Who carries out what is a function of the runtime.
+    pub helpers: Helpers,
     /// The processor that the code runs on: instructions that it lacks are left to the interpreter.
     pub level: Level,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        let (tail_calls, calls, checks) = (TailCalls::Yes, Calls::Paired, Checks::Grouped);
-        Options { tail_calls, calls, system: SystemCode::Translated, checks, level: Level::V3 }
+        Options {
+            tail_calls: TailCalls::Yes,
+            calls: Calls::Paired,
+            system: SystemCode::Translated,
+            checks: Checks::Grouped,
+            float_tests: FloatTests::Grouped,
+            helpers: Helpers::Called,
+            level: Level::V3,
+        }
     }
 }

@@ -79,3 +79,24 @@ pub fn large(op: LargeOp, [a, b, c]: [u128; 3]) -> u128 {
 fn half(value: u128, index: u8) -> u64 {
     (value >> (64 * u32::from(index & 1))) as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_are_numbers() {
+        let mut ops: Vec<LargeOp> =
+            AES.into_iter().map(LargeOp::Aes).chain(SHA.into_iter().map(LargeOp::Sha)).collect();
+        for imm in [0, 1, 0x11, 0xff] {
+            ops.extend([LargeOp::Aes(AesOp::KeyAssist(imm)), LargeOp::Sha(ShaOp::Rounds1(imm)), LargeOp::Clmul(imm)]);
+            for (explicit, output) in [(false, Output::Mask), (true, Output::Index), (true, Output::Mask)] {
+                ops.push(LargeOp::Text(TextOp { control: imm, explicit, output }));
+            }
+        }
+        for op in ops {
+            assert_eq!(LargeOp::unpack(op.pack()), Some(op));
+        }
+        assert_eq!(LargeOp::unpack(4), None);
+    }
+}
