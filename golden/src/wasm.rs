@@ -108,7 +108,8 @@ impl Translated {
         let bytes = module::of_regions(&regions, memory::ADDRESSES, memory::WASM_PAGES)?;
         let module = Module::new(&self.engine, bytes)?;
         let mut store = Store::new(&self.engine, ());
-        let instance = Instance::new(&mut store, &module, &[])?;
+        let helpers = memory::helpers(&mut store);
+        let instance = Instance::new(&mut store, &module, &helpers)?;
         let memory = instance.get_memory(&mut store, module::MEMORY).context("the module exports no memory")?;
         let mut memory = GuestMemory::new(store, memory);
         let mut bound = Vec::new();

@@ -3,7 +3,8 @@
 use crate::wasm::{FIRST_REGION, module_of};
 use anyhow::{Context, Result};
 use translator::lift::{
-    Calls, Chain, Checks, NoTargets, Options, Privilege, RegionSource, SourceBlock, SystemCode, TailCalls, Targets,
+    Calls, Chain, Checks, FloatTests, Helpers, NoTargets, Options, Privilege, RegionSource, SourceBlock, SystemCode,
+    TailCalls, Targets,
 };
 use wasmparser::Validator;
 use x86::Level;
@@ -37,6 +38,8 @@ pub fn translate(input: &[u8]) -> Result<()> {
         calls: if choices & 8 == 0 { Calls::Paired } else { Calls::Chained },
         system: if choices & 0x10 == 0 { SystemCode::Translated } else { SystemCode::Left },
         checks: if choices & 0x20 == 0 { Checks::Grouped } else { Checks::Single },
+        float_tests: if choices & 0x40 == 0 { FloatTests::Grouped } else { FloatTests::Single },
+        helpers: if choices & 0x80 == 0 { Helpers::Called } else { Helpers::Left },
     };
     let targets: &dyn Targets = if shape & 8 == 0 { &NoTargets } else { &Itself };
     let module = module_of(&source, targets, &options).context("it does not translate")?;

@@ -16,7 +16,17 @@ pub fn emulate(file: &[u8]) -> Result<String> {
     // host lets a periodic timer expire once more than the kernel expects.
     let mut command = Command::new("timeout");
     command.args(["60", "qemu-system-x86_64", "-accel", "tcg", "-machine", "microvm,acpi=off,rtc=off", "-cpu", "max"]);
-    command.args(["-m", "64M", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-icount", "shift=0,sleep=off"]);
+    command.args([
+        "-m",
+        "64M",
+        "-nodefaults",
+        "-no-user-config",
+        "-no-reboot",
+        "-display",
+        "none",
+        "-icount",
+        "shift=0,sleep=off",
+    ]);
     let output = command.args(["-serial", "stdio", "-kernel"]).arg(&kernel).output().context("timeout")?;
     let text = String::from_utf8_lossy(&output.stdout).replace('\r', "");
     ensure!(output.status.success(), "{command:?}\n{}\n{text}", String::from_utf8_lossy(&output.stderr));

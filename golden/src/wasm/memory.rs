@@ -9,13 +9,16 @@ use crate::layout;
 use anyhow::{Context, Result};
 use core::mem::{offset_of, size_of};
 use runtime::cpu::state::{SegmentRegister, TLB_ENTRIES};
-use runtime::cpu::{Cpu, Tlb, TlbEntry};
+use runtime::cpu::{Cpu, CpuCell, Tlb, TlbEntry};
 use runtime::translated::abi::{ExitReason, JUMP_CACHE_ENTRIES, JumpCacheEntry};
+use runtime::translated::helpers;
 use translator::lift::Addresses;
-use wasmtime::{Memory, Store};
+use wasmtime::{Caller, Extern, Func, Memory, Store, V128};
 use x86::Segment;
 
 const PAGE: u32 = 0x1000;
+/// Where helpers leave what they give beside their result.
+const RESULT: u32 = 0x100;
 const CPU: u32 = PAGE;
 const JUMP_CACHE: u32 = page_after(CPU, size_of::<Cpu>());
 const STAMPS: u32 = page_after(JUMP_CACHE, JUMP_CACHE_ENTRIES * size_of::<JumpCacheEntry>());
@@ -34,6 +37,8 @@ pub(super) const ADDRESSES: Addresses = Addresses {
     table: 0,
     first_type: module::FIRST_TYPE,
     first_shared: module::FIRST_SHARED,
+    helpers: [0, 1, 2],
+    result: RESULT,
 };
 
 const fn page_after(start: u32, size: usize) -> u32 {
@@ -48,6 +53,8 @@ pub(super) struct GuestMemory {
 
 /// A field of the processor's state.
 enum Field<'a> {
+    Byte(&'a mut u8),
+    Word(&'a mut u16),
     Double(&'a mut u32),
     Quad(&'a mut u64),
 }
@@ -70,6 +77,7 @@ fn fields(cpu: &mut Cpu, visit: &mut dyn FnMut(usize, Field<'_>)) {
     visit(offset_of!(Cpu, cr0), Field::Quad(&mut cpu.cr0));
     visit(offset_of!(Cpu, cr4), Field::Quad(&mut cpu.cr4));
     visit(offset_of!(Cpu, xcr0), Field::Quad(&mut cpu.xcr0));
+    unit_fields(cpu, visit);
     for segment in [Segment::Fs, Segment::Gs] {
         let register = offset_of!(Cpu, segments) + segment as usize * size_of::<SegmentRegister>();
         let base = &mut cpu.segments[segment as usize].base;
@@ -78,6 +86,62 @@ fn fields(cpu: &mut Cpu, visit: &mut dyn FnMut(usize, Field<'_>)) {
     let mut budget = cpu.budget as u64;
     visit(offset_of!(Cpu, budget), Field::Quad(&mut budget));
     cpu.budget = budget as i64;
+}
+
+/// Those of the x87 unit, and what it asks of the control registers.
+fn unit_fields(cpu: &mut Cpu, visit: &mut dyn FnMut(usize, Field<'_>)) {
+    for (n, quad) in (0..).zip(cpu.fpr.as_flattened_mut()) {
+        visit(offset_of!(Cpu, fpr) + 8 * n, Field::Quad(quad));
+    }
+    visit(offset_of!(Cpu, fcw), Field::Word(&mut cpu.fcw));
+    visit(offset_of!(Cpu, fsw), Field::Word(&mut cpu.fsw));
+    visit(offset_of!(Cpu, ftw), Field::Byte(&mut cpu.ftw));
+    visit(offset_of!(Cpu, fop), Field::Word(&mut cpu.fop));
+    visit(offset_of!(Cpu, fip), Field::Quad(&mut cpu.fip));
+    visit(offset_of!(Cpu, fdp), Field::Quad(&mut cpu.fdp));
+}
+
+/// The helpers, in the order of the imports.
+pub(super) fn helpers(store: &mut Store<()>) -> Vec<Extern> {
+    let large = |op: u32, a: V128, b: V128, c: V128| -> V128 {
+        helpers::large(op, [a, b, c].map(|operand| operand.as_u128())).into()
+    };
+    let integer = |op: u32, a: u64, b: u64| helpers::integer(op, a, b);
+    let unit = |mut caller: Caller<'_, ()>, form: u64, rip: u64, data: u64, low: u64, high: u64| -> u32 {
+        let Some(memory) = caller.get_export(module::MEMORY).and_then(Extern::into_memory) else { return 1 };
+        let bytes = memory.data_mut(&mut caller);
+        let mut cpu = CpuCell::new();
+        cpu.cr0 = u64::from_le_bytes(array(bytes, offset_of!(Cpu, cr0)));
+        unit_fields(&mut cpu, &mut |offset, field| read_field(bytes, offset, field));
+        let Some(result) = helpers::x87(&mut cpu, form, rip, data, [low, high]) else { return 1 };
+        unit_fields(&mut cpu, &mut |offset, field| write_field(bytes, offset, field));
+        for (place, half) in (RESULT as usize..).step_by(8).zip(result) {
+            bytes[place..place + 8].copy_from_slice(&half.to_le_bytes());
+        }
+        0
+    };
+    vec![Func::wrap(&mut *store, large).into(), Func::wrap(&mut *store, integer).into(), Func::wrap(store, unit).into()]
+}
+
+/// Sets a field to what the module's memory has.
+fn read_field(memory: &[u8], offset: usize, field: Field<'_>) {
+    match field {
+        Field::Byte(value) => [*value] = array(memory, offset),
+        Field::Word(value) => *value = u16::from_le_bytes(array(memory, offset)),
+        Field::Double(value) => *value = u32::from_le_bytes(array(memory, offset)),
+        Field::Quad(value) => *value = u64::from_le_bytes(array(memory, offset)),
+    }
+}
+
+/// Sets a field in the module's memory.
+fn write_field(memory: &mut [u8], offset: usize, field: Field<'_>) {
+    let cpu = &mut memory[CPU as usize + offset..];
+    match field {
+        Field::Byte(value) => cpu[0] = *value,
+        Field::Word(value) => cpu[..2].copy_from_slice(&value.to_le_bytes()),
+        Field::Double(value) => cpu[..4].copy_from_slice(&value.to_le_bytes()),
+        Field::Quad(value) => cpu[..8].copy_from_slice(&value.to_le_bytes()),
+    }
 }
 
 impl GuestMemory {
@@ -122,21 +186,14 @@ impl GuestMemory {
     pub(super) fn load(&mut self, machine: &mut Interpreter) {
         let bytes = self.memory.data_mut(&mut self.store);
         bytes[DATA as usize..][..layout::DATA_LEN].copy_from_slice(machine.data());
-        let cpu = &mut bytes[CPU as usize..];
-        fields(machine.cpu(), &mut |offset, field| match field {
-            Field::Double(value) => cpu[offset..offset + 4].copy_from_slice(&value.to_le_bytes()),
-            Field::Quad(value) => cpu[offset..offset + 8].copy_from_slice(&value.to_le_bytes()),
-        });
+        fields(machine.cpu(), &mut |offset, field| write_field(bytes, offset, field));
     }
 
     /// Copies the state and the data back, the read-only page too: a write to it shows.
     pub(super) fn store(&mut self, machine: &mut Interpreter) {
         let bytes = self.memory.data(&self.store);
         machine.data().copy_from_slice(&bytes[DATA as usize..][..layout::DATA_LEN]);
-        fields(machine.cpu(), &mut |offset, field| match field {
-            Field::Double(value) => *value = u32::from_le_bytes(array(bytes, offset)),
-            Field::Quad(value) => *value = u64::from_le_bytes(array(bytes, offset)),
-        });
+        fields(machine.cpu(), &mut |offset, field| read_field(bytes, offset, field));
     }
 
     /// Why the last call came back.

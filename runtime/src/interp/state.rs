@@ -3,6 +3,7 @@
 use super::vector as float;
 use crate::exception::{Exception, vector};
 use crate::vm::Vm;
+use x86::integer::{self, IntegerOp};
 use x86::vector::float::{FloatOp, FloatUnOp, FloatWidth, LargeFloatOp};
 use x86::vector::{LargeOp, large};
 use x86::{FlagOp, Flags, Gpr, Insn, Machine, Segment, Width};
@@ -274,6 +275,10 @@ impl Machine for Vm {
         operands: [[u128; N]; 3],
     ) -> Result<[u128; N], Exception> {
         float::large(self, op, operands)
+    }
+
+    fn int_large(&mut self, op: IntegerOp, a: u64, b: u64) -> Result<u64, Exception> {
+        Ok(integer::compute(op, a, b))
     }
 
     fn vec_large(&mut self, op: LargeOp, operands: [u128; 3]) -> Result<u128, Exception> {

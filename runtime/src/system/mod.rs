@@ -2,7 +2,6 @@
 //! instructions (SDM volume 1, section 5.1.12 to 5.1.15 and 5.20), strings, ports, divisions of unusual shape, x87 and
 //! state saving. Which mnemonic is which function is one line each.
 
-mod bits;
 mod control;
 mod cpuid;
 mod debug;
@@ -103,9 +102,6 @@ pub(crate) fn execute(vm: &mut Vm, insn: &Insn) -> Done {
         Mn::Rdpid                   => msr::rdpid(vm, insn),
         Mn::Xgetbv                  => extended::xgetbv(vm),
         Mn::Xsetbv                  => extended::xsetbv(vm),
-        Mn::Pdep                    => bits::by_mask(vm, insn, true),
-        Mn::Pext                    => bits::by_mask(vm, insn, false),
-        Mn::Crc32                   => bits::crc32(vm, insn),
         Mn::Vmaskmovps | Mn::Vpmaskmovd => masked::masked_move(vm, insn, Width::W32),
         Mn::Vmaskmovpd | Mn::Vpmaskmovq => masked::masked_move(vm, insn, Width::W64),
         Mn::Vgatherdps | Mn::Vpgatherdd => masked::gather(vm, insn, Width::W32, Width::W32),

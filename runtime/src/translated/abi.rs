@@ -18,6 +18,8 @@
 //! - by a side exit: it returns with the reason, and the interpreter takes the instruction at RIP, which has not
 //!   changed any state.
 //!
+//! It may call the runtime's [`helpers`](super::helpers), which leave all that is said here as it is.
+//!
 //! Without tail calls all but the last are a return with [`ExitReason::Next`] as well.
 //!
 //! **The result** is the address that guest execution goes on at, if a RET brought it there, else [`LEFT`]. A region that

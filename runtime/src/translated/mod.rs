@@ -10,6 +10,9 @@
 
 pub mod abi;
 pub mod binding;
+#[cfg(target_arch = "wasm32")]
+mod exports;
+pub mod helpers;
 mod table;
 
 use crate::interp::Block;

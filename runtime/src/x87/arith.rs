@@ -2,11 +2,10 @@
 
 use super::Done;
 use super::float::{self, Binary, Context, Extended, Operand, Quotient, Rounded};
-use super::operands::{Format, register, source};
+use super::operands::{Format, source};
 use super::stack::{C0, C1, C2, C3};
+use super::unit::{Form, Unit};
 use crate::cpu::Cpu;
-use crate::vm::Vm;
-use x86::Insn;
 
 impl Cpu {
     /// Writes a result to ST(`i`), or what answers an empty operand. Whether it was written.
@@ -24,15 +23,15 @@ impl Cpu {
 
 /// `destination op source`, or `source op destination` if `reversed`. The destination is ST(0) with a memory operand.
 fn two_operands(
-    vm: &mut Vm,
-    insn: &Insn,
+    unit: &mut impl Unit,
+    form: Form,
     format: Format,
     op: Binary,
     reversed: bool,
 ) -> Result<bool, super::Exception> {
-    let second = source(vm, insn, format)?;
-    let destination = register(insn, 0);
-    let cpu = &mut *vm.cpu;
+    let second = source(unit, form, format)?;
+    let destination = form.registers[0];
+    let cpu = unit.cpu();
     let first = cpu.st(destination).map(Operand::from);
     let result = first.zip(second).map(|(a, b)| {
         let (a, b) = if reversed { (b, a) } else { (a, b) };
@@ -42,42 +41,42 @@ fn two_operands(
 }
 
 /// The forms with a real operand in memory or a register.
-pub(super) fn real(vm: &mut Vm, insn: &Insn, op: Binary, reversed: bool) -> Done {
-    two_operands(vm, insn, Format::Real, op, reversed).map(|_| ())
+pub(super) fn real(unit: &mut impl Unit, form: Form, op: Binary, reversed: bool) -> Done {
+    two_operands(unit, form, Format::Real, op, reversed).map(|_| ())
 }
 
 /// The forms with an integer in memory.
-pub(super) fn integer(vm: &mut Vm, insn: &Insn, op: Binary, reversed: bool) -> Done {
-    two_operands(vm, insn, Format::Integer, op, reversed).map(|_| ())
+pub(super) fn integer(unit: &mut impl Unit, form: Form, op: Binary, reversed: bool) -> Done {
+    two_operands(unit, form, Format::Integer, op, reversed).map(|_| ())
 }
 
 /// The forms that pop.
-pub(super) fn popping(vm: &mut Vm, insn: &Insn, op: Binary, reversed: bool) -> Done {
-    if two_operands(vm, insn, Format::Real, op, reversed)? {
-        vm.cpu.pop();
+pub(super) fn popping(unit: &mut impl Unit, form: Form, op: Binary, reversed: bool) -> Done {
+    if two_operands(unit, form, Format::Real, op, reversed)? {
+        unit.cpu().pop();
     }
     Ok(())
 }
 
 /// ST(0) becomes `f` of it.
-pub(super) fn unary(vm: &mut Vm, f: impl FnOnce(Context, Extended) -> Rounded) -> Done {
-    let cpu = &mut *vm.cpu;
+pub(super) fn unary(unit: &mut impl Unit, f: impl FnOnce(Context, Extended) -> Rounded) -> Done {
+    let cpu = unit.cpu();
     let result = cpu.st(0).map(|a| f(cpu.context(), a));
     cpu.finish(0, result);
     Ok(())
 }
 
 /// ST(0) becomes `f` of ST(0) and ST(1).
-pub(super) fn scale(vm: &mut Vm) -> Done {
-    let cpu = &mut *vm.cpu;
+pub(super) fn scale(unit: &mut impl Unit) -> Done {
+    let cpu = unit.cpu();
     let result = cpu.st(0).zip(cpu.st(1)).map(|(a, b)| float::scale(cpu.context(), a, b));
     cpu.finish(0, result);
     Ok(())
 }
 
 /// FPREM, or FPREM1 if `nearest`: the quotient's low bits go to C0, C3 and C1, "not complete" to C2.
-pub(super) fn remainder(vm: &mut Vm, nearest: bool) -> Done {
-    let cpu = &mut *vm.cpu;
+pub(super) fn remainder(unit: &mut impl Unit, nearest: bool) -> Done {
+    let cpu = unit.cpu();
     let result = cpu.st(0).zip(cpu.st(1)).map(|(a, b)| float::remainder(cpu.context(), a, b, nearest));
     cpu.fsw &= !C2;
     let written = cpu.finish(0, result.map(|(value, _)| value));
@@ -94,8 +93,8 @@ pub(super) fn remainder(vm: &mut Vm, nearest: bool) -> Done {
 }
 
 /// FXTRACT: the exponent replaces ST(0), the significand is pushed.
-pub(super) fn extract(vm: &mut Vm) -> Done {
-    let cpu = &mut *vm.cpu;
+pub(super) fn extract(unit: &mut impl Unit) -> Done {
+    let cpu = unit.cpu();
     let pair = cpu.st(0).map(|a| float::extract(cpu.context(), a));
     push_second(cpu, pair);
     Ok(())

@@ -1,12 +1,11 @@
 //! Control of the unit: FNINIT, FNCLEX, FLDCW, FNSTCW, FNSTSW, FINCSTP, FDECSTP, FFREE, WAIT, and EMMS. SDM volume 2.
 
 use super::stack::{BUSY, C1, ES, EXCEPTIONS};
+use super::unit::{Form, Unit};
 use super::{CR0_EM, CR0_MP, CR0_TS, Done, available, ready};
 use crate::cpu::Cpu;
 use crate::exception::{Exception, vector};
 use crate::vm::Vm;
-use x86::operands::{read, write};
-use x86::{Insn, Machine, Operand, Width};
 
 /// Rounding to nearest, 64 bits of precision, all exceptions masked.
 pub(super) const INITIAL_CONTROL: u16 = 0x37f;
@@ -29,64 +28,65 @@ impl Cpu {
     }
 }
 
-pub(super) fn initialize(vm: &mut Vm) -> Done {
-    available(vm)?;
-    vm.cpu.initialize_x87();
+pub(super) fn initialize(unit: &mut impl Unit) -> Done {
+    available(unit.cpu())?;
+    unit.cpu().initialize_x87();
     Ok(())
 }
 
-pub(super) fn clear_exceptions(vm: &mut Vm) -> Done {
-    available(vm)?;
-    vm.cpu.fsw &= !(EXCEPTIONS | STACK_FAULT | ES | BUSY);
+pub(super) fn clear_exceptions(unit: &mut impl Unit) -> Done {
+    available(unit.cpu())?;
+    unit.cpu().fsw &= !(EXCEPTIONS | STACK_FAULT | ES | BUSY);
     Ok(())
 }
 
-pub(super) fn load_control(vm: &mut Vm, insn: &Insn) -> Done {
-    ready(vm)?;
-    let value = read(vm, insn, 0, Width::W16)? as u16;
-    vm.cpu.set_control(value);
+pub(super) fn load_control(unit: &mut impl Unit) -> Done {
+    ready(unit.cpu())?;
+    let value = u16::from_le_bytes(unit.load()?);
+    unit.cpu().set_control(value);
     Ok(())
 }
 
-pub(super) fn store_control(vm: &mut Vm, insn: &Insn) -> Done {
-    available(vm)?;
-    let value = vm.cpu.fcw.into();
-    write(vm, insn, 0, Width::W16, value)
+pub(super) fn store_control(unit: &mut impl Unit) -> Done {
+    available(unit.cpu())?;
+    let value = unit.cpu().fcw;
+    unit.write_word(value)
 }
 
-pub(super) fn store_status(vm: &mut Vm, insn: &Insn) -> Done {
-    available(vm)?;
-    let value = vm.cpu.fsw.into();
-    write(vm, insn, 0, Width::W16, value)
+pub(super) fn store_status(unit: &mut impl Unit) -> Done {
+    available(unit.cpu())?;
+    let value = unit.cpu().fsw;
+    unit.write_word(value)
 }
 
 /// FINCSTP and FDECSTP: TOP moves by `by` (modulo 8), the tags stay.
-pub(super) fn rotate(vm: &mut Vm, by: u8) -> Done {
-    ready(vm)?;
-    let top = vm.cpu.top() + by;
-    vm.cpu.set_top(top);
-    vm.cpu.fsw &= !C1;
+pub(super) fn rotate(unit: &mut impl Unit, by: u8) -> Done {
+    let cpu = unit.cpu();
+    ready(cpu)?;
+    cpu.set_top(cpu.top() + by);
+    cpu.fsw &= !C1;
     Ok(())
 }
 
 /// FFREE, and FFREEP, which then pops.
-pub(super) fn free(vm: &mut Vm, insn: &Insn, pop: bool) -> Done {
-    ready(vm)?;
-    let Operand::St(i) = insn.operands[0] else { return Err(vm.undefined(insn)) };
-    vm.cpu.free(i);
+pub(super) fn free(unit: &mut impl Unit, form: Form, pop: bool) -> Done {
+    let cpu = unit.cpu();
+    ready(cpu)?;
+    cpu.free(form.registers[0]);
     if pop {
-        vm.cpu.pop();
+        cpu.pop();
     }
     Ok(())
 }
 
 /// WAIT: #NM only where both MP and TS are set.
-pub(super) fn wait(vm: &mut Vm) -> Done {
+pub(super) fn wait(unit: &mut impl Unit) -> Done {
+    let cpu = unit.cpu();
     let not_available = CR0_MP | CR0_TS;
-    if vm.cpu.cr0 & not_available == not_available {
+    if cpu.cr0 & not_available == not_available {
         return Err(Exception::plain(vector::NM));
     }
-    if vm.cpu.fsw & ES == 0 { Ok(()) } else { Err(Exception::plain(vector::MF)) }
+    if cpu.fsw & ES == 0 { Ok(()) } else { Err(Exception::plain(vector::MF)) }
 }
 
 /// What every MMX instruction does first: #UD, #NM, #MF.
@@ -94,7 +94,7 @@ pub(super) fn ready_for_mmx(vm: &Vm) -> Done {
     if vm.cpu.cr0 & CR0_EM != 0 {
         return Err(Exception::UD);
     }
-    ready(vm)
+    ready(&vm.cpu)
 }
 
 /// EMMS: all registers empty, and TOP 0 as after any MMX instruction (SDM 3A, table 12-1).

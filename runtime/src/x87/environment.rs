@@ -13,7 +13,7 @@ use crate::cpu::Cpu;
 use crate::exception::Exception;
 use crate::vm::Vm;
 use x86::Insn;
-use x86::operands::{address, offset};
+use x86::operands::address;
 
 /// Bytes of the largest image: environment and registers.
 const IMAGE: usize = 28 + 80;
@@ -89,12 +89,14 @@ fn take_environment(cpu: &mut Cpu, layout: Layout, image: &[u8]) {
     cpu.fop = if layout.step == 4 { (field(4) >> 16) as u16 & 0x7ff } else { 0 };
 }
 
-/// Keeps where a numeric instruction and its memory operand are, and its opcode if it left an exception pending.
-pub(super) fn keep_pointers(vm: &mut Vm, insn: &Insn) {
-    vm.cpu.fip = vm.cpu.rip;
-    if insn.has_memory() {
-        vm.cpu.fdp = offset(vm, insn);
-    }
+/// Keeps where a numeric instruction and its memory operand are.
+pub(super) fn keep_pointers(cpu: &mut Cpu, data: Option<u64>) {
+    cpu.fip = cpu.rip;
+    cpu.fdp = data.unwrap_or(cpu.fdp);
+}
+
+/// Keeps the opcode of an instruction that left an exception pending.
+pub(super) fn keep_opcode(vm: &mut Vm, insn: &Insn) {
     if vm.cpu.fsw & ES != 0 {
         vm.cpu.fop = opcode(vm, insn).unwrap_or(0);
     }
@@ -135,7 +137,7 @@ fn store(vm: &mut Vm, insn: &Insn, image: &[u8]) -> Done {
 
 /// FNSTENV, which then masks all exceptions.
 pub(super) fn store_environment(vm: &mut Vm, insn: &Insn) -> Done {
-    available(vm)?;
+    available(&vm.cpu)?;
     let layout = Layout::of(insn);
     let mut image = [0; IMAGE];
     put_environment(&vm.cpu, layout, &mut image);
@@ -146,7 +148,7 @@ pub(super) fn store_environment(vm: &mut Vm, insn: &Insn) -> Done {
 }
 
 pub(super) fn load_environment(vm: &mut Vm, insn: &Insn) -> Done {
-    ready(vm)?;
+    ready(&vm.cpu)?;
     let layout = Layout::of(insn);
     let image = load(vm, insn, layout)?;
     take_environment(&mut vm.cpu, layout, &image);
@@ -155,7 +157,7 @@ pub(super) fn load_environment(vm: &mut Vm, insn: &Insn) -> Done {
 
 /// FNSAVE, which then does what FNINIT does.
 pub(super) fn save(vm: &mut Vm, insn: &Insn) -> Done {
-    available(vm)?;
+    available(&vm.cpu)?;
     let layout = Layout::of(insn);
     let mut image = [0; IMAGE];
     put_environment(&vm.cpu, layout, &mut image);
@@ -170,7 +172,7 @@ pub(super) fn save(vm: &mut Vm, insn: &Insn) -> Done {
 }
 
 pub(super) fn restore(vm: &mut Vm, insn: &Insn) -> Done {
-    ready(vm)?;
+    ready(&vm.cpu)?;
     let layout = Layout::of(insn);
     let image = load(vm, insn, layout)?;
     take_environment(&mut vm.cpu, layout, &image);

@@ -72,7 +72,7 @@ pub(super) fn image_of(cpu: &Cpu, wide: bool) -> Image {
 }
 
 pub(super) fn save(vm: &mut Vm, insn: &Insn) -> Done {
-    available(vm)?;
+    available(&vm.cpu)?;
     let at = area(vm, insn)?;
     vm.probe_write(at, AREA)?;
     let image = image_of(&vm.cpu, insn.mnemonic == Mnemonic::Fxsave64);
@@ -83,7 +83,7 @@ pub(super) fn save(vm: &mut Vm, insn: &Insn) -> Done {
 }
 
 pub(super) fn restore(vm: &mut Vm, insn: &Insn) -> Done {
-    available(vm)?;
+    available(&vm.cpu)?;
     let at = area(vm, insn)?;
     let mut image = [0; WRITTEN];
     for offset in (0..WRITTEN).step_by(16) {

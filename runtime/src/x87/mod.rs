@@ -15,6 +15,7 @@ mod arith;
 mod compare;
 mod constants;
 mod control;
+mod direct;
 mod environment;
 mod float;
 mod fxsave;
@@ -25,12 +26,19 @@ mod stack;
 mod tests;
 mod transcendental;
 mod transfer;
+mod unit;
 pub(crate) mod xsave;
 
+use crate::cpu::Cpu;
 use crate::exception::{Exception, vector};
 use crate::vm::Vm;
 use constants::Constant;
+use direct::Direct;
+pub use direct::Transfer;
+pub(crate) use direct::execute_direct;
 use float::{Binary, Direction, Rounded};
+pub use unit::Form;
+use unit::{Interpreted, Unit};
 use x86::flags::Condition;
 use x86::vector::float::FloatWidth;
 use x86::vector::{VecOp, VecShift, VecUnOp, eval};
@@ -46,19 +54,6 @@ const CR0_TS: u64 = 1 << 3;
 #[rustfmt::skip]
 pub(crate) fn execute(vm: &mut Vm, insn: &Insn) -> Done {
     match insn.mnemonic {
-        // 5.2.6 x87 control
-        Mn::Fninit              => control::initialize(vm),
-        Mn::Fnclex              => control::clear_exceptions(vm),
-        Mn::Fldcw               => control::load_control(vm, insn),
-        Mn::Fnstcw              => control::store_control(vm, insn),
-        Mn::Fnstsw              => control::store_status(vm, insn),
-        Mn::Fincstp             => control::rotate(vm, 1),
-        Mn::Fdecstp             => control::rotate(vm, 7),
-        Mn::Ffree               => control::free(vm, insn, false),
-        Mn::Ffreep              => control::free(vm, insn, true),
-        Mn::Fnop                => ready(vm),
-        Mn::Fneni | Mn::Fndisi | Mn::Fnsetpm => available(vm),
-        Mn::Wait                => control::wait(vm),
         Mn::Fnstenv             => environment::store_environment(vm, insn),
         Mn::Fldenv              => environment::load_environment(vm, insn),
         Mn::Fnsave              => environment::save(vm, insn),
@@ -72,101 +67,145 @@ pub(crate) fn execute(vm: &mut Vm, insn: &Insn) -> Done {
         Mn::Xrstor | Mn::Xrstor64   => xsave::restore(vm, insn),
         // 5.4.8 MMX state management
         Mn::Emms                => control::empty_mmx(vm),
-        _ => numeric(vm, insn),
+        _ => match in_unit(&mut Interpreted { vm, insn }, Form::of(insn)) {
+            Some(done) => done,
+            None => packed(vm, insn),
+        },
     }
 }
 
-/// Carries out an instruction that computes or moves numbers, and keeps where it and its operand were.
+/// Carries out an instruction of the unit, with an operand of at most ten bytes; `None` where it is none.
 #[rustfmt::skip]
-fn numeric(vm: &mut Vm, insn: &Insn) -> Done {
+fn in_unit<U: Unit>(unit: &mut U, form: Form) -> Option<Done> {
+    Some(match form.mnemonic {
+        // 5.2.6 x87 control
+        Mn::Fninit              => control::initialize(unit),
+        Mn::Fnclex              => control::clear_exceptions(unit),
+        Mn::Fldcw               => control::load_control(unit),
+        Mn::Fnstcw              => control::store_control(unit),
+        Mn::Fnstsw              => control::store_status(unit),
+        Mn::Fincstp             => control::rotate(unit, 1),
+        Mn::Fdecstp             => control::rotate(unit, 7),
+        Mn::Ffree               => control::free(unit, form, false),
+        Mn::Ffreep              => control::free(unit, form, true),
+        Mn::Fnop                => ready(unit.cpu()),
+        Mn::Fneni | Mn::Fndisi | Mn::Fnsetpm => available(unit.cpu()),
+        Mn::Wait                => control::wait(unit),
+        _ => return numeric(form).map(|body| {
+            ready(unit.cpu())?;
+            body(unit, form)?;
+            unit.keep_pointers(form);
+            Ok(())
+        }),
+    })
+}
+
+/// Whether [`in_unit`] knows it.
+fn is_of_unit(form: Form) -> bool {
+    let controls = matches!(
+        form.mnemonic,
+        Mn::Fninit
+            | Mn::Fnclex
+            | Mn::Fldcw
+            | Mn::Fnstcw
+            | Mn::Fnstsw
+            | Mn::Fincstp
+            | Mn::Fdecstp
+            | Mn::Ffree
+            | Mn::Ffreep
+            | Mn::Fnop
+            | Mn::Wait
+    );
+    controls || numeric::<Direct<'_>>(form).is_some()
+}
+
+/// The body of an instruction that computes or moves numbers.
+#[rustfmt::skip]
+fn numeric<U: Unit>(form: Form) -> Option<fn(&mut U, Form) -> Done> {
     use Binary::*;
     use Condition::*;
-    let body: fn(&mut Vm, &Insn) -> Done = match insn.mnemonic {
+    Some(match form.mnemonic {
         // 5.2.1 Data transfer
         Mn::Fld                 => transfer::load_real,
-        Mn::Fst                 => |vm, insn| transfer::store_real(vm, insn, false),
-        Mn::Fstp                => |vm, insn| transfer::store_real(vm, insn, true),
+        Mn::Fst                 => |unit, form| transfer::store_real(unit, form, false),
+        Mn::Fstp                => |unit, form| transfer::store_real(unit, form, true),
         Mn::Fstpnce             => transfer::store_unchecked,
         Mn::Fild                => transfer::load_integer,
-        Mn::Fist                => |vm, insn| { let d = vm.cpu.context().direction; transfer::store_integer(vm, insn, d, false) },
-        Mn::Fistp               => |vm, insn| { let d = vm.cpu.context().direction; transfer::store_integer(vm, insn, d, true) },
-        Mn::Fisttp              => |vm, insn| transfer::store_integer(vm, insn, Direction::Zero, true),
-        Mn::Fbld                => transfer::load_decimal,
-        Mn::Fbstp               => transfer::store_decimal,
+        Mn::Fist                => |unit, form| { let d = unit.cpu().context().direction; transfer::store_integer(unit, form, d, false) },
+        Mn::Fistp               => |unit, form| { let d = unit.cpu().context().direction; transfer::store_integer(unit, form, d, true) },
+        Mn::Fisttp              => |unit, form| transfer::store_integer(unit, form, Direction::Zero, true),
+        Mn::Fbld                => |unit, _| transfer::load_decimal(unit),
+        Mn::Fbstp               => |unit, _| transfer::store_decimal(unit),
         Mn::Fxch                => transfer::exchange,
-        Mn::Fcmove              => |vm, insn| transfer::move_if(vm, insn, E),
-        Mn::Fcmovne             => |vm, insn| transfer::move_if(vm, insn, Ne),
-        Mn::Fcmovb              => |vm, insn| transfer::move_if(vm, insn, B),
-        Mn::Fcmovbe             => |vm, insn| transfer::move_if(vm, insn, Be),
-        Mn::Fcmovnb             => |vm, insn| transfer::move_if(vm, insn, Ae),
-        Mn::Fcmovnbe            => |vm, insn| transfer::move_if(vm, insn, A),
-        Mn::Fcmovu              => |vm, insn| transfer::move_if(vm, insn, P),
-        Mn::Fcmovnu             => |vm, insn| transfer::move_if(vm, insn, Np),
+        Mn::Fcmove              => |unit, form| transfer::move_if(unit, form, E),
+        Mn::Fcmovne             => |unit, form| transfer::move_if(unit, form, Ne),
+        Mn::Fcmovb              => |unit, form| transfer::move_if(unit, form, B),
+        Mn::Fcmovbe             => |unit, form| transfer::move_if(unit, form, Be),
+        Mn::Fcmovnb             => |unit, form| transfer::move_if(unit, form, Ae),
+        Mn::Fcmovnbe            => |unit, form| transfer::move_if(unit, form, A),
+        Mn::Fcmovu              => |unit, form| transfer::move_if(unit, form, P),
+        Mn::Fcmovnu             => |unit, form| transfer::move_if(unit, form, Np),
         // 5.2.2 Basic arithmetic
-        Mn::Fadd                => |vm, insn| arith::real(vm, insn, Add, false),
-        Mn::Faddp               => |vm, insn| arith::popping(vm, insn, Add, false),
-        Mn::Fiadd               => |vm, insn| arith::integer(vm, insn, Add, false),
-        Mn::Fsub                => |vm, insn| arith::real(vm, insn, Sub, false),
-        Mn::Fsubp               => |vm, insn| arith::popping(vm, insn, Sub, false),
-        Mn::Fisub               => |vm, insn| arith::integer(vm, insn, Sub, false),
-        Mn::Fsubr               => |vm, insn| arith::real(vm, insn, Sub, true),
-        Mn::Fsubrp              => |vm, insn| arith::popping(vm, insn, Sub, true),
-        Mn::Fisubr              => |vm, insn| arith::integer(vm, insn, Sub, true),
-        Mn::Fmul                => |vm, insn| arith::real(vm, insn, Mul, false),
-        Mn::Fmulp               => |vm, insn| arith::popping(vm, insn, Mul, false),
-        Mn::Fimul               => |vm, insn| arith::integer(vm, insn, Mul, false),
-        Mn::Fdiv                => |vm, insn| arith::real(vm, insn, Div, false),
-        Mn::Fdivp               => |vm, insn| arith::popping(vm, insn, Div, false),
-        Mn::Fidiv               => |vm, insn| arith::integer(vm, insn, Div, false),
-        Mn::Fdivr               => |vm, insn| arith::real(vm, insn, Div, true),
-        Mn::Fdivrp              => |vm, insn| arith::popping(vm, insn, Div, true),
-        Mn::Fidivr              => |vm, insn| arith::integer(vm, insn, Div, true),
-        Mn::Fprem               => |vm, _| arith::remainder(vm, false),
-        Mn::Fprem1              => |vm, _| arith::remainder(vm, true),
-        Mn::Fabs                => |vm, _| arith::unary(vm, |_, a| Rounded::new(a.with_sign(false), 0)),
-        Mn::Fchs                => |vm, _| arith::unary(vm, |_, a| Rounded::new(a.with_sign(!a.is_negative()), 0)),
-        Mn::Frndint             => |vm, _| arith::unary(vm, float::to_integral),
-        Mn::Fscale              => |vm, _| arith::scale(vm),
-        Mn::Fsqrt               => |vm, _| arith::unary(vm, float::sqrt),
-        Mn::Fxtract             => |vm, _| arith::extract(vm),
+        Mn::Fadd                => |unit, form| arith::real(unit, form, Add, false),
+        Mn::Faddp               => |unit, form| arith::popping(unit, form, Add, false),
+        Mn::Fiadd               => |unit, form| arith::integer(unit, form, Add, false),
+        Mn::Fsub                => |unit, form| arith::real(unit, form, Sub, false),
+        Mn::Fsubp               => |unit, form| arith::popping(unit, form, Sub, false),
+        Mn::Fisub               => |unit, form| arith::integer(unit, form, Sub, false),
+        Mn::Fsubr               => |unit, form| arith::real(unit, form, Sub, true),
+        Mn::Fsubrp              => |unit, form| arith::popping(unit, form, Sub, true),
+        Mn::Fisubr              => |unit, form| arith::integer(unit, form, Sub, true),
+        Mn::Fmul                => |unit, form| arith::real(unit, form, Mul, false),
+        Mn::Fmulp               => |unit, form| arith::popping(unit, form, Mul, false),
+        Mn::Fimul               => |unit, form| arith::integer(unit, form, Mul, false),
+        Mn::Fdiv                => |unit, form| arith::real(unit, form, Div, false),
+        Mn::Fdivp               => |unit, form| arith::popping(unit, form, Div, false),
+        Mn::Fidiv               => |unit, form| arith::integer(unit, form, Div, false),
+        Mn::Fdivr               => |unit, form| arith::real(unit, form, Div, true),
+        Mn::Fdivrp              => |unit, form| arith::popping(unit, form, Div, true),
+        Mn::Fidivr              => |unit, form| arith::integer(unit, form, Div, true),
+        Mn::Fprem               => |unit, _| arith::remainder(unit, false),
+        Mn::Fprem1              => |unit, _| arith::remainder(unit, true),
+        Mn::Fabs                => |unit, _| arith::unary(unit, |_, a| Rounded::new(a.with_sign(false), 0)),
+        Mn::Fchs                => |unit, _| arith::unary(unit, |_, a| Rounded::new(a.with_sign(!a.is_negative()), 0)),
+        Mn::Frndint             => |unit, _| arith::unary(unit, float::to_integral),
+        Mn::Fscale              => |unit, _| arith::scale(unit),
+        Mn::Fsqrt               => |unit, _| arith::unary(unit, float::sqrt),
+        Mn::Fxtract             => |unit, _| arith::extract(unit),
         // 5.2.3 Comparison
-        Mn::Fcom                => |vm, insn| compare::real(vm, insn, 0),
-        Mn::Fcomp               => |vm, insn| compare::real(vm, insn, 1),
-        Mn::Fcompp              => |vm, _| compare::both(vm, false),
-        Mn::Fucom               => |vm, insn| compare::quiet(vm, insn, 0),
-        Mn::Fucomp              => |vm, insn| compare::quiet(vm, insn, 1),
-        Mn::Fucompp             => |vm, _| compare::both(vm, true),
-        Mn::Ficom               => |vm, insn| compare::integer(vm, insn, 0),
-        Mn::Ficomp              => |vm, insn| compare::integer(vm, insn, 1),
-        Mn::Fcomi               => |vm, insn| compare::to_flags(vm, insn, false, false),
-        Mn::Fcomip              => |vm, insn| compare::to_flags(vm, insn, false, true),
-        Mn::Fucomi              => |vm, insn| compare::to_flags(vm, insn, true, false),
-        Mn::Fucomip             => |vm, insn| compare::to_flags(vm, insn, true, true),
-        Mn::Ftst                => |vm, _| compare::with_zero(vm),
-        Mn::Fxam                => |vm, _| compare::examine(vm),
+        Mn::Fcom                => |unit, form| compare::real(unit, form, 0),
+        Mn::Fcomp               => |unit, form| compare::real(unit, form, 1),
+        Mn::Fcompp              => |unit, _| compare::both(unit, false),
+        Mn::Fucom               => |unit, form| compare::quiet(unit, form, 0),
+        Mn::Fucomp              => |unit, form| compare::quiet(unit, form, 1),
+        Mn::Fucompp             => |unit, _| compare::both(unit, true),
+        Mn::Ficom               => |unit, form| compare::integer(unit, form, 0),
+        Mn::Ficomp              => |unit, form| compare::integer(unit, form, 1),
+        Mn::Fcomi               => |unit, form| compare::to_flags(unit, form, false, false),
+        Mn::Fcomip              => |unit, form| compare::to_flags(unit, form, false, true),
+        Mn::Fucomi              => |unit, form| compare::to_flags(unit, form, true, false),
+        Mn::Fucomip             => |unit, form| compare::to_flags(unit, form, true, true),
+        Mn::Ftst                => |unit, _| compare::with_zero(unit),
+        Mn::Fxam                => |unit, _| compare::examine(unit),
         // 5.2.4 Transcendental functions
-        Mn::Fsin                => |vm, _| transcendental::of_angle(vm, float::sine),
-        Mn::Fcos                => |vm, _| transcendental::of_angle(vm, float::cosine),
-        Mn::Fsincos             => |vm, _| transcendental::sine_and_cosine(vm),
-        Mn::Fptan               => |vm, _| transcendental::tangent(vm),
-        Mn::Fpatan              => |vm, _| transcendental::of_pair(vm, float::arc_tangent),
-        Mn::F2xm1               => |vm, _| arith::unary(vm, float::exponential),
-        Mn::Fyl2x               => |vm, _| transcendental::of_pair(vm, float::logarithm),
-        Mn::Fyl2xp1             => |vm, _| transcendental::of_pair(vm, float::logarithm_of_successor),
+        Mn::Fsin                => |unit, _| transcendental::of_angle(unit, float::sine),
+        Mn::Fcos                => |unit, _| transcendental::of_angle(unit, float::cosine),
+        Mn::Fsincos             => |unit, _| transcendental::sine_and_cosine(unit),
+        Mn::Fptan               => |unit, _| transcendental::tangent(unit),
+        Mn::Fpatan              => |unit, _| transcendental::of_pair(unit, float::arc_tangent),
+        Mn::F2xm1               => |unit, _| arith::unary(unit, float::exponential),
+        Mn::Fyl2x               => |unit, _| transcendental::of_pair(unit, float::logarithm),
+        Mn::Fyl2xp1             => |unit, _| transcendental::of_pair(unit, float::logarithm_of_successor),
         // 5.2.5 Constants
-        Mn::Fld1                => |vm, _| transfer::load_constant(vm, Constant::ONE),
-        Mn::Fldz                => |vm, _| transfer::load_constant(vm, Constant::ZERO),
-        Mn::Fldpi               => |vm, _| transfer::load_constant(vm, Constant::PI),
-        Mn::Fldl2e              => |vm, _| transfer::load_constant(vm, Constant::LOG2_E),
-        Mn::Fldln2              => |vm, _| transfer::load_constant(vm, Constant::LN_2),
-        Mn::Fldl2t              => |vm, _| transfer::load_constant(vm, Constant::LOG2_10),
-        Mn::Fldlg2              => |vm, _| transfer::load_constant(vm, Constant::LOG10_2),
-        _ => return packed(vm, insn),
-    };
-    ready(vm)?;
-    body(vm, insn)?;
-    environment::keep_pointers(vm, insn);
-    Ok(())
+        Mn::Fld1                => |unit, _| transfer::load_constant(unit, Constant::ONE),
+        Mn::Fldz                => |unit, _| transfer::load_constant(unit, Constant::ZERO),
+        Mn::Fldpi               => |unit, _| transfer::load_constant(unit, Constant::PI),
+        Mn::Fldl2e              => |unit, _| transfer::load_constant(unit, Constant::LOG2_E),
+        Mn::Fldln2              => |unit, _| transfer::load_constant(unit, Constant::LN_2),
+        Mn::Fldl2t              => |unit, _| transfer::load_constant(unit, Constant::LOG2_10),
+        Mn::Fldlg2              => |unit, _| transfer::load_constant(unit, Constant::LOG10_2),
+        _ => return None,
+    })
 }
 
 /// Carries out an MMX instruction. XMM forms of the same mnemonics have bodies of their own and do not come here.
@@ -273,12 +312,12 @@ fn packed(vm: &mut Vm, insn: &Insn) -> Done {
 }
 
 /// #NM while the unit is emulated or another task's state is in it.
-fn available(vm: &Vm) -> Done {
-    if vm.cpu.cr0 & (CR0_EM | CR0_TS) == 0 { Ok(()) } else { Err(Exception::plain(vector::NM)) }
+fn available(cpu: &Cpu) -> Done {
+    if cpu.cr0 & (CR0_EM | CR0_TS) == 0 { Ok(()) } else { Err(Exception::plain(vector::NM)) }
 }
 
 /// What every waiting instruction does first: #NM, then #MF for an exception that is pending.
-fn ready(vm: &Vm) -> Done {
-    available(vm)?;
-    if vm.cpu.fsw & stack::ES == 0 { Ok(()) } else { Err(Exception::plain(vector::MF)) }
+fn ready(cpu: &Cpu) -> Done {
+    available(cpu)?;
+    if cpu.fsw & stack::ES == 0 { Ok(()) } else { Err(Exception::plain(vector::MF)) }
 }

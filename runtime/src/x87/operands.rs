@@ -1,10 +1,8 @@
 //! Operands of numeric instructions: stack registers, and numbers in memory.
 
 use super::float::{Extended, Operand, from_integer};
+use super::unit::{Form, Unit};
 use crate::exception::Exception;
-use crate::vm::Vm;
-use x86::operands::address;
-use x86::{Insn, Operand as Place};
 
 /// What a memory operand holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,24 +13,15 @@ pub(super) enum Format {
     Integer,
 }
 
-/// Number of the stack register that operand `index` names; ST(0) where it names none.
-pub(super) fn register(insn: &Insn, index: usize) -> u8 {
-    match insn.operands[index] {
-        Place::St(i) => i,
-        _ => 0,
-    }
-}
-
 /// The number in memory.
-pub(super) fn load(vm: &mut Vm, insn: &Insn, format: Format) -> Result<Operand, Exception> {
-    let at = address(vm, insn);
-    Ok(match (format, insn.mem_size) {
-        (Format::Real, 4) => Operand::from_single(u32::from_le_bytes(vm.load_bytes(at)?)),
-        (Format::Real, 8) => Operand::from_double(u64::from_le_bytes(vm.load_bytes(at)?)),
-        (Format::Real, _) => extended(vm.load_bytes(at)?).into(),
-        (Format::Integer, 2) => from_integer(i16::from_le_bytes(vm.load_bytes(at)?).into()).into(),
-        (Format::Integer, 4) => from_integer(i32::from_le_bytes(vm.load_bytes(at)?).into()).into(),
-        (Format::Integer, _) => from_integer(i64::from_le_bytes(vm.load_bytes(at)?)).into(),
+pub(super) fn load(unit: &mut impl Unit, form: Form, format: Format) -> Result<Operand, Exception> {
+    Ok(match (format, form.size) {
+        (Format::Real, 4) => Operand::from_single(u32::from_le_bytes(unit.load()?)),
+        (Format::Real, 8) => Operand::from_double(u64::from_le_bytes(unit.load()?)),
+        (Format::Real, _) => extended(unit.load()?).into(),
+        (Format::Integer, 2) => from_integer(i16::from_le_bytes(unit.load()?).into()).into(),
+        (Format::Integer, 4) => from_integer(i32::from_le_bytes(unit.load()?).into()).into(),
+        (Format::Integer, _) => from_integer(i64::from_le_bytes(unit.load()?)).into(),
     })
 }
 
@@ -42,9 +31,9 @@ fn extended(bytes: [u8; 10]) -> Extended {
 }
 
 /// The second operand of a two-operand instruction: in memory, or ST(i), `None` where that is empty.
-pub(super) fn source(vm: &mut Vm, insn: &Insn, format: Format) -> Result<Option<Operand>, Exception> {
-    if insn.has_memory() {
-        return load(vm, insn, format).map(Some);
+pub(super) fn source(unit: &mut impl Unit, form: Form, format: Format) -> Result<Option<Operand>, Exception> {
+    if form.has_memory() {
+        return load(unit, form, format).map(Some);
     }
-    Ok(vm.cpu.st(register(insn, 1)).map(Operand::from))
+    Ok(unit.cpu().st(form.registers[1]).map(Operand::from))
 }

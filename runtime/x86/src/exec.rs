@@ -7,6 +7,7 @@ use crate::body::flag_control::{self, CarryOp};
 use crate::body::{bmi, control, data, muldiv, shift, sse, stack, strings, system};
 use crate::flags::{Condition, FlagOp, bit};
 use crate::insn::{Insn, Segment};
+use crate::integer::IntegerOp;
 use crate::machine::{BinOp, Machine, UnOp};
 use crate::width::Width;
 
@@ -167,6 +168,9 @@ pub fn exec<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
         Mn::Blsr                => bmi::lowest(m, insn, LowestBit::Reset),
         Mn::Bzhi                => bmi::bzhi(m, insn),
         Mn::Mulx                => bmi::mulx(m, insn),
+        Mn::Crc32               => bmi::crc32(m, insn),
+        Mn::Pdep                => bmi::by_mask(m, insn, IntegerOp::Deposit),
+        Mn::Pext                => bmi::by_mask(m, insn, IntegerOp::Extract),
         Mn::Rorx                => bmi::shift(m, insn, BinOp::Rotr),
         Mn::Sarx                => bmi::shift(m, insn, BinOp::Sar),
         Mn::Shlx                => bmi::shift(m, insn, BinOp::Shl),

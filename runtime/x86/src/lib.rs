@@ -26,6 +26,7 @@ pub mod decode;
 pub mod exec;
 pub mod flags;
 pub mod insn;
+pub mod integer;
 pub mod level;
 pub mod machine;
 pub mod operands;

@@ -5,6 +5,7 @@
 
 use crate::flags::{FlagOp, Flags};
 use crate::insn::{Gpr, Insn, Segment};
+use crate::integer::IntegerOp;
 use crate::privileged::Privileged;
 use crate::vector::float::{FloatOp, FloatUnOp, FloatWidth, LargeFloatOp};
 use crate::vector::{LargeOp, Vector};
@@ -390,9 +391,14 @@ pub trait Machine: Vector + Privileged {
         op: LargeFloatOp,
         operands: [[Self::Vec; N]; 3],
     ) -> Result<[Self::Vec; N], Self::Stop>;
-    /// `op` of up to three values: [`crate::vector::large::large`]. The lifter leaves for it.
+    /// `op` of up to three values: [`crate::vector::large::large`]. Translated code calls it.
     ///
     /// # Errors
     /// That the machine does not carry it out.
     fn vec_large(&mut self, op: LargeOp, operands: [Self::Vec; 3]) -> Result<Self::Vec, Self::Stop>;
+    /// `op` of two integers: [`crate::integer::compute`]. Translated code calls it.
+    ///
+    /// # Errors
+    /// That the machine does not carry it out.
+    fn int_large(&mut self, op: IntegerOp, a: Self::Int, b: Self::Int) -> Result<Self::Int, Self::Stop>;
 }

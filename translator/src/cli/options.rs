@@ -73,6 +73,12 @@ pub struct CodeOptions {
     /// Check each access of memory for itself, in place of those of a block off one address together
     #[arg(long)]
     pub no_grouped_checks: bool,
+    /// Test each floating-point instruction for itself, in place of a group of them together
+    #[arg(long)]
+    pub no_float_groups: bool,
+    /// Leave what is a call of the runtime to the interpreter: AES, SHA, string comparison, x87 and their like
+    #[arg(long)]
+    pub no_helpers: bool,
     /// Use these WebAssembly features, which not every engine has
     #[arg(long, value_name = "FEATURE", value_delimiter = ',')]
     pub features: Vec<WasmFeature>,
@@ -218,11 +224,13 @@ impl CodeOptions {
         let inline = if self.no_inlining { InlineCap::NOTHING } else { InlineCap::default() };
         let system = if self.no_system_code { lift::SystemCode::Left } else { lift::SystemCode::Translated };
         let checks = if self.no_grouped_checks { lift::Checks::Single } else { lift::Checks::Grouped };
+        let float_tests = if self.no_float_groups { lift::FloatTests::Single } else { lift::FloatTests::Grouped };
+        let helpers = if self.no_helpers { lift::Helpers::Left } else { lift::Helpers::Called };
         let defaults = discover::Options::default();
         let (coverage, max_bytes) = (self.coverage.into(), self.max_code.unwrap_or(defaults.max_bytes));
         Ok(CodeChoices {
             discover: discover::Options { coverage, max_bytes, inline, ..defaults },
-            lift: lift::Options { tail_calls, calls, system, checks, ..lift::Options::default() },
+            lift: lift::Options { tail_calls, calls, system, checks, float_tests, helpers, ..lift::Options::default() },
         })
     }
 }

@@ -16,6 +16,7 @@ use anyhow::{Context, Result, ensure};
 use runtime::memory::PAGE;
 use runtime::translated::abi::{Layout, STAMP_SLOTS};
 use runtime::translated::binding;
+use runtime::translated::helpers::Helper;
 use std::borrow::Cow;
 
 /// What is known before the first region is lowered.
@@ -49,6 +50,8 @@ impl Plan {
                 table: 0,
                 first_type: runtime.first_type().0,
                 first_shared: first_function.plus(regions as u32).0,
+                helpers: helpers(runtime)?,
+                result: runtime.address("PRELIFT_RESULT")?.0,
             },
             first_function,
             first_table_entry: runtime.first_table_entry().0,
@@ -58,6 +61,15 @@ impl Plan {
             after_stamps: user_stamps + STAMP_SLOTS as u64 * table,
         })
     }
+}
+
+/// Function indices of the helpers.
+fn helpers(runtime: &Runtime) -> Result<[u32; Helper::COUNT]> {
+    let mut indices = [0; Helper::COUNT];
+    for (index, helper) in indices.iter_mut().zip(Helper::ALL) {
+        *index = runtime.function(helper.signature().0)?.0;
+    }
+    Ok(indices)
 }
 
 /// Places data one after the other.

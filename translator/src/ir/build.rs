@@ -58,10 +58,14 @@ impl<'r> Builder<'r> {
 
     /// Sets a variable, unless it holds the value already.
     pub fn set(&mut self, reg: Reg, value: Value) {
-        if self.held[reg.index()] != Some(value) {
+        if self.assign(reg, value) {
             self.push(Inst::Set(reg, value));
-            self.held[reg.index()] = Some(value);
         }
+    }
+
+    /// Gives a variable a value that the block sees from here on; whether it is another. The caller sees to the `Set`.
+    pub fn assign(&mut self, reg: Reg, value: Value) -> bool {
+        self.held[reg.index()].replace(value) != Some(value)
     }
 }
 

@@ -169,6 +169,8 @@ pub enum Inst {
     VecLaneFloat(FloatWidth, Value, u8),
     /// A vector with one lane replaced by a number.
     VecWithLaneFloat(FloatWidth, Value, u8, Value),
+    /// A vector with a number in every lane.
+    VecSplatFloat(FloatWidth, Value),
     /// `a op b` for the four operations of arithmetic; what Wasm leaves open is not used (`x86::vector::float::fast`).
     FloatBin(FloatOp, FloatWidth, Value, Value),
     /// See [`FloatUnOp`]: numbers, but for the integers of conversions.
@@ -179,6 +181,15 @@ pub enum Inst {
     VecFloatBin(FloatOp, FloatWidth, Value, Value),
     /// See [`FloatUnOp`], in as many lanes as fit; the rest is 0.
     VecFloatUn(FloatUnOp, Value),
+    /// A large operation on vectors: `runtime::translated::helpers::large`.
+    HelpVec(u32, [Value; 3]),
+    /// A large operation on integers: `runtime::translated::helpers::integer`.
+    HelpInt(u32, Value, Value),
+    /// An instruction of the x87 unit, `runtime::translated::helpers::x87`: the form; RIP, the operand's offset and its bits.
+    /// Whether the interpreter has to take it.
+    HelpX87(u64, [Value; 4]),
+    /// Half of what the last [`Inst::HelpX87`] gave.
+    Helped(u8),
     /// Leaves where the condition holds.
     ExitIf {
         /// The condition.
@@ -193,15 +204,17 @@ impl Inst {
     pub fn ty(&self) -> Type {
         match self {
             Inst::Const(_) | Inst::Base | Inst::EntryFlags | Inst::Bin(..) | Inst::Un(..) | Inst::Int(_) => Type::Int,
-            Inst::FlagsWord { .. } | Inst::Read(_) | Inst::Budget(_) => Type::Int,
+            Inst::FlagsWord { .. } | Inst::HelpInt(..) | Inst::Helped(_) | Inst::Read(_) | Inst::Budget(_) => Type::Int,
+            Inst::HelpVec(..) => Type::Vec,
             Inst::Select(..) | Inst::Load(..) | Inst::VecLane(..) | Inst::VecBitmask(..) => Type::Int,
             Inst::Get(reg) => reg.ty(),
             Inst::ConstBool(_) | Inst::Compare(..) | Inst::Not(_) | Inst::Both(..) | Inst::Either(..) => Type::Bool,
-            Inst::FloatCompare(..) => Type::Bool,
+            Inst::FloatCompare(..) | Inst::HelpX87(..) => Type::Bool,
             Inst::Bits(..) => Type::Int,
             Inst::FromBits(w, _) | Inst::VecLaneFloat(w, ..) | Inst::FloatBin(_, w, ..) => Type::Float(*w),
             Inst::FloatUn(op, _) => un_types(*op).1,
             Inst::VecWithLaneFloat(..) | Inst::VecFloatBin(..) | Inst::VecFloatUn(..) => Type::Vec,
+            Inst::VecSplatFloat(..) => Type::Vec,
             Inst::Check { .. } | Inst::Pointer { .. } | Inst::Group { .. } | Inst::Member { .. } => Type::Place,
             Inst::LoadVec(..) | Inst::VecFrom(..) | Inst::VecConst(_) | Inst::VecWithLane(..) | Inst::VecBin(..) => {
                 Type::Vec
@@ -214,7 +227,8 @@ impl Inst {
 
     /// Whether it must stay, and stay in order, even if nobody uses what it gives.
     pub fn is_effect(&self) -> bool {
-        self.ty() == Type::Unit || matches!(self, Inst::Check { .. } | Inst::Group { .. })
+        self.ty() == Type::Unit
+            || matches!(self, Inst::Check { .. } | Inst::Group { .. } | Inst::HelpX87(..) | Inst::Helped(_))
     }
 
     /// Whether it writes guest memory.
@@ -247,7 +261,9 @@ impl Inst {
             Inst::Const(_) | Inst::ConstBool(_) | Inst::VecConst(_) | Inst::Base | Inst::EntryFlags | Inst::Get(_) => {
                 (None, None, None)
             }
-            Inst::Read(_) | Inst::Budget(_) => (None, None, None),
+            Inst::Helped(_) | Inst::Read(_) | Inst::Budget(_) => (None, None, None),
+            Inst::HelpVec(_, [a, b, c]) | Inst::HelpX87(_, [_, a, b, c]) => (Some(a), Some(b), Some(c)),
+            Inst::HelpInt(_, a, b) => (Some(a), Some(b), None),
             Inst::Write(_, a) | Inst::Set(_, a) | Inst::Un(_, _, a) | Inst::Int(a) | Inst::Not(a) => {
                 (Some(a), None, None)
             }
@@ -256,7 +272,7 @@ impl Inst {
             Inst::VecWithLane(_, a, _, b) | Inst::VecBin(_, a, b) | Inst::VecShift(_, a, b) => (Some(a), Some(b), None),
             Inst::VecShuffle(a, b, _) => (Some(a), Some(b), None),
             Inst::FromBits(_, a) | Inst::Bits(_, a) | Inst::VecLaneFloat(_, a, _) => (Some(a), None, None),
-            Inst::FloatUn(_, a) | Inst::VecFloatUn(_, a) => (Some(a), None, None),
+            Inst::FloatUn(_, a) | Inst::VecFloatUn(_, a) | Inst::VecSplatFloat(_, a) => (Some(a), None, None),
             Inst::FloatBin(_, _, a, b) | Inst::FloatCompare(_, _, a, b) => (Some(a), Some(b), None),
             Inst::VecWithLaneFloat(_, a, _, b) | Inst::VecFloatBin(_, _, a, b) => (Some(a), Some(b), None),
             Inst::Check { address: a, .. } | Inst::ExitIf { condition: a, .. } => (Some(a), None, None),
@@ -270,8 +286,12 @@ impl Inst {
                 (Some(a), Some(b), Some(c))
             }
         };
-        let op = if let Inst::FlagsWord { op, .. } = *self { Some(op) } else { None };
-        [a, b, c, op].into_iter().flatten()
+        let first = match *self {
+            Inst::FlagsWord { op, .. } => Some(op),
+            Inst::HelpX87(_, [rip, ..]) => Some(rip),
+            _ => None,
+        };
+        [a, b, c, first].into_iter().flatten()
     }
 }
 

@@ -53,7 +53,10 @@ fn expected(inst: &Inst) -> Vec<Type> {
         Inst::Const(_) | Inst::ConstBool(_) | Inst::VecConst(_) | Inst::Base | Inst::EntryFlags | Inst::Get(_) => {
             vec![]
         }
-        Inst::Read(_) | Inst::Budget(_) => vec![],
+        Inst::Helped(_) | Inst::Read(_) | Inst::Budget(_) => vec![],
+        Inst::HelpVec(..) => vec![Vector, Vector, Vector],
+        Inst::HelpInt(..) => vec![Int, Int],
+        Inst::HelpX87(..) => vec![Int, Int, Int, Int],
         Inst::Set(reg, _) if reg.ty() == Vector => vec![Vector],
         Inst::Set(..) | Inst::Write(..) | Inst::Un(..) | Inst::FromBits(..) => vec![Int],
         Inst::Check { .. } | Inst::Group { .. } => vec![Int],
@@ -73,7 +76,7 @@ fn expected(inst: &Inst) -> Vec<Type> {
         Inst::VecWithLane(..) | Inst::VecShift(..) => vec![Vector, Int],
         Inst::VecBin(..) | Inst::VecShuffle(..) | Inst::VecFloatBin(..) => vec![Vector, Vector],
         Inst::VecWithLaneFloat(w, ..) => vec![Vector, Float(w)],
-        Inst::Bits(w, _) => vec![Float(w)],
+        Inst::Bits(w, _) | Inst::VecSplatFloat(w, _) => vec![Float(w)],
         Inst::FloatBin(_, w, ..) | Inst::FloatCompare(_, w, ..) => vec![Float(w), Float(w)],
         Inst::FloatUn(op, _) => vec![un_types(op).0],
     }

@@ -5,7 +5,7 @@ use super::dataflow::{self, Plan, Summary};
 use super::flags::FlagState;
 use super::machine::{Lifter, Outcome};
 use super::piece::{Linkage, Next, Piece, Site};
-use super::source::{Options, Privilege, SystemCode};
+use super::source::{Options, Privilege};
 use crate::ir::{Block, BlockId, Builder, Exit, ExitKind, FlagsAt, Inst, Reg, Region, Terminator, Value};
 use anyhow::{Result, ensure};
 use runtime::translated::abi::ExitReason;
@@ -15,7 +15,7 @@ use x86::{Compare, Width};
 struct Assembly {
     region: Region,
     privilege: Privilege,
-    system: SystemCode,
+    options: Options,
     pieces: Vec<Piece>,
     plan: Plan,
     numbers: BTreeMap<Site, BlockId>,
@@ -33,7 +33,7 @@ pub(super) fn assemble(
 ) -> Result<Lifted> {
     let numbers: BTreeMap<Site, BlockId> = (0..).map(BlockId).zip(&pieces).map(|(id, p)| (p.start, id)).collect();
     let plan = dataflow::solve(&summaries(&pieces, &numbers, &entries));
-    let mut assembly = Assembly { region: Region::new(), privilege, system: options.system, pieces, plan, numbers };
+    let mut assembly = Assembly { region: Region::new(), privilege, options: *options, pieces, plan, numbers };
     assembly.reserve();
     for number in 0..assembly.pieces.len() {
         assembly.block(number)?;
@@ -82,10 +82,11 @@ impl Assembly {
         let successors: Vec<_> = piece.continues_at().iter().filter_map(|site| self.numbers.get(site)).collect();
         let dynamic = successors.iter().any(|id| self.plan.starts[id.index()] == FlagsAt::Dynamic);
         let flags = FlagState::At(self.plan.starts[number]);
-        let mut lifter = Lifter::new(Builder::new(&mut self.region), self.privilege, self.system, flags);
+        let mut lifter = Lifter::new(Builder::new(&mut self.region), self.privilege, self.options, flags);
         for (offset, insn) in &piece.insns {
             lifter.lift(*offset, insn);
         }
+        lifter.commit();
         if piece.next != Next::Unlifted {
             lifter.settle_flags(explicit, dynamic);
         }

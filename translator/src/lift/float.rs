@@ -1,66 +1,47 @@
 //! Floating point: Wasm's operators, and a side exit wherever their result might not be all that happens.
 //!
 //! The tests are those of the interpreter's fast path (`x86::vector::float::fast`): MXCSR is in its common mode, unless the
-//! operation cannot be inexact, and operands and result are ordinary. What a passed test implies is not tested again in the
-//! same block.
+//! operation cannot be inexact, and operands and result are ordinary. They are made for a whole group of instructions at once
+//! (`group`), and what a passed test implies is not tested again in the same block.
 
 use super::machine::{Lifter, Unlifted};
 use crate::ir::{Inst, Value};
-use runtime::translated::abi::ExitReason;
 use x86::vector::float::fast::{self, bin_is_ordinary, compare_is_ordinary, un_is_ordinary};
 use x86::vector::float::fast_packed::{bin_packed_is_ordinary, odd_from_second, un_packed_is_ordinary};
-use x86::vector::float::mxcsr::{QUICK, QUICK_BITS};
 use x86::vector::float::{FloatOp, FloatUnOp, FloatWidth, Predicate};
-use x86::{Arith, BinOp, Compare, Machine, Width};
+use x86::{Arith, BinOp, Width};
 
 impl Lifter<'_> {
-    /// Leaves unless the condition holds; from here on it does.
-    fn assume(&mut self, condition: Value) {
-        match *self.builder.region.inst(condition) {
-            Inst::ConstBool(true) => {}
-            Inst::Both(a, b) => {
-                self.assume(a);
-                self.assume(b);
-            }
-            _ if !self.assumed.insert(condition) => {}
-            _ => {
-                let failed = self.not(condition);
-                let exit = self.side_exit(ExitReason::Rare);
-                self.builder.push(Inst::ExitIf { condition: failed, exit });
-            }
-        }
-    }
-
-    /// Leaves unless MXCSR is in the common mode.
-    fn assume_quick(&mut self) {
-        let mxcsr = self.mxcsr();
-        let mode = self.and_imm(mxcsr, QUICK_BITS.into());
-        let common = self.imm(QUICK.into());
-        let quick = self.compare(Compare::Eq, Width::W32, mode, common);
-        self.assume(quick);
-    }
-
     pub(super) fn lift_float_bin(&mut self, op: FloatOp, w: FloatWidth, a: Value, b: Value) -> Value {
         let (x, y) = (self.builder.number(w, a), self.builder.number(w, b));
         match op {
             FloatOp::Min | FloatOp::Max | FloatOp::Cmp(_) => {
-                let ordinary = compare_is_ordinary(self, w, a, b);
-                self.assume(ordinary);
+                self.comparable(w, (x, a), (y, b));
                 self.choose(op, w, (x, a), (y, b))
             }
             _ => {
-                self.assume_quick();
                 let number = self.builder.push(Inst::FloatBin(op, w, x, y));
+                let exact = self.exact_bin(op, w, x, y, number);
+                self.rounds(exact);
+                [x, y, number].into_iter().for_each(|number| self.expect_number(w, number));
                 let result = self.builder.bits(w, number);
                 let ordinary = bin_is_ordinary(self, op, w, a, b, result);
-                self.assume(ordinary);
+                self.needs(ordinary);
                 if matches!(op, FloatOp::Mul | FloatOp::Div) {
                     let implied = fast::not_denormal(self, w, result);
-                    self.assumed.insert(implied);
+                    self.tested.insert(implied);
                 }
                 result
             }
         }
+    }
+
+    /// Both are to be no NaN and no denormal; each is a number and its bits.
+    fn comparable(&mut self, w: FloatWidth, (x, a): (Value, Value), (y, b): (Value, Value)) {
+        self.expect_number(w, x);
+        self.expect_number(w, y);
+        let ordinary = compare_is_ordinary(self, w, a, b);
+        self.needs(ordinary);
     }
 
     /// Minimum, maximum or comparison of two that are no NaN, each a number and its bits.
@@ -90,26 +71,38 @@ impl Lifter<'_> {
         if matches!(op, FloatUnOp::Reciprocal | FloatUnOp::ReciprocalSqrt) {
             return Err(Unlifted);
         }
-        if fast::un_rounds(op) {
-            self.assume_quick();
-        }
         let operand = match op {
             FloatUnOp::FromInt { .. } => a,
             _ => self.builder.number(float_width(op.source()), a),
         };
-        let result = self.builder.push(Inst::FloatUn(op, operand));
+        let number = self.builder.push(Inst::FloatUn(op, operand));
+        if fast::un_rounds(op) {
+            let exact = self.exact_un(op, operand, number);
+            self.rounds(exact);
+        }
         let result = match op {
-            FloatUnOp::ToInt { .. } => result,
-            _ => self.builder.bits(float_width(op.result()), result),
+            FloatUnOp::ToInt { .. } => number,
+            _ => self.builder.bits(float_width(op.result()), number),
         };
         let ordinary = un_is_ordinary(self, op, a, result);
-        self.assume(ordinary);
+        if let FloatUnOp::ToInt { .. } = op {
+            self.needs_always(ordinary);
+            return Ok(result);
+        }
+        self.needs(ordinary);
+        match op {
+            FloatUnOp::Demote => self.expect_number(float_width(op.result()), number),
+            FloatUnOp::Sqrt(w) => [operand, number].into_iter().for_each(|number| self.expect_number(w, number)),
+            FloatUnOp::FromInt { .. } => {}
+            _ => self.expect_number(float_width(op.source()), operand),
+        }
         Ok(result)
     }
 
     pub(super) fn lift_float_bin_packed(&mut self, op: FloatOp, w: FloatWidth, a: Value, b: Value) -> Value {
         if fast::bin_rounds(op) {
-            self.assume_quick();
+            let unknown = self.builder.truth(false);
+            self.rounds(unknown);
         }
         let result = match op {
             FloatOp::AddSub => {
@@ -124,8 +117,13 @@ impl Lifter<'_> {
             },
             _ => self.builder.push(Inst::VecFloatBin(op, w, a, b)),
         };
+        self.expect_vector(w, a);
+        self.expect_vector(w, b);
+        if fast::bin_rounds(op) {
+            self.expect_vector(w, result);
+        }
         let ordinary = bin_packed_is_ordinary(self, op, w, a, b, result);
-        self.assume(ordinary);
+        self.needs(ordinary);
         result
     }
 
@@ -134,19 +132,25 @@ impl Lifter<'_> {
             return Err(Unlifted);
         }
         if fast::un_rounds(op) {
-            self.assume_quick();
+            let unknown = self.builder.truth(false);
+            self.rounds(unknown);
         }
         let result = self.builder.push(Inst::VecFloatUn(op, a));
         let ordinary = un_packed_is_ordinary(self, op, a, result);
-        self.assume(ordinary);
+        if let FloatUnOp::Sqrt(w) = op {
+            self.expect_vector(w, a);
+            self.expect_vector(w, result);
+            self.needs(ordinary);
+        } else {
+            self.needs_always(ordinary);
+        }
         Ok(result)
     }
 
     /// CF where less, ZF where equal.
     pub(super) fn lift_float_compare(&mut self, w: FloatWidth, a: Value, b: Value) -> Value {
-        let ordinary = compare_is_ordinary(self, w, a, b);
-        self.assume(ordinary);
         let (x, y) = (self.builder.number(w, a), self.builder.number(w, b));
+        self.comparable(w, (x, a), (y, b));
         let less = self.builder.push(Inst::FloatCompare(Predicate::Lt, w, x, y));
         let equal = self.builder.push(Inst::FloatCompare(Predicate::Eq, w, x, y));
         let (carry, zero) = (self.int(less), self.int(equal));

@@ -1,10 +1,12 @@
 //! The lifter: the abstract machine whose values are IR values. Running an instruction's body on it records the body.
 
 use super::flags::FlagState;
-use super::source::{Privilege, SystemCode};
+use super::group::Group;
+use super::source::{FloatTests, Helpers, Options, Privilege};
 use crate::ir::{Builder, Exit, ExitId, ExitKind, Inst, Reg, Value};
 use runtime::translated::abi::ExitReason;
 use std::collections::HashSet;
+use x86::integer::IntegerOp;
 use x86::vector::LargeOp;
 use x86::vector::float::{FloatOp, FloatUnOp, FloatWidth, LargeFloatOp};
 use x86::{Arith, BinOp, Compare, FlagOp, Flags, Gpr, Insn, Machine, Segment, UnOp, Width};
@@ -41,7 +43,7 @@ pub(super) struct Lifter<'r> {
     pub(super) builder: Builder<'r>,
     pub(super) flags: FlagState,
     pub(super) privilege: Privilege,
-    pub(super) system: SystemCode,
+    pub(super) options: Options,
     /// The state before the instruction, once it has asked for the flags.
     pub(super) before: Option<super::flags::Before>,
     /// Offset of the instruction from the region's base.
@@ -52,8 +54,10 @@ pub(super) struct Lifter<'r> {
     pub(super) held: u32,
     pub(super) outcome: Option<Outcome>,
     pub(super) checked: Option<Checked>,
-    /// Truth values of the block that hold from here on: the block was left where they do not.
-    pub(super) assumed: HashSet<Value>,
+    /// Instructions that have not taken effect yet.
+    pub(super) group: Option<Group>,
+    /// Truth values of the block that were tested, or will be before the group takes effect.
+    pub(super) tested: HashSet<Value>,
     /// Whether the instruction has changed state.
     pub(super) written: bool,
     /// Whether an instruction could leave after it had changed state, which no body may.
@@ -61,19 +65,20 @@ pub(super) struct Lifter<'r> {
 }
 
 impl<'r> Lifter<'r> {
-    pub(super) fn new(builder: Builder<'r>, privilege: Privilege, system: SystemCode, flags: FlagState) -> Self {
+    pub(super) fn new(builder: Builder<'r>, privilege: Privilege, options: Options, flags: FlagState) -> Self {
         Lifter {
             builder,
             flags,
             privilege,
-            system,
+            options,
             before: None,
             offset: 0,
             retired: 0,
             held: 0,
             outcome: None,
             checked: None,
-            assumed: HashSet::new(),
+            group: None,
+            tested: HashSet::new(),
             written: false,
             imprecise: false,
         }
@@ -90,19 +95,36 @@ impl<'r> Lifter<'r> {
                 self.outcome = Some(Outcome::Unlifted);
             }
         }
+        if self.options.float_tests == FloatTests::Single {
+            self.commit();
+        }
     }
 
-    /// A way out of the block at this instruction, before it.
+    /// Whether translated code may call the runtime's helpers.
+    fn may_call(&self) -> Result<(), Unlifted> {
+        if self.options.helpers == Helpers::Called { Ok(()) } else { Err(Unlifted) }
+    }
+
+    /// A way out of the block before this instruction; before the group that it is part of.
     pub(super) fn side_exit(&mut self, reason: ExitReason) -> ExitId {
         self.imprecise |= self.written;
-        let exit =
-            Exit { kind: ExitKind::Side(reason), offset: self.offset, retired: self.retired, flags: self.flags.at() };
+        let kind = ExitKind::Side(reason);
+        let exit = match &self.group {
+            Some(group) => group.exit(kind),
+            None => Exit { kind, offset: self.offset, retired: self.retired, flags: self.flags.at() },
+        };
         self.builder.region.add_exit(exit)
     }
 
     pub(super) fn write(&mut self, reg: Reg, value: Value) {
         self.written = true;
-        self.builder.set(reg, value);
+        match &mut self.group {
+            Some(group) => {
+                self.builder.assign(reg, value);
+                group.set_later(reg, value);
+            }
+            None => self.builder.set(reg, value),
+        }
     }
 }
 
@@ -223,8 +245,9 @@ impl Machine for Lifter<'_> {
         false
     }
 
-    fn helper(&mut self, _insn: &Insn) -> Result<(), Unlifted> {
-        Err(Unlifted)
+    fn helper(&mut self, insn: &Insn) -> Result<(), Unlifted> {
+        self.may_call()?;
+        self.lift_x87(insn)
     }
     fn undefined(&mut self, _insn: &Insn) -> Unlifted {
         Unlifted
@@ -276,6 +299,8 @@ impl Machine for Lifter<'_> {
         self.builder.get(Reg::MXCSR)
     }
     fn set_mxcsr(&mut self, value: Value) {
+        // The group's results depend on the mode before.
+        self.commit();
         self.write(Reg::MXCSR, value);
     }
     fn float_bin(&mut self, op: FloatOp, w: FloatWidth, a: Value, b: Value) -> Result<Value, Unlifted> {
@@ -310,8 +335,13 @@ impl Machine for Lifter<'_> {
     ) -> Result<[Value; N], Unlifted> {
         Err(Unlifted)
     }
-    fn vec_large(&mut self, _op: LargeOp, _operands: [Value; 3]) -> Result<Value, Unlifted> {
-        Err(Unlifted)
+    fn vec_large(&mut self, op: LargeOp, operands: [Value; 3]) -> Result<Value, Unlifted> {
+        self.may_call()?;
+        Ok(self.builder.push(Inst::HelpVec(op.pack(), operands)))
+    }
+    fn int_large(&mut self, op: IntegerOp, a: Value, b: Value) -> Result<Value, Unlifted> {
+        self.may_call()?;
+        Ok(self.builder.push(Inst::HelpInt(op.pack(), a, b)))
     }
     fn float_compare(&mut self, w: FloatWidth, _signalling: bool, a: Value, b: Value) -> Result<Value, Unlifted> {
         Ok(self.lift_float_compare(w, a, b))

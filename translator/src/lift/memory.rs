@@ -7,7 +7,7 @@ use runtime::translated::abi::ExitReason;
 use x86::Width;
 
 impl Lifter<'_> {
-    fn pointer(&mut self, access: Access, address: Value, span: u16) -> Value {
+    pub(super) fn pointer(&mut self, access: Access, address: Value, span: u16) -> Value {
         let exit = self.side_exit(ExitReason::Miss);
         let entry = self.builder.push(Inst::Check { access, address, span, exit });
         self.builder.push(Inst::Pointer { access, entry, address })
@@ -25,6 +25,7 @@ impl Lifter<'_> {
     }
 
     pub(super) fn store_checked(&mut self, w: Width, address: Value, value: Value) {
+        self.commit();
         let pointer = match self.checked {
             Some(checked) if checked.address == address && checked.width == w => checked.pointer,
             _ => self.pointer(Access::Write, address, w.bytes() as u16),
@@ -35,6 +36,7 @@ impl Lifter<'_> {
 
     /// Copies `bytes`, which lie in one page on either side.
     pub(super) fn copy_checked(&mut self, width: Width, to: Value, from: Value, bytes: Value) {
+        self.commit();
         let from = self.pointer(Access::Read, from, 1);
         let to = self.pointer(Access::Write, to, 1);
         self.builder.push(Inst::Copy { width, to, from, bytes });
@@ -43,6 +45,7 @@ impl Lifter<'_> {
 
     /// Fills `bytes`, which lie in one page.
     pub(super) fn fill_checked(&mut self, width: Width, to: Value, value: Value, bytes: Value) {
+        self.commit();
         let to = self.pointer(Access::Write, to, 1);
         self.builder.push(Inst::Fill { width, to, value, bytes });
         self.written = true;
@@ -54,6 +57,7 @@ impl Lifter<'_> {
     }
 
     pub(super) fn store_vec_checked(&mut self, address: Value, value: Value) {
+        self.commit();
         let pointer = self.pointer(Access::Write, address, 16);
         self.builder.push(Inst::StoreVec(pointer, 0, value));
         self.written = true;
@@ -66,6 +70,7 @@ impl Lifter<'_> {
     }
 
     pub(super) fn store_wide_checked(&mut self, address: Value, [low, high]: [Value; 2]) {
+        self.commit();
         let pointer = self.pointer(Access::Write, address, 32);
         self.builder.push(Inst::StoreVec(pointer, 0, low));
         self.builder.push(Inst::StoreVec(pointer, 16, high));

@@ -10,18 +10,21 @@
 
 mod assemble;
 mod dataflow;
+mod exact;
 mod flags;
 mod float;
+mod group;
 mod machine;
 mod memory;
 mod piece;
 mod privileged;
 mod source;
 mod vector;
+mod x87;
 
 pub use source::{
-    Addresses, Calls, Chain, Checks, Inlined, NoTargets, Options, Privilege, RegionSource, SourceBlock, SystemCode,
-    TailCalls, Targets,
+    Addresses, Calls, Chain, Checks, FloatTests, Helpers, Inlined, NoTargets, Options, Privilege, RegionSource,
+    SourceBlock, SystemCode, TailCalls, Targets,
 };
 
 use crate::ir::{Builder, FlagsAt, Inst, Reg, Region, Value};
@@ -95,7 +98,7 @@ fn entered_by(piece: &Piece) -> impl Iterator<Item = Site> + use<> {
 /// [`Reg::FLAG_DST`].
 pub(crate) fn flags_word(region: &mut Region, op: x86::FlagOp, width: x86::Width) -> Vec<Value> {
     let state = flags::FlagState::At(FlagsAt::Known(op, width));
-    let mut lifter = machine::Lifter::new(Builder::new(region), Privilege::User, SystemCode::Left, state);
+    let mut lifter = machine::Lifter::new(Builder::new(region), Privilege::User, Options::default(), state);
     let now = lifter.lazy_flags();
     let word = x86::flags::word(&mut lifter, now);
     lifter.builder.push(Inst::Set(Reg::FLAG_DST, word));

@@ -163,7 +163,7 @@ fn first_piece(privilege: Privilege, options: &Options, start: Site, bytes: &[u8
     let offset = start.offset;
     let mut region = Region::new();
     let flags = FlagState::At(FlagsAt::Dynamic);
-    let mut lifter = Lifter::new(Builder::new(&mut region), privilege, options.system, flags);
+    let mut lifter = Lifter::new(Builder::new(&mut region), privilege, *options, flags);
     let mut insns = Vec::new();
     let mut at = 0;
     while at < bytes.len() && lifter.outcome.is_none() {
@@ -174,6 +174,7 @@ fn first_piece(privilege: Privilege, options: &Options, start: Site, bytes: &[u8
         insns.push((here, insn));
         at += usize::from(insn.length);
     }
+    lifter.commit();
     let end = offset.wrapping_add(at as i64);
     let decoded_all = at >= bytes.len() || lifter.outcome.is_some();
     let next = match lifter.outcome {
@@ -208,7 +209,7 @@ fn first_piece(privilege: Privilege, options: &Options, start: Site, bytes: &[u8
 pub(super) fn is_unlifted(insn: &Insn, options: &Options) -> bool {
     let mut region = Region::new();
     let flags = FlagState::At(FlagsAt::Dynamic);
-    let mut lifter = Lifter::new(Builder::new(&mut region), Privilege::Kernel, options.system, flags);
+    let mut lifter = Lifter::new(Builder::new(&mut region), Privilege::Kernel, *options, flags);
     lifter.lift(0, insn);
     lifter.outcome == Some(Outcome::Unlifted)
 }

@@ -15,6 +15,8 @@ const AC: u64 = 1 << 18;
 
 impl Lifter<'_> {
     fn write_field(&mut self, field: Field, value: Value) {
+        // Fields change in place, so that nothing before may still lead back.
+        self.commit();
         self.written = true;
         self.builder.push(Inst::Write(field, value));
     }
@@ -22,7 +24,7 @@ impl Lifter<'_> {
 
 impl Privileged for Lifter<'_> {
     fn has_system(&self) -> bool {
-        self.system == SystemCode::Translated
+        self.options.system == SystemCode::Translated
     }
     fn system_register(&mut self, register: SystemRegister) -> Value {
         self.builder.push(Inst::Read(Field::Register(register)))

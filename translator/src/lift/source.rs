@@ -1,5 +1,6 @@
 //! What the translator is given: guest code to translate, and what is around it.
 
+use runtime::translated::helpers::Helper;
 use x86::Level;
 
 /// Privilege of the code, which selects its TLB and its stamps.
@@ -98,6 +99,10 @@ pub struct Addresses {
     pub first_type: u32,
     /// Function index of the first of the functions that they share.
     pub first_shared: u32,
+    /// Function indices of the runtime's helpers.
+    pub helpers: [u32; Helper::COUNT],
+    /// Of what a helper gives beside its result.
+    pub result: u32,
 }
 
 impl Addresses {
@@ -148,6 +153,24 @@ pub enum Checks {
     Single,
 }
 
+/// How the results of floating-point instructions are tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FloatTests {
+    /// Those of a group of instructions together: `lift/group`.
+    Grouped,
+    /// Each instruction for itself.
+    Single,
+}
+
+/// Who carries out the instructions that are a function of the runtime: AES, SHA, the x87 unit and their like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Helpers {
+    /// The runtime, called by translated code: [`runtime::translated::helpers`].
+    Called,
+    /// The interpreter.
+    Left,
+}
+
 /// Choices at conversion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -159,6 +182,10 @@ pub struct Options {
     pub system: SystemCode,
     /// How accesses of memory are checked.
     pub checks: Checks,
+    /// How floating-point results are tested.
+    pub float_tests: FloatTests,
+    /// Who carries out what is a function of the runtime.
+    pub helpers: Helpers,
     /// The processor that the code runs on: instructions that it lacks are left to the interpreter.
     pub level: Level,
 }
@@ -170,6 +197,8 @@ impl Default for Options {
             calls: Calls::Paired,
             system: SystemCode::Translated,
             checks: Checks::Grouped,
+            float_tests: FloatTests::Grouped,
+            helpers: Helpers::Called,
             level: Level::V3,
         }
     }

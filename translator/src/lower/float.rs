@@ -153,6 +153,16 @@ impl Emitter<'_> {
         Ok(())
     }
 
+    pub(super) fn splat_float(&mut self, w: FloatWidth, a: Value) -> Result<()> {
+        self.float(a)?;
+        let mut sink = self.op();
+        match w {
+            F32 => sink.f32x4_splat(),
+            F64 => sink.f64x2_splat(),
+        };
+        Ok(())
+    }
+
     pub(super) fn vector_float(&mut self, op: FloatOp, w: FloatWidth, a: Value, b: Value) -> Result<()> {
         // Wasm's pseudo-minimum gives its first operand where x86 gives its second.
         let swapped = matches!(op, FloatOp::Min | FloatOp::Max);

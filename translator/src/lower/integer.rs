@@ -79,6 +79,7 @@ impl Emitter<'_> {
                 self.extended(value)?;
             }
             Inst::FloatUn(op, a) => self.number_to_integer(op, a)?,
+            Inst::HelpInt(op, a, b) => self.help_integer(op, a, b)?,
             ref other => bail!("{other:?} is no integer that can be lowered"),
         }
         Ok(())

@@ -5,7 +5,7 @@
 //!   stamp, or return           prologue
 //!   load variables             prologue
 //!   block                      label of the side exits
-//!     blocks                   structure, block, tree, integer, field, float, truth, vector, memory, bulk, call
+//!     blocks                   structure, block, tree, integer, field, float, truth, vector, memory, bulk, call, helper
 //!   end
 //!   write back, return)        exits
 //! ```
@@ -18,6 +18,7 @@ mod exits;
 mod field;
 pub mod flags_word;
 mod float;
+mod helper;
 mod integer;
 pub mod jump;
 pub mod lookup;

@@ -44,6 +44,8 @@ impl Emitter<'_> {
                 self.op().i8x16_shuffle(pattern);
             }
             Inst::VecWithLaneFloat(w, a, index, lane) => self.with_lane_float(w, a, index, lane)?,
+            Inst::HelpVec(op, operands) => self.help_vector(op, operands)?,
+            Inst::VecSplatFloat(w, a) => self.splat_float(w, a)?,
             Inst::VecFloatBin(op, w, a, b) => self.vector_float(op, w, a, b)?,
             Inst::VecFloatUn(op, a) => self.vector_float_unary(op, a)?,
             ref other => bail!("{other:?} is no vector"),

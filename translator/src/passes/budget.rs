@@ -101,6 +101,9 @@ fn carry(region: &mut Region, id: BlockId, before: u32) {
     let block = region.block(id);
     let mut exits: Vec<_> = block.insts.iter().filter_map(|value| region.inst(*value).exit()).collect();
     exits.extend(block.terminator.exit());
+    // Several tests of a block may share one.
+    exits.sort_unstable_by_key(|exit| exit.index());
+    exits.dedup();
     exits.into_iter().for_each(|exit| region.exits[exit.index()].retired += before);
     for value in region.block(id).insts.clone() {
         if let Inst::Budget(retired) = &mut region.insts[value.index()] {

@@ -5,14 +5,15 @@ use core::mem::{offset_of, size_of};
 use runtime::cpu::state::{SegmentRegister, TLB_ENTRIES};
 use runtime::cpu::{Cpu, Tlb, TlbEntry};
 use runtime::translated::abi::{ExitReason, FULL_ROOM, JumpCacheEntry, jump_cache_index};
+use runtime::translated::helpers::{self, Helper, Kind};
 use translator::lift::{Addresses, NoTargets, Options, Privilege, RegionSource, TailCalls, Targets};
 use translator::lower::shared::{self, SharedType};
 use translator::lower::{Translated, translate};
 use wasm_encoder::{
-    CodeSection, ConstExpr, ElementSection, Elements, ExportKind, ExportSection, FunctionSection, MemorySection,
-    MemoryType, Module, RefType, TableSection, TableType, TypeSection,
+    CodeSection, ConstExpr, ElementSection, Elements, EntityType, ExportKind, ExportSection, FuncType, FunctionSection,
+    ImportSection, MemorySection, MemoryType, Module, RefType, TableSection, TableType, TypeSection, ValType,
 };
-use wasmtime::{Instance, Memory, Store, TypedFunc};
+use wasmtime::{Extern, Func, Instance, Memory, Store, TypedFunc, V128};
 
 pub(crate) const ADDRESSES: Addresses = Addresses {
     cpu: 0x1_0000,
@@ -20,13 +21,17 @@ pub(crate) const ADDRESSES: Addresses = Addresses {
     kernel_stamps: 0x7_0000,
     table: 0,
     first_type: 0,
-    first_shared: 0,
+    first_shared: HELPERS,
+    helpers: [0, 1, 2],
+    result: 0x100,
 };
+/// Number of the runtime's helpers, which are imported.
+const HELPERS: u32 = Helper::COUNT as u32;
 const USER_STAMPS: u32 = 0x8_0000;
 const PAGES: u32 = 0x10_0000;
 const GENERATION: u64 = 5 << 48;
 /// Index of the first region's function, and of its table entry.
-pub(crate) const FIRST_FUNCTION: u32 = shared::FUNCTIONS as u32;
+pub(crate) const FIRST_FUNCTION: u32 = HELPERS + shared::FUNCTIONS as u32;
 pub(crate) const FIRST_TABLE_ENTRY: u32 = 1;
 
 pub(crate) struct Engine {
@@ -42,6 +47,16 @@ fn host_page(page: usize) -> usize {
     PAGES as usize + DATA_SIZE - 4096 * (page + 1)
 }
 
+/// The helpers, in the order of the imports. The reference has no x87 unit: its instructions are refused.
+fn helpers(store: &mut Store<()>) -> Vec<Extern> {
+    let large = |op: u32, a: V128, b: V128, c: V128| -> V128 {
+        helpers::large(op, [a, b, c].map(|operand| operand.as_u128())).into()
+    };
+    let integer = |op: u32, a: u64, b: u64| helpers::integer(op, a, b);
+    let unit = |_: u64, _: u64, _: u64, _: u64, _: u64| 1u32;
+    vec![Func::wrap(&mut *store, large).into(), Func::wrap(&mut *store, integer).into(), Func::wrap(store, unit).into()]
+}
+
 /// The module that holds the regions, in order.
 fn module(regions: &[Translated]) -> Vec<u8> {
     let (mut types, mut functions, mut code) = (TypeSection::new(), FunctionSection::new(), CodeSection::new());
@@ -50,6 +65,17 @@ fn module(regions: &[Translated]) -> Vec<u8> {
     for (_, ty, function) in shared::functions(&ADDRESSES, TailCalls::Yes).expect("they lower") {
         functions.function(ty as u32);
         code.function(&function);
+    }
+    let mut imports = ImportSection::new();
+    for (number, helper) in (0..).zip(Helper::ALL) {
+        let (name, parameters, result) = helper.signature();
+        let val_type = |kind: &Kind| match kind {
+            Kind::I32 => ValType::I32,
+            Kind::I64 => ValType::I64,
+            Kind::V128 => ValType::V128,
+        };
+        types.ty().func_type(&FuncType::new(parameters.iter().map(val_type), [val_type(&result)]));
+        imports.import("runtime", name, EntityType::Function(SharedType::COUNT + number));
     }
     for (number, region) in (0..).zip(regions) {
         functions.function(SharedType::Region as u32);
@@ -73,7 +99,7 @@ fn module(regions: &[Translated]) -> Vec<u8> {
     let mut memories = MemorySection::new();
     memories.memory(MemoryType { minimum: 64, maximum: None, memory64: false, shared: false, page_size_log2: None });
     let mut module = Module::new();
-    module.section(&types).section(&functions).section(&tables).section(&memories);
+    module.section(&types).section(&imports).section(&functions).section(&tables).section(&memories);
     module.section(&exports).section(&elements).section(&code);
     module.finish()
 }
@@ -100,7 +126,8 @@ impl Engine {
         let engine = wasmtime::Engine::new(wasmtime::Config::new().cranelift_opt_level(level)).expect("an engine");
         let module = wasmtime::Module::new(&engine, &bytes).expect("it compiles");
         let mut store = Store::new(&engine, ());
-        let instance = Instance::new(&mut store, &module, &[]).expect("it has no imports");
+        let helpers = helpers(&mut store);
+        let instance = Instance::new(&mut store, &module, &helpers).expect("the imports fit");
         let memory = instance.get_memory(&mut store, "memory").expect("exported");
         let functions = (0..regions.len())
             .map(|number| instance.get_typed_func(&mut store, &format!("region{number}")).expect("exported"))

@@ -2,6 +2,7 @@
 //! instruction count: registers, flags, memory, RIP and the budget must agree wherever a region is left.
 
 mod engine;
+mod floats;
 mod generate;
 mod programs;
 mod random;

@@ -1,5 +1,6 @@
 //! The abstract machine on plain integers: registers, lazy flags, and pages of memory at fixed places.
 
+use x86::integer::{self, IntegerOp};
 use x86::vector::float::{self, FloatOp, FloatUnOp, FloatWidth, LargeFloatOp, Outcome};
 use x86::vector::{LargeOp, VecOp, VecShift, VecUnOp, eval, large};
 use x86::{Arith, BinOp, Compare, FlagOp, Flags, Gpr, Insn, Machine, Privileged, Segment, UnOp, Vector, Width, plain};
@@ -257,6 +258,9 @@ impl Machine for Reference {
     fn float_large<const N: usize>(&mut self, op: LargeFloatOp, operands: [[u128; N]; 3]) -> Result<[u128; N], Stop> {
         let outcome = float::large(op, self.mxcsr, operands);
         self.settled(outcome)
+    }
+    fn int_large(&mut self, op: IntegerOp, a: u64, b: u64) -> Result<u64, Stop> {
+        Ok(integer::compute(op, a, b))
     }
     fn vec_large(&mut self, op: LargeOp, operands: [u128; 3]) -> Result<u128, Stop> {
         Ok(large::large(op, operands))

@@ -54,7 +54,12 @@ pub(crate) fn compare(
 
 /// A program, bound.
 pub(crate) fn load(source: &RegionSource) -> Engine {
-    let mut engine = Engine::new(std::slice::from_ref(source), &NoTargets, &Options::default());
+    load_as(source, &Options::default())
+}
+
+/// As [`load`], translated with options.
+pub(crate) fn load_as(source: &RegionSource, options: &Options) -> Engine {
+    let mut engine = Engine::new(std::slice::from_ref(source), &NoTargets, options);
     engine.bind(source.index, BASE);
     engine
 }

@@ -4,6 +4,7 @@
 
 use crate::flags::{FlagOp, bit, placed};
 use crate::insn::{Gpr, Insn};
+use crate::integer::IntegerOp;
 use crate::machine::{BinOp, Compare, Machine, UnOp};
 use crate::operands::{read, read_gpr, write};
 use crate::width::Width;
@@ -132,4 +133,23 @@ pub fn shift<M: Machine>(m: &mut M, insn: &Insn, op: BinOp) -> Result<(), M::Sto
     let count = m.and_imm(count, (w.bits() - 1).into());
     let result = m.bin(op, w, source, count);
     write(m, insn, 0, w, result)
+}
+
+/// PDEP and PEXT: the first source by the second, a mask. Flags stay.
+#[inline(never)]
+pub fn by_mask<M: Machine>(m: &mut M, insn: &Insn, op: IntegerOp) -> Result<(), M::Stop> {
+    let w = insn.width;
+    let mask = read(m, insn, 2, w)?;
+    let source = read(m, insn, 1, w)?;
+    let result = m.int_large(op, source, mask)?;
+    write(m, insn, 0, w, result)
+}
+
+/// CRC32: the remainder in the destination goes on with the source. Flags stay.
+#[inline(never)]
+pub fn crc32<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
+    let source = read(m, insn, 1, insn.source_width)?;
+    let sum = read(m, insn, 0, Width::W32)?;
+    let result = m.int_large(IntegerOp::Remainder(insn.source_width), sum, source)?;
+    write(m, insn, 0, Width::W64, result)
 }

@@ -1,5 +1,6 @@
 //! A machine of plain integers: three XMM registers that count, a few bytes of memory.
 
+use x86::integer::{self, IntegerOp};
 use x86::vector::float::{self, FloatOp, FloatUnOp, FloatWidth, LargeFloatOp, Outcome};
 use x86::vector::{LargeOp, VecOp, VecShift, VecUnOp, eval, large};
 use x86::{
@@ -287,6 +288,9 @@ impl Machine for State {
     fn float_large<const N: usize>(&mut self, op: LargeFloatOp, operands: [[u128; N]; 3]) -> Result<[u128; N], Stop> {
         let outcome = float::large(op, self.mxcsr, operands);
         self.settled(outcome)
+    }
+    fn int_large(&mut self, op: IntegerOp, a: u64, b: u64) -> Result<u64, Stop> {
+        Ok(integer::compute(op, a, b))
     }
     fn vec_large(&mut self, op: LargeOp, operands: [u128; 3]) -> Result<u128, Stop> {
         Ok(large::large(op, operands))

@@ -1,7 +1,7 @@
 //! The steps of AES. FIPS 197, sections 4 and 5; SDM volume 1, section 12.13, and volume 2.
 //!
 //! Byte r + 4c of a value is row r, column c of the state. The S-box is computed from its definition: the inverse in
-//! GF(2^8), then an affine map.
+//! GF(2^8), then an affine map. What a byte adds to its column in a round, which is substitution and mixing, comes from tables.
 
 /// A step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,36 +59,63 @@ const fn substitution() -> ([u8; 256], [u8; 256]) {
     (forward, back)
 }
 
-static BOXES: ([u8; 256], [u8; 256]) = substitution();
+const SUBSTITUTION: ([u8; 256], [u8; 256]) = substitution();
 
-type State = [u8; 16];
+static BOXES: ([u8; 256], [u8; 256]) = SUBSTITUTION;
 
-fn substitute(state: State) -> State {
-    state.map(|byte| BOXES.0[usize::from(byte)])
+/// What a byte of the first row adds to each row of its mixed column, the first row lowest; a byte of row r adds the same
+/// turned by r rows.
+const fn mixed(matrix: [u8; 4], of: [u8; 256]) -> [u32; 256] {
+    let (mut columns, mut i) = ([0; 256], 0);
+    while i < 256 {
+        let [a, b, c, d] = matrix;
+        let x = of[i];
+        columns[i] = u32::from_le_bytes([multiply(x, a), multiply(x, d), multiply(x, c), multiply(x, b)]);
+        i += 1;
+    }
+    columns
 }
 
-fn substitute_back(state: State) -> State {
-    state.map(|byte| BOXES.1[usize::from(byte)])
+const fn identity() -> [u8; 256] {
+    let (mut bytes, mut i) = ([0; 256], 0);
+    while i < 256 {
+        bytes[i] = i as u8;
+        i += 1;
+    }
+    bytes
 }
 
-/// Rotates row r by r columns: to the left, or with 3 `steps` a row to the right.
-fn shift_rows(state: State, steps: usize) -> State {
-    std::array::from_fn(|i| state[(i + 4 * steps * (i % 4)) % 16])
-}
-
-/// Multiplies each column by a circulant matrix, whose first row this is.
-fn mix(state: State, row: [u8; 4]) -> State {
-    std::array::from_fn(|i| {
-        let (column, r) = (i / 4 * 4, i % 4);
-        (0..4).fold(0, |sum, k| sum ^ multiply(state[column + k], row[(k + 4 - r) % 4]))
-    })
-}
-
+/// The first rows of the circulant matrices.
 const MIX: [u8; 4] = [2, 3, 1, 1];
 const MIX_BACK: [u8; 4] = [14, 11, 13, 9];
 
+static ENCRYPTED: [u32; 256] = mixed(MIX, SUBSTITUTION.0);
+static DECRYPTED: [u32; 256] = mixed(MIX_BACK, SUBSTITUTION.1);
+static MIXED_BACK: [u32; 256] = mixed(MIX_BACK, identity());
+
+type State = [u8; 16];
+
+/// Substitutes, after rotating row r by r columns: to the left, or with 3 `steps` a row to the right.
+fn substitute(state: State, bytes: &[u8; 256], steps: usize) -> u128 {
+    u128::from_le_bytes(std::array::from_fn(|i| bytes[usize::from(state[shifted(i, steps)])]))
+}
+
+/// Where the byte was that the rotation of rows moves to place `i`.
+const fn shifted(i: usize, steps: usize) -> usize {
+    (i + 4 * steps * (i % 4)) % 16
+}
+
+/// Multiplies each column by a matrix, after rotating rows as [`substitute`] does.
+fn mix(state: State, columns: &[u32; 256], steps: usize) -> u128 {
+    let column = |c: usize| {
+        let part = |r: usize| columns[usize::from(state[shifted(4 * c + r, steps)])].rotate_left(8 * r as u32);
+        u128::from(part(0) ^ part(1) ^ part(2) ^ part(3)) << (32 * c)
+    };
+    column(0) | column(1) | column(2) | column(3)
+}
+
 fn key_assist(key: u128, constant: u8) -> u128 {
-    let substituted = u128::from_le_bytes(substitute(key.to_le_bytes()));
+    let substituted = substitute(key.to_le_bytes(), &BOXES.0, 0);
     let word = |index: u32| (substituted >> (32 * index)) as u32;
     let turned = |index| u128::from(word(index).rotate_right(8) ^ u32::from(constant));
     turned(3) << 96 | u128::from(word(3)) << 64 | turned(1) << 32 | u128::from(word(1))
@@ -96,15 +123,12 @@ fn key_assist(key: u128, constant: u8) -> u128 {
 
 pub(super) fn step(op: AesOp, a: u128, key: u128) -> u128 {
     let state = a.to_le_bytes();
-    let forward = |state| substitute(shift_rows(state, 1));
-    let back = |state| substitute_back(shift_rows(state, 3));
-    let (state, key) = match op {
-        AesOp::Encrypt => (mix(forward(state), MIX), key),
-        AesOp::EncryptLast => (forward(state), key),
-        AesOp::Decrypt => (mix(back(state), MIX_BACK), key),
-        AesOp::DecryptLast => (back(state), key),
-        AesOp::InverseMix => (mix(state, MIX_BACK), 0),
-        AesOp::KeyAssist(constant) => return key_assist(a, constant),
-    };
-    u128::from_le_bytes(state) ^ key
+    match op {
+        AesOp::Encrypt => mix(state, &ENCRYPTED, 1) ^ key,
+        AesOp::EncryptLast => substitute(state, &BOXES.0, 1) ^ key,
+        AesOp::Decrypt => mix(state, &DECRYPTED, 3) ^ key,
+        AesOp::DecryptLast => substitute(state, &BOXES.1, 3) ^ key,
+        AesOp::InverseMix => mix(state, &MIXED_BACK, 0),
+        AesOp::KeyAssist(constant) => key_assist(a, constant),
+    }
 }

@@ -1,0 +1,38 @@
+//! The helpers as the module exports them: see [`super::helpers`].
+
+#![allow(unsafe_code)]
+
+use super::helpers;
+use crate::cpu::cell::PRELIFT_CPU;
+use core::arch::wasm32::{u64x2, u64x2_extract_lane, v128};
+
+/// What the last helper gave beside its result.
+#[unsafe(no_mangle)]
+static mut PRELIFT_RESULT: [u64; 2] = [0; 2];
+
+fn integer(value: v128) -> u128 {
+    u128::from(u64x2_extract_lane::<1>(value)) << 64 | u128::from(u64x2_extract_lane::<0>(value))
+}
+
+// A vector is one parameter in Wasm, whatever C makes of it elsewhere.
+#[allow(improper_ctypes_definitions)]
+#[unsafe(no_mangle)]
+extern "C" fn prelift_large(op: u32, a: v128, b: v128, c: v128) -> v128 {
+    let result = helpers::large(op, [a, b, c].map(integer));
+    u64x2(result as u64, (result >> 64) as u64)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn prelift_integer(op: u32, a: u64, b: u64) -> u64 {
+    helpers::integer(op, a, b)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn prelift_x87(form: u64, rip: u64, data: u64, low: u64, high: u64) -> u32 {
+    // SAFETY: one thread; translated code calls this, and while it runs nobody holds a reference to the state.
+    let cpu = unsafe { &mut *(&raw mut PRELIFT_CPU) };
+    let Some(result) = helpers::x87(cpu, form, rip, data, [low, high]) else { return 1 };
+    // SAFETY: as above; no reference to this static is ever made.
+    unsafe { (&raw mut PRELIFT_RESULT).write(result) };
+    0
+}

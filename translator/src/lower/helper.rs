@@ -1,0 +1,43 @@
+//! Calls of the runtime's helpers: see `runtime::translated::helpers`.
+
+use super::emit::{Emitter, at};
+use crate::ir::Value;
+use anyhow::Result;
+use runtime::translated::helpers::Helper;
+
+impl Emitter<'_> {
+    fn call_helper(&mut self, helper: Helper) {
+        let function = self.addresses.helpers[helper as usize];
+        self.op().call(function);
+    }
+
+    pub(super) fn help_vector(&mut self, op: u32, operands: [Value; 3]) -> Result<()> {
+        self.op().i32_const(op as i32);
+        operands.into_iter().try_for_each(|operand| self.vector(operand))?;
+        self.call_helper(Helper::Large);
+        Ok(())
+    }
+
+    pub(super) fn help_integer(&mut self, op: u32, a: Value, b: Value) -> Result<()> {
+        self.op().i32_const(op as i32);
+        self.wide(a)?;
+        self.wide(b)?;
+        self.call_helper(Helper::Integer);
+        Ok(())
+    }
+
+    pub(super) fn help_x87(&mut self, value: Value, form: u64, operands: [Value; 4]) -> Result<()> {
+        self.op().i64_const(form as i64);
+        operands.into_iter().try_for_each(|operand| self.wide(operand))?;
+        self.call_helper(Helper::X87);
+        let refused = self.hold(value);
+        self.op().local_set(refused);
+        Ok(())
+    }
+
+    pub(super) fn helped(&mut self, value: Value, half: u8) {
+        let place = at(self.addresses.result + 8 * u32::from(half), 8);
+        let local = self.hold(value);
+        self.op().i32_const(0).i64_load(place).local_set(local);
+    }
+}
