@@ -20,10 +20,10 @@ fn measure(name: &str, code: &[u8], per_turn: u64) {
         state.gpr[6] = DATA + 0x1000;
         // As two numbers of single precision these are ordinary, too.
         let bits = |number: f64| number.to_bits() | 0x3f80_0000;
-        for (place, number) in (0x100..).step_by(8).zip([10.0, 28.0, 8.0 / 3.0, 0.001]) {
+        for (place, number) in (0x100..).step_by(8).zip([10.0, 28.0, 8.0 / 3.0, 1.0 / 1024.0]) {
             state.memory[place..place + 8].copy_from_slice(&bits(number).to_le_bytes());
         }
-        state.memory[0x1000..0x1020].copy_from_slice(&[bits(0.001); 4].map(u64::to_le_bytes).concat());
+        state.memory[0x1000..0x1020].copy_from_slice(&[bits(1.0 / 1024.0); 4].map(u64::to_le_bytes).concat());
         for (register, number) in state.xmm.iter_mut().zip([0.3, 0.2, -0.4, 0.35]) {
             *register = u128::from(bits(number)) << 64 | u128::from(bits(number));
         }
