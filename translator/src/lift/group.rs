@@ -255,7 +255,14 @@ mod tests {
     fn region(code: &[&[u8]], options: &Options) -> Region {
         let blocks = vec![SourceBlock { offset: 0, bytes: code.concat() }];
         let entries = vec![0];
-        let source = RegionSource { privilege: Privilege::User, index: 0, name: String::new(), blocks, entries };
+        let source = RegionSource {
+            privilege: Privilege::User,
+            index: 0,
+            name: String::new(),
+            blocks,
+            entries,
+            inlined: Vec::new(),
+        };
         lift(&source, options).unwrap().region
     }
 

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use test_images::Format;
 use translator::convert::{self, CodeChoices, GuestRequest, KernelChoice, Request, Training};
-use translator::lift;
 
 /// A shell at work, so that there is translated code.
 const TRAINING: &str = "i=0; while [ $i -lt 200 ]; do i=$((i+1)); done; echo $i | cat; id";
