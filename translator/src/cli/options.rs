@@ -53,8 +53,8 @@ pub struct TrainOptions {
 pub struct CodeOptions {
     /// Which code to translate: `hot` is what ran in training, `reachable` the functions around that, `all` also functions that
     /// never ran, first those that the others call, then those of the image's other programs
-    #[arg(long, value_enum, default_value_t = CoverageChoice::default())]
-    pub coverage: CoverageChoice,
+    #[arg(long, value_enum, default_value_t = Coverage::default())]
+    pub coverage: Coverage,
     /// Most x86 code to translate, such as 4M; where there is more, the coldest is left to the interpreter
     #[arg(long, value_name = "SIZE", value_parser = parse_code_size)]
     pub max_code: Option<u64>,
@@ -85,28 +85,6 @@ pub struct CodeOptions {
     /// Threads to work with; default: as many as there are processors. The output does not depend on it
     #[arg(short = 'j', long, value_name = "NUMBER")]
     pub threads: Option<NonZeroUsize>,
-}
-
-/// See [`Coverage`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum CoverageChoice {
-    /// What ran.
-    Hot,
-    /// What ran, with the rest of the functions.
-    #[default]
-    Reachable,
-    /// Functions that never ran, too.
-    All,
-}
-
-impl From<CoverageChoice> for Coverage {
-    fn from(choice: CoverageChoice) -> Coverage {
-        match choice {
-            CoverageChoice::Hot => Coverage::Hot,
-            CoverageChoice::Reachable => Coverage::Reachable,
-            CoverageChoice::All => Coverage::All,
-        }
-    }
 }
 
 /// A WebAssembly feature that is a choice at conversion.
@@ -227,7 +205,7 @@ impl CodeOptions {
         let float_tests = if self.no_float_groups { lift::FloatTests::Single } else { lift::FloatTests::Grouped };
         let helpers = if self.no_helpers { lift::Helpers::Left } else { lift::Helpers::Called };
         let defaults = discover::Options::default();
-        let (coverage, max_bytes) = (self.coverage.into(), self.max_code.unwrap_or(defaults.max_bytes));
+        let (coverage, max_bytes) = (self.coverage, self.max_code.unwrap_or(defaults.max_bytes));
         Ok(CodeChoices {
             discover: discover::Options { coverage, max_bytes, inline, ..defaults },
             lift: lift::Options { tail_calls, calls, system, checks, float_tests, helpers, ..lift::Options::default() },

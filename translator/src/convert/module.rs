@@ -34,7 +34,7 @@ pub(super) struct Plan {
 impl Plan {
     /// Index of a type that translated code shares.
     pub(super) fn ty(&self, ty: SharedType) -> TypeIndex {
-        TypeIndex(self.addresses.first_type + ty as u32)
+        TypeIndex(self.addresses.ty(ty))
     }
 
     pub(super) fn new(runtime: &Runtime, regions: usize) -> Result<Plan> {

@@ -51,8 +51,8 @@ pub(super) fn assign(profile: &Profile, known: &Known<'_>) -> Vec<Work> {
 
 fn work(known: &Known<'_>, index: usize) -> Work {
     let function = known.functions[index].clone();
-    let start = CodeAddress { mode: function.mode, address: function.range.start };
-    new_work(function, known.stretch(start).0)
+    let stretch = known.stretch(function.start()).0;
+    new_work(function, stretch)
 }
 
 /// A function of which nothing ran.

@@ -2,12 +2,11 @@
 //! image's other programs, small ones first, and the kernel's rest. As far as the budget lasts, in whole functions.
 
 use super::assign::new_work;
-use super::explore::{Work, explore};
+use super::explore::Work;
 use super::functions::Known;
 use super::text::Bytes;
-use super::{Leaves, Options};
-use rayon::prelude::*;
-use runtime::profile::{CodeAddress, Mode};
+use super::{Leaves, Options, leads_to};
+use runtime::profile::Mode;
 use std::collections::BTreeSet;
 
 struct Extension<'a> {
@@ -27,19 +26,13 @@ pub(super) fn extend(
     leaves: &Leaves<'_>,
     options: &Options,
 ) {
-    let start = |work: &Work| CodeAddress { mode: work.function.mode, address: work.function.range.start };
-    let taken = works.iter().filter_map(|work| known.function(start(work)).0).collect();
+    let taken = works.iter().filter_map(|work| known.function(work.function.start()).0).collect();
     let used = works.iter().map(size).fold(0u64, u64::saturating_add);
     let mut extension = Extension { known, works, taken, left: options.max_bytes.saturating_sub(used) };
     let mut first = 0;
     while first < extension.works.len() {
         let last = extension.works.len();
-        let led = extension.works[first..last].par_iter().flat_map_iter(|work| {
-            let mode = work.function.mode;
-            let targets = explore(work, &bytes.of(&work.function), leaves, options).leads_to;
-            targets.into_iter().map(move |address| CodeAddress { mode, address })
-        });
-        let led: BTreeSet<CodeAddress> = led.collect();
+        let led = leads_to(&extension.works[first..last], bytes, leaves, options);
         led.into_iter().filter_map(|at| known.function(at).0).for_each(|index| extension.take(index));
         first = last;
     }
@@ -55,8 +48,7 @@ impl Extension<'_> {
     /// Takes a function, if it is not taken yet and there is room.
     fn take(&mut self, index: usize) {
         let function = &self.known.functions[index];
-        let start = CodeAddress { mode: function.mode, address: function.range.start };
-        let work = new_work(function.clone(), self.known.stretch(start).0);
+        let work = new_work(function.clone(), self.known.stretch(function.start()).0);
         if let Some(left) = self.left.checked_sub(size(&work))
             && self.taken.insert(index)
         {
@@ -70,8 +62,7 @@ impl Extension<'_> {
         let ran: BTreeSet<u64> = ran.map(|work| work.stretch.start).collect();
         let mut rest: Vec<(bool, bool, u64, usize)> = Vec::new();
         for (index, function) in self.known.functions.iter().enumerate().filter(|(i, _)| !self.taken.contains(i)) {
-            let start = CodeAddress { mode: function.mode, address: function.range.start };
-            let stretch = self.known.stretch(start).0;
+            let stretch = self.known.stretch(function.start()).0;
             let other = !ran.contains(&stretch.start);
             rest.push((function.mode == Mode::Kernel, other, stretch.end - stretch.start, index));
         }

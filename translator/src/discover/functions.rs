@@ -34,6 +34,13 @@ pub struct Function {
     pub name: String,
 }
 
+impl Function {
+    /// Where it begins.
+    pub(super) fn start(&self) -> CodeAddress {
+        CodeAddress { mode: self.mode, address: self.range.start }
+    }
+}
+
 /// What the files tell.
 #[derive(Default)]
 pub(super) struct Known<'a> {

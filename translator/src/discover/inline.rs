@@ -40,6 +40,13 @@ pub(super) struct Callee<'e> {
     runs: u64,
 }
 
+impl Callee<'_> {
+    /// Its blocks, ascending.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = &Block> {
+        self.nodes.iter().map(|&node| &self.graph[node])
+    }
+}
+
 /// A callee in the place of a call.
 pub(super) struct Chosen<'c, 'e> {
     /// The frame that calls: 0, or a place in the list plus 1.
@@ -64,10 +71,8 @@ struct Call {
 impl<'e> Callees<'e> {
     /// Finds the small functions; `total` instructions ran in all.
     pub(super) fn new(explored: &'e [Explored<'_>], total: u64, cap: InlineCap) -> Callees<'e> {
-        let small = explored.iter().filter_map(|function| {
-            let start = CodeAddress { mode: function.work.function.mode, address: function.work.function.range.start };
-            Some((start, callee(function, cap)?))
-        });
+        let small =
+            explored.iter().filter_map(|function| Some((function.work.function.start(), callee(function, cap)?)));
         Callees { small: small.collect(), hot: (total / cap.share).max(cap.least), cap }
     }
 
@@ -93,8 +98,7 @@ impl<'e> Callees<'e> {
             chosen.push(Chosen { caller, site, entry: target, callee });
             if depth + 1 < self.cap.depth {
                 let frame = chosen.len();
-                calls.extend(callee.nodes.iter().filter_map(|&node| {
-                    let block = &callee.graph[node];
+                calls.extend(callee.blocks().filter_map(|block| {
                     let share = u128::from(block.count) * u128::from(count) / u128::from(callee.runs.max(1));
                     let share = u64::try_from(share).unwrap_or(u64::MAX);
                     call(block, frame, depth + 1, share, count)

@@ -37,13 +37,15 @@ pub use targets::{Directory, Exits, Target};
 use crate::image::erofs::ErofsImage;
 use anyhow::Result;
 use assign::Sites;
-use explore::{Trace, Work, explore};
+use clap::ValueEnum;
+use explore::{Work, explore};
 use functions::Known;
 use graph::Graph;
 use inline::Callees;
 use rayon::prelude::*;
 use regions::Parts;
 use runtime::profile::{CodeAddress, Profile};
+use std::collections::BTreeSet;
 use std::fs::File;
 use text::{Bytes, Text};
 
@@ -71,13 +73,14 @@ pub struct ImageCode<'a> {
 }
 
 /// Which code to take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Coverage {
     /// What ran.
     Hot,
     /// What ran, and what control may lead to from there within the function.
+    #[default]
     Reachable,
-    /// Functions that never ran too, as far as the budget lasts: see `extend`.
+    /// Functions that never ran too, as far as the budget lasts.
     All,
 }
 
@@ -142,7 +145,7 @@ impl Default for Options {
     /// Regions as large as the engines' compilers take them without slowing down; 4 MiB of code.
     fn default() -> Self {
         Options {
-            coverage: Coverage::Reachable,
+            coverage: Coverage::default(),
             threshold: 1,
             cap: Cap { blocks: 200, insns: 1800, entries: 100 },
             large: Cap { blocks: 4000, insns: 40_000, entries: 400 },
@@ -215,24 +218,22 @@ pub fn discover(inputs: Inputs<'_>, leaves: &Leaves<'_>, options: &Options) -> R
     Ok(Discovery { regions, report })
 }
 
+/// Where fixed jumps and calls lead out of functions.
+fn leads_to(works: &[Work], bytes: &Bytes<'_>, leaves: &Leaves<'_>, options: &Options) -> BTreeSet<CodeAddress> {
+    let led = works.par_iter().flat_map_iter(|work| {
+        let mode = work.function.mode;
+        let targets = explore(work, &bytes.of(&work.function), leaves, options).leads_to;
+        targets.into_iter().map(move |address| CodeAddress { mode, address })
+    });
+    led.collect()
+}
+
 /// Tells each function where fixed jumps and calls of the others lead into it.
 fn lead_across(works: &mut [Work], bytes: &Bytes<'_>, leaves: &Leaves<'_>, options: &Options) {
-    let trace = |work: &Work| -> Trace { explore(work, &bytes.of(&work.function), leaves, options) };
-    let led: Vec<Vec<CodeAddress>> = works
-        .par_iter()
-        .map(|work| {
-            let to = |address| CodeAddress { mode: work.function.mode, address };
-            trace(work).leads_to.into_iter().map(to).collect()
-        })
-        .collect();
-    for target in led.into_iter().flatten() {
+    for target in leads_to(works, bytes, leaves, options) {
         if let Some(work) = assign::holder(works, target) {
             works[work].external.push(target.address);
         }
-    }
-    for work in works {
-        work.external.sort_unstable();
-        work.external.dedup();
     }
 }
 

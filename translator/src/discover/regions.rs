@@ -121,10 +121,8 @@ impl Parts<'_> {
 
     fn region(&self, number: u32, part: &[NodeIndex], heads: &BTreeSet<NodeIndex>, cap: &Cap) -> Region {
         let chosen = self.inlined(part);
-        let own = part.iter().map(|&node| &self.graph[node]);
-        let theirs =
-            chosen.iter().flat_map(|Chosen { callee, .. }| callee.nodes.iter().map(|&node| &callee.graph[node]));
-        let lowest = own.chain(theirs).map(|block| block.start).min().unwrap_or(self.function.range.start);
+        let starts = self.with_callees(part, &chosen).map(|block| block.start);
+        let lowest = starts.min().unwrap_or(self.function.range.start);
         let base = lowest - lowest % PAGE as u64;
         let offset = |address: u64| (address - base) as u32;
         let inlined = chosen.iter().map(|&Chosen { caller, site, entry, callee }| Inlined {
@@ -180,11 +178,18 @@ impl Parts<'_> {
         self.callees.choose(self.function.mode, self.stretch, runs, own)
     }
 
+    /// The blocks of a part, and of what is inlined there.
+    fn with_callees<'b>(
+        &'b self,
+        part: &'b [NodeIndex],
+        chosen: &'b [Chosen<'_, '_>],
+    ) -> impl Iterator<Item = &'b Block> {
+        let theirs = chosen.iter().flat_map(|Chosen { callee, .. }| callee.blocks());
+        part.iter().map(|&node| &self.graph[node]).chain(theirs)
+    }
+
     fn guesses(&self, part: &[NodeIndex], chosen: &[Chosen<'_, '_>], base: u64) -> Vec<Guess> {
-        let own = part.iter().map(|&node| &self.graph[node]);
-        let theirs =
-            chosen.iter().flat_map(|Chosen { callee, .. }| callee.nodes.iter().map(|&node| &callee.graph[node]));
-        let sites: BTreeMap<u64, &Block> = own.chain(theirs).map(|block| (block.last, block)).collect();
+        let sites: BTreeMap<u64, &Block> = self.with_callees(part, chosen).map(|block| (block.last, block)).collect();
         sites.into_values().filter_map(|block| self.guess(block, base)).collect()
     }
 

@@ -22,7 +22,7 @@ pub enum Field {
     Level,
     /// Selector, access rights and limit of a segment register, 16, 16 and 32 bits.
     Segment(Segment),
-    /// Base of a segment register that is no variable.
+    /// Base of a segment register.
     SegmentBase(Segment),
 }
 

@@ -1,5 +1,6 @@
 //! What the translator is given: guest code to translate, and what is around it.
 
+use crate::lower::shared::{Shared, SharedType};
 use runtime::translated::helpers::Helper;
 use x86::Level;
 
@@ -107,13 +108,13 @@ pub struct Addresses {
 
 impl Addresses {
     /// Type index of a shared type.
-    pub(crate) fn ty(&self, number: u32) -> u32 {
-        self.first_type + number
+    pub(crate) fn ty(&self, ty: SharedType) -> u32 {
+        self.first_type + ty as u32
     }
 
     /// Function index of a shared function.
-    pub(crate) fn shared(&self, number: u32) -> u32 {
-        self.first_shared + number
+    pub(crate) fn shared(&self, shared: Shared) -> u32 {
+        self.first_shared + shared.number()
     }
 }
 

@@ -5,8 +5,7 @@ use crate::ir::{BlockId, Reg, Region, Type, Value};
 use crate::lift::{Addresses, Options, Privilege, Targets};
 use crate::passes::liveness::Liveness;
 use anyhow::{Context, Result};
-use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use wasm_encoder::{InstructionSink, MemArg, MemArgTarget, ValType};
 use x86::vector::float::FloatWidth;
 

@@ -6,12 +6,11 @@
 
 use super::emit::{BASE, BUDGET, EXIT, Emitter, ROOM, at};
 use super::shared::Shared;
-use crate::ir::{BlockId, Exit, ExitId, ExitKind, FlagsAt, Reg, RegSet, Value};
+use crate::ir::{BlockId, Exit, ExitId, ExitKind, Field, FlagsAt, Reg, RegSet, Value};
 use crate::lift::{Chain, Privilege, TailCalls};
 use anyhow::{Result, bail, ensure};
-use core::mem::{offset_of, size_of};
+use core::mem::offset_of;
 use runtime::cpu::Cpu;
-use runtime::cpu::state::SegmentRegister;
 use runtime::translated::abi::{ExitReason, FULL_ROOM, LEFT};
 use wasm_encoder::BlockType;
 use x86::Segment;
@@ -40,9 +39,6 @@ pub(super) fn pack(exit: &Exit) -> Result<i64> {
 
 /// Where a variable is in the processor's state, and its size in bytes.
 pub(super) fn home(reg: Reg) -> (usize, u64) {
-    let base = |segment: Segment| {
-        offset_of!(Cpu, segments) + segment as usize * size_of::<SegmentRegister>() + offset_of!(SegmentRegister, base)
-    };
     if let Some(gpr) = reg.as_gpr() {
         return (offset_of!(Cpu, gpr) + 8 * usize::from(gpr.0), 8);
     }
@@ -60,8 +56,8 @@ pub(super) fn home(reg: Reg) -> (usize, u64) {
         Reg::MXCSR => (offset_of!(Cpu, mxcsr), 4),
         Reg::SYSTEM_FLAGS => (offset_of!(Cpu, rflags), 8),
         Reg::KERNEL_GS_BASE => (offset_of!(Cpu, kernel_gs_base), 8),
-        Reg::FS_BASE => (base(Segment::Fs), 8),
-        _ => (base(Segment::Gs), 8),
+        Reg::FS_BASE => Field::SegmentBase(Segment::Fs).place(),
+        _ => Field::SegmentBase(Segment::Gs).place(),
     }
 }
 
@@ -189,7 +185,7 @@ impl Emitter<'_> {
 
     /// Goes to the region that the exit leads to. A call leaves the callee's result on the stack.
     pub(super) fn transfer(&mut self, exit: &Exit, target: Option<Value>, how: Transfer) -> Result<()> {
-        let jump = self.addresses.shared(Shared::Jump(self.target_privilege(exit)).number());
+        let jump = self.addresses.shared(Shared::Jump(self.target_privilege(exit)));
         match (target, self.targets.resolve(exit.offset)) {
             (Some(target), _) => self.wide(target)?,
             (None, None) => self.address(exit.offset),

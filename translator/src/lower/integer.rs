@@ -32,7 +32,7 @@ impl Emitter<'_> {
                 self.narrow(op)?;
                 self.wide(src)?;
                 self.wide(carry)?;
-                let function = self.addresses.shared(Shared::FlagsWord.number());
+                let function = self.addresses.shared(Shared::FlagsWord);
                 self.op().call(function);
             }
             Inst::Int(_) => self.extended(value)?,

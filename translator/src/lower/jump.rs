@@ -45,7 +45,7 @@ pub fn jump_function(privilege: Privilege, addresses: &Addresses) -> Function {
     sink.local_get(ENTRY).i32_load(field(addresses, offset_of!(JumpCacheEntry, entry), 4));
     sink.local_get(ROOM);
     sink.local_get(ENTRY).i32_load(field(addresses, offset_of!(JumpCacheEntry, function), 4));
-    sink.return_call_indirect(addresses.table, addresses.ty(SharedType::Region as u32)).end();
+    sink.return_call_indirect(addresses.table, addresses.ty(SharedType::Region)).end();
     let reason = at(addresses.cpu + offset_of!(Cpu, exit_reason) as u32, 4);
     sink.i32_const(0).i32_const(ExitReason::Next as i32).i32_store(reason).i64_const(LEFT as i64).end();
     let mut function = Function::new([(1, ValType::I32)]);

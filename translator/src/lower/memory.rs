@@ -117,7 +117,7 @@ impl Emitter<'_> {
     /// The members one by one, wherever their pages are.
     fn look_each_up(&mut self, group: &Group, address: u32, places: &[u32]) {
         for (member, &place) in group.members.iter().zip(places) {
-            let function = self.addresses.shared(Shared::Lookup(self.privilege, member.access).number());
+            let function = self.addresses.shared(Shared::Lookup(self.privilege, member.access));
             let depth = self.depth(Label::SideExit);
             self.op().local_get(address).i64_const(member.offset.into()).i64_add().i64_const(limit(member.span));
             self.op().call(function).local_tee(place).i32_eqz().br_if(depth);

@@ -64,7 +64,7 @@ const ALL: [(Shared, &str, SharedType); FUNCTIONS] = [
 
 impl Shared {
     /// Its place among them.
-    pub(super) fn number(self) -> u32 {
+    pub(crate) fn number(self) -> u32 {
         ALL.iter().position(|(shared, ..)| *shared == self).unwrap_or_default() as u32
     }
 
