@@ -275,7 +275,7 @@ mod tests {
         for &address in &addresses {
             code.remember(address, 1, block(0x5000));
         }
-        code.forget_page(0x7fff_f);
+        code.forget_page(0x7_ffff);
         assert_eq!(addresses.map(|address| code.at(address, 1).is_some()), [false, false, false, true, true]);
     }
 }
