@@ -201,7 +201,7 @@ fn region(number: u32, case: &Case) -> Result<lower::Translated> {
         privilege: Privilege::User,
         index: number,
         name: case.text(),
-        blocks: vec![SourceBlock { offset: 0, bytes: case.code().to_vec() }],
+        blocks: vec![SourceBlock { offset: 0, bytes: case.code().to_vec(), runs: None }],
         entries: vec![0],
         inlined: Vec::new(),
     };

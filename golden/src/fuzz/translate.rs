@@ -3,8 +3,8 @@
 use crate::wasm::{FIRST_REGION, module_of};
 use anyhow::{Context, Result};
 use translator::lift::{
-    Calls, Chain, Checks, FloatTests, Helpers, NoTargets, Options, Privilege, RegionSource, SourceBlock, SystemCode,
-    TailCalls, Targets,
+    Calls, Chain, Checks, FloatTests, Helpers, LoopChecks, NoTargets, Options, Privilege, RegionSource, SourceBlock,
+    SystemCode, TailCalls, Targets,
 };
 use wasmparser::Validator;
 use x86::Level;
@@ -38,6 +38,7 @@ pub fn translate(input: &[u8]) -> Result<()> {
         calls: if choices & 8 == 0 { Calls::Paired } else { Calls::Chained },
         system: if choices & 0x10 == 0 { SystemCode::Translated } else { SystemCode::Left },
         checks: if choices & 0x20 == 0 { Checks::Grouped } else { Checks::Single },
+        loop_checks: if shape & 0x10 == 0 { LoopChecks::Hoisted } else { LoopChecks::InPlace },
         float_tests: if choices & 0x40 == 0 { FloatTests::Grouped } else { FloatTests::Single },
         helpers: if choices & 0x80 == 0 { Helpers::Called } else { Helpers::Left },
     };
@@ -50,7 +51,7 @@ pub fn translate(input: &[u8]) -> Result<()> {
 /// The region: one block, or two that follow one another, lie apart, or overlap.
 fn source(shape: u8, cut: usize, code: &[u8]) -> RegionSource {
     let (first, second) = code.split_at(cut);
-    let block = |offset: i64, bytes: &[u8]| SourceBlock { offset, bytes: bytes.to_vec() };
+    let block = |offset: i64, bytes: &[u8]| SourceBlock { offset, bytes: bytes.to_vec(), runs: None };
     let blocks = match shape >> 1 & 3 {
         _ if cut == 0 => vec![block(0, code)],
         0 => vec![block(0, first), block(cut as i64, second)],

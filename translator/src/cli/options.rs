@@ -73,6 +73,9 @@ pub struct CodeOptions {
     /// Check each access of memory for itself, in place of those of a block off one address together
     #[arg(long)]
     pub no_grouped_checks: bool,
+    /// Check the accesses of a loop in it, in place of before it where addresses move by constants
+    #[arg(long)]
+    pub no_hoisted_checks: bool,
     /// Test each floating-point instruction for itself, in place of a group of them together
     #[arg(long)]
     pub no_float_groups: bool,
@@ -202,13 +205,24 @@ impl CodeOptions {
         let inline = if self.no_inlining { InlineCap::NOTHING } else { InlineCap::default() };
         let system = if self.no_system_code { lift::SystemCode::Left } else { lift::SystemCode::Translated };
         let checks = if self.no_grouped_checks { lift::Checks::Single } else { lift::Checks::Grouped };
+        let in_place = self.no_hoisted_checks;
+        let loop_checks = if in_place { lift::LoopChecks::InPlace } else { lift::LoopChecks::Hoisted };
         let float_tests = if self.no_float_groups { lift::FloatTests::Single } else { lift::FloatTests::Grouped };
         let helpers = if self.no_helpers { lift::Helpers::Left } else { lift::Helpers::Called };
         let defaults = discover::Options::default();
         let (coverage, max_bytes) = (self.coverage, self.max_code.unwrap_or(defaults.max_bytes));
         Ok(CodeChoices {
             discover: discover::Options { coverage, max_bytes, inline, ..defaults },
-            lift: lift::Options { tail_calls, calls, system, checks, float_tests, helpers, ..lift::Options::default() },
+            lift: lift::Options {
+                tail_calls,
+                calls,
+                system,
+                checks,
+                loop_checks,
+                float_tests,
+                helpers,
+                ..lift::Options::default()
+            },
         })
     }
 }

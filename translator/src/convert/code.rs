@@ -207,7 +207,10 @@ fn source(region: &Region) -> RegionSource {
 }
 
 fn source_blocks(blocks: &[RegionBlock]) -> Vec<SourceBlock> {
-    blocks.iter().map(|block| SourceBlock { offset: block.offset.into(), bytes: block.bytes.clone() }).collect()
+    blocks
+        .iter()
+        .map(|block| SourceBlock { offset: block.offset.into(), bytes: block.bytes.clone(), runs: Some(block.count) })
+        .collect()
 }
 
 /// The function of a region that could not be translated: it is never bound, and leaves to the dispatcher where another

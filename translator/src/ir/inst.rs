@@ -1,6 +1,6 @@
 //! Instructions of the IR: what they give, what they use, and what order they keep.
 
-use super::{ExitId, Field, GroupId, Reg, Value};
+use super::{ExitId, Field, GroupId, Reg, Temp, Value};
 use x86::vector::float::{FloatOp, FloatUnOp, FloatWidth, Predicate};
 use x86::vector::{VecOp, VecShift, VecUnOp};
 use x86::{BinOp, Compare, UnOp, Width};
@@ -190,6 +190,28 @@ pub enum Inst {
     HelpX87(u64, [Value; 4]),
     /// Half of what the last [`Inst::HelpX87`] gave.
     Helped(u8),
+    /// What a temporary of the region holds. No block both sets one and reads it.
+    Temp(Temp),
+    /// Sets a temporary.
+    SetTemp(Temp, Value),
+    /// Whether `span` bytes from an address lie in one page, and the TLB has it.
+    Probe {
+        /// The table.
+        access: Access,
+        /// The linear address.
+        address: Value,
+        /// Bytes from it on, at most 4096.
+        span: u16,
+    },
+    /// How far the place of an address in the machine's memory is from the address, where a probe of it holds.
+    Distance {
+        /// The table.
+        access: Access,
+        /// The linear address.
+        address: Value,
+    },
+    /// The place whose number is the low half of an integer.
+    Place(Value),
     /// Leaves where the condition holds.
     ExitIf {
         /// The condition.
@@ -205,23 +227,26 @@ impl Inst {
         match self {
             Inst::Const(_) | Inst::Base | Inst::EntryFlags | Inst::Bin(..) | Inst::Un(..) | Inst::Int(_) => Type::Int,
             Inst::FlagsWord { .. } | Inst::HelpInt(..) | Inst::Helped(_) | Inst::Read(_) | Inst::Budget(_) => Type::Int,
+            Inst::Temp(_) | Inst::Distance { .. } => Type::Int,
             Inst::HelpVec(..) => Type::Vec,
             Inst::Select(..) | Inst::Load(..) | Inst::VecLane(..) | Inst::VecBitmask(..) => Type::Int,
             Inst::Get(reg) => reg.ty(),
             Inst::ConstBool(_) | Inst::Compare(..) | Inst::Not(_) | Inst::Both(..) | Inst::Either(..) => Type::Bool,
-            Inst::FloatCompare(..) | Inst::HelpX87(..) => Type::Bool,
+            Inst::FloatCompare(..) | Inst::HelpX87(..) | Inst::Probe { .. } => Type::Bool,
             Inst::Bits(..) => Type::Int,
             Inst::FromBits(w, _) | Inst::VecLaneFloat(w, ..) | Inst::FloatBin(_, w, ..) => Type::Float(*w),
             Inst::FloatUn(op, _) => un_types(*op).1,
             Inst::VecWithLaneFloat(..) | Inst::VecFloatBin(..) | Inst::VecFloatUn(..) => Type::Vec,
             Inst::VecSplatFloat(..) => Type::Vec,
-            Inst::Check { .. } | Inst::Pointer { .. } | Inst::Group { .. } | Inst::Member { .. } => Type::Place,
+            Inst::Check { .. } | Inst::Pointer { .. } | Inst::Group { .. } | Inst::Member { .. } | Inst::Place(_) => {
+                Type::Place
+            }
             Inst::LoadVec(..) | Inst::VecFrom(..) | Inst::VecConst(_) | Inst::VecWithLane(..) | Inst::VecBin(..) => {
                 Type::Vec
             }
             Inst::VecUn(..) | Inst::VecShift(..) | Inst::VecShuffle(..) => Type::Vec,
             Inst::Set(..) | Inst::Store(..) | Inst::StoreVec(..) | Inst::ExitIf { .. } => Type::Unit,
-            Inst::Copy { .. } | Inst::Fill { .. } | Inst::Write(..) => Type::Unit,
+            Inst::Copy { .. } | Inst::Fill { .. } | Inst::Write(..) | Inst::SetTemp(..) => Type::Unit,
         }
     }
 
@@ -243,7 +268,9 @@ impl Inst {
 
     /// Whether two of them with the same operands are one.
     pub fn is_pure(&self) -> bool {
-        !self.is_effect() && !self.reads_memory() && !matches!(self, Inst::Get(_) | Inst::Read(_) | Inst::Budget(_))
+        !self.is_effect()
+            && !self.reads_memory()
+            && !matches!(self, Inst::Get(_) | Inst::Read(_) | Inst::Budget(_) | Inst::Temp(_))
     }
 
     /// The way out that it may take.
@@ -254,45 +281,60 @@ impl Inst {
         }
     }
 
-    /// The values that it uses, in order.
-    pub fn operands(&self) -> impl Iterator<Item = Value> + use<> {
-        let (a, b, c) = match *self {
-            Inst::FlagsWord { operands: [a, b, c], .. } => (Some(a), Some(b), Some(c)),
-            Inst::Const(_) | Inst::ConstBool(_) | Inst::VecConst(_) | Inst::Base | Inst::EntryFlags | Inst::Get(_) => {
-                (None, None, None)
-            }
-            Inst::Helped(_) | Inst::Read(_) | Inst::Budget(_) => (None, None, None),
-            Inst::HelpVec(_, [a, b, c]) | Inst::HelpX87(_, [_, a, b, c]) => (Some(a), Some(b), Some(c)),
-            Inst::HelpInt(_, a, b) => (Some(a), Some(b), None),
-            Inst::Write(_, a) | Inst::Set(_, a) | Inst::Un(_, _, a) | Inst::Int(a) | Inst::Not(a) => {
-                (Some(a), None, None)
-            }
-            Inst::Load(_, a, _) | Inst::LoadVec(a, _) | Inst::VecLane(_, a, _) => (Some(a), None, None),
-            Inst::VecUn(_, a) | Inst::VecBitmask(_, a) => (Some(a), None, None),
-            Inst::VecWithLane(_, a, _, b) | Inst::VecBin(_, a, b) | Inst::VecShift(_, a, b) => (Some(a), Some(b), None),
-            Inst::VecShuffle(a, b, _) => (Some(a), Some(b), None),
-            Inst::FromBits(_, a) | Inst::Bits(_, a) | Inst::VecLaneFloat(_, a, _) => (Some(a), None, None),
-            Inst::FloatUn(_, a) | Inst::VecFloatUn(_, a) | Inst::VecSplatFloat(_, a) => (Some(a), None, None),
-            Inst::FloatBin(_, _, a, b) | Inst::FloatCompare(_, _, a, b) => (Some(a), Some(b), None),
-            Inst::VecWithLaneFloat(_, a, _, b) | Inst::VecFloatBin(_, _, a, b) => (Some(a), Some(b), None),
-            Inst::Check { address: a, .. } | Inst::ExitIf { condition: a, .. } => (Some(a), None, None),
-            Inst::Group { base: a, .. } | Inst::Member { group: a, .. } => (Some(a), None, None),
-            Inst::Bin(_, _, a, b) | Inst::Compare(_, _, a, b) | Inst::Both(a, b) => (Some(a), Some(b), None),
-            Inst::Either(a, b) | Inst::VecFrom(a, b) => (Some(a), Some(b), None),
-            Inst::Pointer { entry: a, address: b, .. } => (Some(a), Some(b), None),
-            Inst::Store(_, a, _, b) | Inst::StoreVec(a, _, b) => (Some(a), Some(b), None),
-            Inst::Select(a, b, c) => (Some(a), Some(b), Some(c)),
-            Inst::Copy { to: a, from: b, bytes: c, .. } | Inst::Fill { to: a, value: b, bytes: c, .. } => {
-                (Some(a), Some(b), Some(c))
-            }
-        };
-        let first = match *self {
-            Inst::FlagsWord { op, .. } => Some(op),
-            Inst::HelpX87(_, [rip, ..]) => Some(rip),
+    /// The way out that it may take, to be changed.
+    pub fn exit_mut(&mut self) -> Option<&mut ExitId> {
+        match self {
+            Inst::Check { exit, .. } | Inst::Group { exit, .. } | Inst::ExitIf { exit, .. } => Some(exit),
             _ => None,
-        };
-        [a, b, c, first].into_iter().flatten()
+        }
     }
+
+    /// The values that it uses, in order.
+    pub fn operands(mut self) -> impl Iterator<Item = Value> {
+        self.operands_mut().map(|operand| operand.map(|value| *value)).into_iter().flatten()
+    }
+
+    /// The values that it uses, in order, to be changed.
+    pub fn operands_mut(&mut self) -> [Option<&mut Value>; 4] {
+        match self {
+            Inst::FlagsWord { op, operands: [a, b, c] } => [Some(a), Some(b), Some(c), Some(op)],
+            Inst::HelpX87(_, [rip, a, b, c]) => [Some(a), Some(b), Some(c), Some(rip)],
+            Inst::Const(_) | Inst::ConstBool(_) | Inst::VecConst(_) | Inst::Base | Inst::EntryFlags | Inst::Get(_) => {
+                [None, None, None, None]
+            }
+            Inst::Helped(_) | Inst::Read(_) | Inst::Budget(_) | Inst::Temp(_) => [None, None, None, None],
+            Inst::Write(_, a) | Inst::Set(_, a) | Inst::Un(_, _, a) | Inst::Int(a) | Inst::Not(a) => one(a),
+            Inst::Load(_, a, _) | Inst::LoadVec(a, _) | Inst::VecLane(_, a, _) => one(a),
+            Inst::VecUn(_, a) | Inst::VecBitmask(_, a) => one(a),
+            Inst::FromBits(_, a) | Inst::Bits(_, a) | Inst::VecLaneFloat(_, a, _) => one(a),
+            Inst::FloatUn(_, a) | Inst::VecFloatUn(_, a) | Inst::VecSplatFloat(_, a) => one(a),
+            Inst::Check { address: a, .. } | Inst::ExitIf { condition: a, .. } => one(a),
+            Inst::Group { base: a, .. } | Inst::Member { group: a, .. } => one(a),
+            Inst::Probe { address: a, .. } | Inst::Distance { address: a, .. } => one(a),
+            Inst::SetTemp(_, a) | Inst::Place(a) => one(a),
+            Inst::HelpInt(_, a, b) => two(a, b),
+            Inst::VecWithLane(_, a, _, b) | Inst::VecBin(_, a, b) | Inst::VecShift(_, a, b) => two(a, b),
+            Inst::VecShuffle(a, b, _) => two(a, b),
+            Inst::FloatBin(_, _, a, b) | Inst::FloatCompare(_, _, a, b) => two(a, b),
+            Inst::VecWithLaneFloat(_, a, _, b) | Inst::VecFloatBin(_, _, a, b) => two(a, b),
+            Inst::Bin(_, _, a, b) | Inst::Compare(_, _, a, b) | Inst::Both(a, b) => two(a, b),
+            Inst::Either(a, b) | Inst::VecFrom(a, b) => two(a, b),
+            Inst::Pointer { entry: a, address: b, .. } => two(a, b),
+            Inst::Store(_, a, _, b) | Inst::StoreVec(a, _, b) => two(a, b),
+            Inst::HelpVec(_, [a, b, c]) | Inst::Select(a, b, c) => [Some(a), Some(b), Some(c), None],
+            Inst::Copy { to: a, from: b, bytes: c, .. } | Inst::Fill { to: a, value: b, bytes: c, .. } => {
+                [Some(a), Some(b), Some(c), None]
+            }
+        }
+    }
+}
+
+fn one(a: &mut Value) -> [Option<&mut Value>; 4] {
+    [Some(a), None, None, None]
+}
+
+fn two<'i>(a: &'i mut Value, b: &'i mut Value) -> [Option<&'i mut Value>; 4] {
+    [Some(a), Some(b), None, None]
 }
 
 /// Types of the operand and of the result of an operation on one number.

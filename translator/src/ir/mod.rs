@@ -39,6 +39,17 @@ pub struct ExitId(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupId(pub u32);
 
+/// A value of the region that is no guest state, and lives across blocks: an integer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Temp(pub u32);
+
+impl Temp {
+    /// Index, below [`Region::temps`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 impl Value {
     /// Index into [`Region::insts`].
     pub fn index(self) -> usize {
@@ -202,6 +213,16 @@ impl Terminator {
         }
     }
 
+    /// The way out that it takes and the value that it uses, to be changed.
+    pub fn parts_mut(&mut self) -> (Option<&mut ExitId>, Option<&mut Value>) {
+        match self {
+            Terminator::Jump(_) | Terminator::Switch(_) => (None, None),
+            Terminator::Branch { condition, .. } => (None, Some(condition)),
+            Terminator::Return { exit, target, .. } => (Some(exit), Some(target)),
+            Terminator::Leave { exit, target } | Terminator::Call { exit, target, .. } => (Some(exit), target.as_mut()),
+        }
+    }
+
     /// The value that it uses.
     pub fn operand(&self) -> Option<Value> {
         match self {
@@ -259,6 +280,8 @@ pub struct Block {
     pub offset: i64,
     /// The lazy flags at its start.
     pub flags: FlagsAt,
+    /// How often it ran in training, where that is known.
+    pub runs: Option<u64>,
     /// The budget test before anything else.
     pub check: Option<BudgetCheck>,
     /// Sets the selector of the switch that follows.
@@ -278,7 +301,18 @@ pub struct Block {
 impl Block {
     /// A block without instructions.
     pub fn empty(offset: i64, flags: FlagsAt, terminator: Terminator) -> Block {
-        Block { offset, flags, check: None, select: None, insts: Vec::new(), retired: 0, held: 0, flush: 0, terminator }
+        Block {
+            offset,
+            flags,
+            runs: None,
+            check: None,
+            select: None,
+            insts: Vec::new(),
+            retired: 0,
+            held: 0,
+            flush: 0,
+            terminator,
+        }
     }
 }
 
@@ -295,6 +329,8 @@ pub struct Region {
     pub exits: Vec<Exit>,
     /// Accesses that are checked together.
     pub groups: Vec<Group>,
+    /// How many temporaries there are.
+    pub temps: u32,
     /// The block that the function starts with.
     pub root: BlockId,
     /// Whether it has VEX instructions on vector registers, which the control registers and XCR0 must allow.
@@ -312,6 +348,7 @@ impl Region {
             blocks: Vec::new(),
             exits: Vec::new(),
             groups: Vec::new(),
+            temps: 0,
             root: BlockId(0),
             uses_sse: false,
             uses_avx: false,
@@ -351,6 +388,12 @@ impl Region {
     pub fn add_exit(&mut self, exit: Exit) -> ExitId {
         self.exits.push(exit);
         ExitId(self.exits.len() as u32 - 1)
+    }
+
+    /// Adds a temporary.
+    pub fn add_temp(&mut self) -> Temp {
+        self.temps += 1;
+        Temp(self.temps - 1)
     }
 
     /// All blocks' numbers.

@@ -32,6 +32,12 @@ fn verify_block(region: &Region, id: BlockId) -> Result<()> {
             let members = region.groups.get(group.index()).map_or(0, |group| group.members.len());
             ensure!(usize::from(*member) < members, "{id}: the group {value} has {members} members");
         }
+        if let Inst::Temp(temp) | Inst::SetTemp(temp, _) = *inst {
+            ensure!(temp.0 < region.temps, "{id}: {value} is of a temporary that is not there");
+            let sets = |other: &Value| matches!(*region.inst(*other), Inst::SetTemp(set, _) if set == temp);
+            let mixed = matches!(inst, Inst::Temp(_)) && block.insts.iter().any(sets);
+            ensure!(!mixed, "{id}: {value} reads a temporary that the block sets");
+        }
         if let Some(exit) = inst.exit() {
             ensure!(exit.index() < region.exits.len(), "{id}: {value} leaves by an exit that is not there");
         }
@@ -53,13 +59,14 @@ fn expected(inst: &Inst) -> Vec<Type> {
         Inst::Const(_) | Inst::ConstBool(_) | Inst::VecConst(_) | Inst::Base | Inst::EntryFlags | Inst::Get(_) => {
             vec![]
         }
-        Inst::Helped(_) | Inst::Read(_) | Inst::Budget(_) => vec![],
+        Inst::Helped(_) | Inst::Read(_) | Inst::Budget(_) | Inst::Temp(_) => vec![],
         Inst::HelpVec(..) => vec![Vector, Vector, Vector],
         Inst::HelpInt(..) => vec![Int, Int],
         Inst::HelpX87(..) => vec![Int, Int, Int, Int],
         Inst::Set(reg, _) if reg.ty() == Vector => vec![Vector],
         Inst::Set(..) | Inst::Write(..) | Inst::Un(..) | Inst::FromBits(..) => vec![Int],
-        Inst::Check { .. } | Inst::Group { .. } => vec![Int],
+        Inst::Check { .. } | Inst::Group { .. } | Inst::Probe { .. } | Inst::Distance { .. } => vec![Int],
+        Inst::SetTemp(..) | Inst::Place(_) => vec![Int],
         Inst::Bin(..) | Inst::Compare(..) | Inst::VecFrom(..) => vec![Int, Int],
         Inst::Int(_) | Inst::Not(_) | Inst::ExitIf { .. } => vec![Bool],
         Inst::Both(..) | Inst::Either(..) => vec![Bool, Bool],

@@ -72,7 +72,8 @@ impl Assembly {
     fn reserve(&mut self) {
         for (piece, &flags) in self.pieces.iter().zip(&self.plan.starts) {
             // The terminator is replaced when the block is recorded.
-            self.region.add_block(Block::empty(piece.start.offset, flags, Terminator::Switch(Vec::new())));
+            let empty = Block::empty(piece.start.offset, flags, Terminator::Switch(Vec::new()));
+            self.region.add_block(Block { runs: piece.runs, ..empty });
         }
     }
 

@@ -253,7 +253,7 @@ mod tests {
     const FLD1: [u8; 2] = [0xd9, 0xe8];
 
     fn region(code: &[&[u8]], options: &Options) -> Region {
-        let blocks = vec![SourceBlock { offset: 0, bytes: code.concat() }];
+        let blocks = vec![SourceBlock { offset: 0, bytes: code.concat(), runs: None }];
         let entries = vec![0];
         let source = RegionSource {
             privilege: Privilege::User,

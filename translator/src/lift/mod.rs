@@ -23,8 +23,8 @@ mod vector;
 mod x87;
 
 pub use source::{
-    Addresses, Calls, Chain, Checks, FloatTests, Helpers, Inlined, NoTargets, Options, Privilege, RegionSource,
-    SourceBlock, SystemCode, TailCalls, Targets,
+    Addresses, Calls, Chain, Checks, FloatTests, Helpers, Inlined, LoopChecks, NoTargets, Options, Privilege,
+    RegionSource, SourceBlock, SystemCode, TailCalls, Targets,
 };
 
 use crate::ir::{Builder, FlagsAt, Inst, Reg, Region, Value};

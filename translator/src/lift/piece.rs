@@ -72,6 +72,8 @@ pub(super) struct Piece {
     /// Whether it reads the flags that it starts with.
     pub(super) reads_flags: bool,
     pub(super) leaves: Leaves,
+    /// How often it ran, where that is known.
+    pub(super) runs: Option<u64>,
 }
 
 impl Piece {
@@ -123,7 +125,7 @@ pub(super) fn cut(
         while at < block.bytes.len() {
             let start = Site { frame, offset: block.offset.wrapping_add(at as i64) };
             let (piece, length) = first_piece(privilege, options, start, &block.bytes[at..])?;
-            pieces.entry(start).or_insert(piece);
+            pieces.entry(start).or_insert(Piece { runs: block.runs, ..piece });
             if length == 0 {
                 break;
             }
@@ -202,7 +204,7 @@ fn first_piece(privilege: Privilege, options: &Options, start: Site, bytes: &[u8
     let live = dce::live(&region, &order, used);
     let reads_flags = live.iter().any(|value| matches!(region.inst(*value), Inst::EntryFlags));
     let length = if decoded_all { at } else { 0 };
-    Ok((Piece { start, insns, next, resumes_at, linkage, inlined: None, reads_flags, leaves }, length))
+    Ok((Piece { start, insns, next, resumes_at, linkage, inlined: None, reads_flags, leaves, runs: None }, length))
 }
 
 /// Whether an instruction has no translation, even in the kernel.

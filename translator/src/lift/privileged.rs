@@ -77,7 +77,7 @@ mod tests {
 
     /// A region of this code, entered at its start, and its entries.
     fn region(privilege: Privilege, code: &[u8], options: &Options) -> (Region, Vec<i64>) {
-        let blocks = vec![SourceBlock { offset: 0, bytes: code.to_vec() }];
+        let blocks = vec![SourceBlock { offset: 0, bytes: code.to_vec(), runs: None }];
         let source =
             RegionSource { privilege, index: 0, name: String::new(), blocks, entries: vec![0], inlined: Vec::new() };
         let lifted = lift(&source, options).unwrap();

@@ -51,6 +51,8 @@ pub struct SourceBlock {
     pub offset: i64,
     /// Whole instructions.
     pub bytes: Vec<u8>,
+    /// How often it ran, where that is known: it costs only speed if it is wrong.
+    pub runs: Option<u64>,
 }
 
 /// Another region that a static exit goes straight to.
@@ -154,6 +156,15 @@ pub enum Checks {
     Single,
 }
 
+/// Where the accesses of a loop are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoopChecks {
+    /// Before it, where addresses move by constants: [`crate::passes::hoist`].
+    Hoisted,
+    /// In it.
+    InPlace,
+}
+
 /// How the results of floating-point instructions are tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FloatTests {
@@ -183,6 +194,8 @@ pub struct Options {
     pub system: SystemCode,
     /// How accesses of memory are checked.
     pub checks: Checks,
+    /// Where the accesses of a loop are checked.
+    pub loop_checks: LoopChecks,
     /// How floating-point results are tested.
     pub float_tests: FloatTests,
     /// Who carries out what is a function of the runtime.
@@ -198,6 +211,7 @@ impl Default for Options {
             calls: Calls::Paired,
             system: SystemCode::Translated,
             checks: Checks::Grouped,
+            loop_checks: LoopChecks::Hoisted,
             float_tests: FloatTests::Grouped,
             helpers: Helpers::Called,
             level: Level::V3,

@@ -63,6 +63,11 @@ impl Emitter<'_> {
                 let local = self.register(reg);
                 self.op().local_set(local);
             }
+            Inst::SetTemp(temp, a) => {
+                self.wide(a)?;
+                let local = self.temp(temp);
+                self.op().local_set(local);
+            }
             Inst::Write(field, a) => self.write_field(field, a)?,
             Inst::Check { access, address, span, exit } => self.check(value, access, address, span, exit)?,
             Inst::Group { group, base, exit } => self.check_group(value, group, base, exit)?,

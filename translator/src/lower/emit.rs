@@ -1,7 +1,7 @@
 //! The function under construction: its bytes, locals and labels.
 
 use super::tree::Trees;
-use crate::ir::{BlockId, Reg, Region, Type, Value};
+use crate::ir::{BlockId, Reg, Region, Temp, Type, Value};
 use crate::lift::{Addresses, Options, Privilege, Targets};
 use crate::passes::liveness::Liveness;
 use anyhow::{Context, Result};
@@ -46,6 +46,7 @@ pub(super) struct Emitter<'a> {
     pub(super) labels: Vec<Label>,
     locals: Vec<ValType>,
     registers: [Option<u32>; Reg::COUNT],
+    temps: Vec<Option<u32>>,
     free: HashMap<ValType, Vec<u32>>,
     /// Locals of the current block's values.
     held: HashMap<Value, u32>,
@@ -84,6 +85,7 @@ impl<'a> Emitter<'a> {
             labels: Vec::new(),
             locals: vec![ValType::I64, ValType::I64],
             registers: [None; Reg::COUNT],
+            temps: vec![None; region.temps as usize],
             free: HashMap::new(),
             held: HashMap::new(),
             members: BTreeMap::new(),
@@ -121,6 +123,18 @@ impl<'a> Emitter<'a> {
             None => {
                 let local = self.new_local(val_type(reg.ty()));
                 self.registers[reg.index()] = Some(local);
+                local
+            }
+        }
+    }
+
+    /// The local of a temporary.
+    pub(super) fn temp(&mut self, temp: Temp) -> u32 {
+        match self.temps[temp.index()] {
+            Some(local) => local,
+            None => {
+                let local = self.new_local(ValType::I64);
+                self.temps[temp.index()] = Some(local);
                 local
             }
         }

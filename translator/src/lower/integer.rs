@@ -23,6 +23,11 @@ impl Emitter<'_> {
             Inst::Base => drop(self.op().local_get(BASE)),
             Inst::Read(field) => self.read_field(field),
             Inst::Budget(retired) => self.remaining(retired),
+            Inst::Temp(temp) => {
+                let local = self.temp(temp);
+                self.op().local_get(local);
+            }
+            Inst::Distance { access, address } => self.distance(access, address)?,
             Inst::Get(reg) => {
                 let local = self.register(reg);
                 self.op().local_get(local);

@@ -11,7 +11,7 @@
 
 use super::emit::{EXIT, Emitter, Label, at};
 use super::shared::Shared;
-use crate::ir::{Access, ExitId, Group, GroupId, Inst, Value};
+use crate::ir::{Access, ExitId, Group, GroupId, Inst, Member, Value};
 use crate::lift::{Addresses, Privilege};
 use anyhow::{Result, bail};
 use core::mem::{offset_of, size_of};
@@ -71,6 +71,26 @@ impl Emitter<'_> {
         Ok(())
     }
 
+    /// Puts on the stack whether the bytes lie in one page that the TLB has.
+    pub(super) fn probe(&mut self, access: Access, address: Value, span: u16) -> Result<()> {
+        let table = self.table(access);
+        self.narrow(address)?;
+        entry_offset(&mut self.op());
+        self.op().i64_load(at(table + offset_of!(TlbEntry, tag) as u32, 8));
+        self.wide(address)?;
+        self.op().i64_xor().i64_const(limit(span)).i64_le_u();
+        Ok(())
+    }
+
+    /// Puts on the stack how far places are from addresses in the page of one.
+    pub(super) fn distance(&mut self, access: Access, address: Value) -> Result<()> {
+        let table = self.table(access);
+        self.narrow(address)?;
+        entry_offset(&mut self.op());
+        self.op().i64_load32_u(at(table + offset_of!(TlbEntry, addend) as u32, 4));
+        Ok(())
+    }
+
     /// Looks up all that a group touches; its members' places are then in locals.
     pub(super) fn check_group(&mut self, value: Value, id: GroupId, base: Value, exit: ExitId) -> Result<()> {
         let region = self.region;
@@ -114,14 +134,35 @@ impl Emitter<'_> {
         self.op().local_get(address).i32_wrap_i64().i32_add();
     }
 
-    /// The members one by one, wherever their pages are.
+    /// The members one by one, wherever their pages are. In a loop this is written out: a call there, though it is seldom
+    /// made, takes all registers from what the loop holds.
     fn look_each_up(&mut self, group: &Group, address: u32, places: &[u32]) {
+        let in_loop = self.labels.iter().any(|label| matches!(label, Label::Loop(_)));
         for (member, &place) in group.members.iter().zip(places) {
-            let function = self.addresses.shared(Shared::Lookup(self.privilege, member.access));
-            let depth = self.depth(Label::SideExit);
-            self.op().local_get(address).i64_const(member.offset.into()).i64_add().i64_const(limit(member.span));
-            self.op().call(function).local_tee(place).i32_eqz().br_if(depth);
+            self.op().local_get(address).i64_const(member.offset.into()).i64_add();
+            if in_loop {
+                self.look_up_here(member, place);
+            } else {
+                let function = self.addresses.shared(Shared::Lookup(self.privilege, member.access));
+                let depth = self.depth(Label::SideExit);
+                self.op().i64_const(limit(member.span)).call(function).local_tee(place).i32_eqz().br_if(depth);
+            }
         }
+    }
+
+    /// Looks up the address on the stack.
+    fn look_up_here(&mut self, member: &Member, place: u32) {
+        let (address, entry) = (self.scratch(ValType::I64), self.scratch(ValType::I32));
+        let table = self.table(member.access);
+        let depth = self.depth(Label::SideExit);
+        self.op().local_tee(address).i32_wrap_i64();
+        entry_offset(&mut self.op());
+        self.op().local_tee(entry).i64_load(at(table + offset_of!(TlbEntry, tag) as u32, 8));
+        self.op().local_get(address).i64_xor().i64_const(limit(member.span)).i64_gt_u().br_if(depth);
+        self.place_in_page(table, entry, address);
+        self.op().local_set(place);
+        self.give_back(ValType::I64, address);
+        self.give_back(ValType::I32, entry);
     }
 
     /// Leaves where a condition holds. Of two conditions that must both hold the second is computed only where the first
@@ -166,6 +207,9 @@ impl Emitter<'_> {
             let local = self.member(group, member)?;
             self.op().local_get(local);
             return Ok(());
+        }
+        if let Inst::Place(number) = *self.region.inst(value) {
+            return self.narrow(number);
         }
         let Inst::Pointer { access, entry, address } = *self.region.inst(value) else {
             bail!("{:?} is no place in memory", self.region.inst(value));

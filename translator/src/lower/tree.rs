@@ -138,7 +138,7 @@ impl Planner<'_> {
         let emitted_at = if stays { position } else { uses.last };
         let times = match inst {
             // The address of a check is read several times.
-            Inst::Check { .. } => 3,
+            Inst::Check { .. } | Inst::Probe { .. } => 3,
             // Written out at each use.
             _ if !stays => uses.count.max(1),
             _ => 1,
@@ -153,7 +153,7 @@ impl Planner<'_> {
 
     fn may_move(&self, inst: &Inst, uses: Uses) -> bool {
         match inst {
-            Inst::Const(_) | Inst::ConstBool(_) | Inst::Base | Inst::Member { .. } => true,
+            Inst::Const(_) | Inst::ConstBool(_) | Inst::Base | Inst::Member { .. } | Inst::Temp(_) => true,
             // Free, if the operand is in a local.
             Inst::Bits(..) => true,
             // What changes them is not tracked.

@@ -29,6 +29,7 @@ impl Emitter<'_> {
                 self.truth(b)?;
                 self.op().i32_or();
             }
+            Inst::Probe { access, address, span } => self.probe(access, address, span)?,
             Inst::FloatCompare(predicate, w, a, b) => self.float_comparison(predicate, w, a, b)?,
             ref other => bail!("{other:?} is no truth value"),
         }

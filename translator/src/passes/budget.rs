@@ -11,7 +11,7 @@ use runtime::translated::abi::ExitReason;
 /// Places the tests. Before the control flow is made reducible: `stubs` are the root's successors.
 pub fn place_checks(region: &mut Region) {
     let order = depth_first(region);
-    let heads = loop_heads(region, &order);
+    let heads = retreated_to(region, &order);
     let mut longest = vec![0u32; region.blocks.len()];
     for &id in order.postorder.iter() {
         let block = region.block(id);
@@ -65,7 +65,11 @@ fn depth_first(region: &Region) -> Order {
 }
 
 /// Targets of retreating edges: without them there is no cycle.
-fn loop_heads(region: &Region, order: &Order) -> Vec<bool> {
+pub(super) fn loop_heads(region: &Region) -> Vec<bool> {
+    retreated_to(region, &depth_first(region))
+}
+
+fn retreated_to(region: &Region, order: &Order) -> Vec<bool> {
     let mut heads = vec![false; region.blocks.len()];
     for &id in &order.postorder {
         for to in region.block(id).terminator.successors() {

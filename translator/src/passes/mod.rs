@@ -5,11 +5,12 @@ pub mod dce;
 pub mod fold;
 pub mod fold_vector;
 pub mod group;
+pub mod hoist;
 pub mod liveness;
 pub mod reducible;
 
 use crate::ir::Region;
-use crate::lift::{Checks, Options};
+use crate::lift::{Checks, LoopChecks, Options};
 use liveness::Liveness;
 
 /// Brings a lifted region into the form that lowering takes.
@@ -22,6 +23,9 @@ pub fn run(region: &mut Region, options: &Options) -> anyhow::Result<Liveness> {
         checked(region, "grouping of checks", group::run)?;
     }
     checked(region, "tests of the budget", budget::place_checks)?;
+    if options.loop_checks == LoopChecks::Hoisted {
+        checked(region, "hoisting of checks", hoist::run)?;
+    }
     checked(region, "reducible control flow", reducible::run)?;
     checked(region, "the budget", budget::place_flushes)?;
     let mut liveness = None;

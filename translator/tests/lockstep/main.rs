@@ -4,6 +4,7 @@
 mod engine;
 mod floats;
 mod generate;
+mod loops;
 mod programs;
 mod random;
 mod reference;

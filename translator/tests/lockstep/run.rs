@@ -28,7 +28,10 @@ impl Tally {
 
 /// A region of the given blocks, entered at the first and the further given ones.
 pub(crate) fn source(blocks: &[(i64, Vec<u8>)], entries: &[i64]) -> RegionSource {
-    let blocks = blocks.iter().map(|(offset, bytes)| SourceBlock { offset: *offset, bytes: bytes.clone() }).collect();
+    let blocks = blocks
+        .iter()
+        .map(|(offset, bytes)| SourceBlock { offset: *offset, bytes: bytes.clone(), runs: None })
+        .collect();
     let (entries, inlined) = (entries.to_vec(), Vec::new());
     RegionSource { privilege: Privilege::User, index: 3, name: "test".into(), blocks, entries, inlined }
 }
