@@ -3,8 +3,8 @@
 use crate::wasm::{FIRST_REGION, module_of};
 use anyhow::{Context, Result};
 use translator::lift::{
-    Calls, Chain, Checks, FloatTests, Helpers, LoopChecks, NoTargets, Options, Privilege, RegionSource, SourceBlock,
-    SystemCode, TailCalls, Targets,
+    Calls, Chain, Checks, FloatTests, Helpers, Jumps, LoopChecks, NoTargets, Options, Privilege, RegionSource,
+    SourceBlock, SystemCode, TailCalls, Targets,
 };
 use wasmparser::Validator;
 use x86::Level;
@@ -36,6 +36,7 @@ pub fn translate(input: &[u8]) -> Result<()> {
         level: Level::ALL[usize::from(choices & 3) % Level::ALL.len()],
         tail_calls: if choices & 4 == 0 { TailCalls::Yes } else { TailCalls::No },
         calls: if choices & 8 == 0 { Calls::Paired } else { Calls::Chained },
+        jumps: if shape & 0x20 == 0 { Jumps::Local } else { Jumps::Chained },
         system: if choices & 0x10 == 0 { SystemCode::Translated } else { SystemCode::Left },
         checks: if choices & 0x20 == 0 { Checks::Grouped } else { Checks::Single },
         loop_checks: if shape & 0x10 == 0 { LoopChecks::Hoisted } else { LoopChecks::InPlace },

@@ -64,6 +64,9 @@ pub struct CodeOptions {
     /// Look up where a guest's RET goes, in place of returning there
     #[arg(long)]
     pub no_paired_calls: bool,
+    /// Leave a region at every indirect jump, to its own code too
+    #[arg(long)]
+    pub no_local_jumps: bool,
     /// Translate no callee in the place of its call
     #[arg(long)]
     pub no_inlining: bool,
@@ -202,6 +205,7 @@ impl CodeOptions {
         }
         let tail_calls = if self.no_tail_calls { lift::TailCalls::No } else { lift::TailCalls::Yes };
         let calls = if self.no_paired_calls { lift::Calls::Chained } else { lift::Calls::Paired };
+        let jumps = if self.no_local_jumps { lift::Jumps::Chained } else { lift::Jumps::Local };
         let inline = if self.no_inlining { InlineCap::NOTHING } else { InlineCap::default() };
         let system = if self.no_system_code { lift::SystemCode::Left } else { lift::SystemCode::Translated };
         let checks = if self.no_grouped_checks { lift::Checks::Single } else { lift::Checks::Grouped };
@@ -216,6 +220,7 @@ impl CodeOptions {
             lift: lift::Options {
                 tail_calls,
                 calls,
+                jumps,
                 system,
                 checks,
                 loop_checks,

@@ -76,6 +76,11 @@ impl Targets for Chains<'_> {
         Some(Chain { function_index, base_delta: target.base_delta, entry: target.entry })
     }
 
+    fn jumps(&self, site: i64) -> Vec<i64> {
+        let guess = self.guesses.iter().find(|guess| i64::from(guess.offset) == site);
+        guess.map(|guess| guess.targets.iter().map(|(target, _)| *target).collect()).unwrap_or_default()
+    }
+
     fn guesses(&self, site: i64) -> Vec<(i64, Chain)> {
         let Some(guess) = self.guesses.iter().find(|guess| i64::from(guess.offset) == site) else { return Vec::new() };
         let total: u64 = guess.targets.iter().map(|(_, count)| count).sum();

@@ -23,7 +23,7 @@ mod vector;
 mod x87;
 
 pub use source::{
-    Addresses, Calls, Chain, Checks, FloatTests, Helpers, Inlined, LoopChecks, NoTargets, Options, Privilege,
+    Addresses, Calls, Chain, Checks, FloatTests, Helpers, Inlined, Jumps, LoopChecks, NoTargets, Options, Privilege,
     RegionSource, SourceBlock, SystemCode, TailCalls, Targets,
 };
 

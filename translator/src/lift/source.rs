@@ -75,6 +75,11 @@ pub trait Targets: Sync {
     fn guesses(&self, _site: i64) -> Vec<(i64, Chain)> {
         Vec::new()
     }
+
+    /// Offsets that the indirect jump at an offset went to, the most frequent first.
+    fn jumps(&self, _site: i64) -> Vec<i64> {
+        Vec::new()
+    }
 }
 
 /// No other region.
@@ -138,6 +143,15 @@ pub enum Calls {
     Chained,
 }
 
+/// What becomes of indirect jumps to the region's own entry points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Jumps {
+    /// They stay in it: [`crate::passes::jumps`].
+    Local,
+    /// They leave it as others do.
+    Chained,
+}
+
 /// Who carries out the system instructions that run often: SYSCALL, SYSRET, STI, RDTSC and their like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SystemCode {
@@ -190,6 +204,8 @@ pub struct Options {
     pub tail_calls: TailCalls,
     /// What becomes of CALL and RET.
     pub calls: Calls,
+    /// What becomes of indirect jumps to the region's own entry points.
+    pub jumps: Jumps,
     /// Who carries out system instructions.
     pub system: SystemCode,
     /// How accesses of memory are checked.
@@ -209,6 +225,7 @@ impl Default for Options {
         Options {
             tail_calls: TailCalls::Yes,
             calls: Calls::Paired,
+            jumps: Jumps::Local,
             system: SystemCode::Translated,
             checks: Checks::Grouped,
             loop_checks: LoopChecks::Hoisted,

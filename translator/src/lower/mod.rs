@@ -31,7 +31,7 @@ mod truth;
 mod vector;
 
 use crate::ir::Region;
-use crate::lift::{self, Addresses, Options, RegionSource, Targets};
+use crate::lift::{self, Addresses, Jumps, Options, RegionSource, Targets};
 use crate::passes::{self, liveness::Liveness};
 use anyhow::{Context, Result};
 use emit::{Emitter, Label};
@@ -63,6 +63,9 @@ pub fn translate(
 ) -> Result<Translated> {
     let lifted = lift::lift(source, options)?;
     let mut region = lifted.region;
+    if options.jumps == Jumps::Local {
+        passes::jumps::run(&mut region, &lifted.entries, targets);
+    }
     let in_region = || format!("region {} ({})", source.index, source.name);
     let liveness = passes::run(&mut region, options).with_context(in_region)?;
     let function = lower(&region, &liveness, source, targets, addresses, options).with_context(in_region)?;

@@ -23,7 +23,8 @@ pub fn place_checks(region: &mut Region) {
         Terminator::Call { back, .. } => Some(back),
         _ => None,
     }));
-    tested.extend(region.block_ids().filter(|id| heads[id.index()]));
+    // What the root leads to is tested.
+    tested.extend(region.block_ids().filter(|id| heads[id.index()] && *id != region.root));
     for id in tested {
         if longest[id.index()] > 0 && region.block(id).check.is_none() {
             let need = longest[id.index()];
@@ -88,7 +89,8 @@ pub fn place_flushes(region: &mut Region) {
     for id in order {
         let before: u32 = pending[id.index()];
         let successors = region.block(id).terminator.continues_at();
-        let meets = successors.iter().any(|to| predecessors[to.index()].len() > 1);
+        // The root is come to from outside, too.
+        let meets = successors.iter().any(|to| *to == region.root || predecessors[to.index()].len() > 1);
         let after = before + region.block(id).retired;
         region.blocks[id.index()].flush = if meets { after } else { 0 };
         successors.iter().for_each(|to| pending[to.index()] = if meets { 0 } else { after });

@@ -6,6 +6,7 @@ pub mod fold;
 pub mod fold_vector;
 pub mod group;
 pub mod hoist;
+pub mod jumps;
 pub mod liveness;
 pub mod reducible;
 

@@ -38,6 +38,9 @@ fn components(region: &Region, nodes: &BTreeSet<BlockId>) -> Vec<BTreeSet<BlockI
 
 /// Gives a component a single header, and what is left of it without.
 fn one_header(region: &mut Region, mut component: BTreeSet<BlockId>) -> BTreeSet<BlockId> {
+    if component.remove(&region.root) {
+        return component;
+    }
     let mut entered: Vec<BlockId> = Vec::new();
     for (to, from) in region.predecessors().iter().enumerate() {
         let to = BlockId(to as u32);

@@ -312,3 +312,62 @@ fn an_access_across_pages_leaves() {
         assert_eq!(tally.exits(ExitReason::Miss), misses, "{offset:#x}");
     }
 }
+
+/// Names the entry points that the jump at an offset goes to.
+struct Jumping(i64, Vec<i64>);
+
+impl Targets for Jumping {
+    fn resolve(&self, _offset: i64) -> Option<Chain> {
+        None
+    }
+
+    fn jumps(&self, site: i64) -> Vec<i64> {
+        if site == self.0 { self.1.clone() } else { Vec::new() }
+    }
+}
+
+/// A dispatch loop, as interpreters have it: the operations follow one another inside the region, with the flags that each
+/// leaves, and only what the profile did not name leaves it.
+#[test]
+fn indirect_jumps_within_a_region_stay_there() {
+    // mov rax, [rbx]; add rbx, 8; jmp rax
+    let dispatch = vec![0x48, 0x8b, 0x03, 0x48, 0x83, 0xc3, 0x08, 0xff, 0xe0];
+    // inc rcx; add rcx, rdx; adc rcx, rdx; rol rcx, 3; setc cl; xor edx, ecx: and back to the dispatch
+    let operations: [&[u8]; 6] = [
+        &[0x48, 0xff, 0xc1],
+        &[0x48, 0x01, 0xd1],
+        &[0x48, 0x11, 0xd1],
+        &[0x48, 0xc1, 0xc1, 3],
+        &[0x0f, 0x92, 0xc1],
+        &[0x31, 0xca],
+    ];
+    let mut blocks = vec![(0, dispatch)];
+    for (offset, operation) in (1..).map(|number| 0x40 * number).zip(operations) {
+        let back = -(offset as i32 + operation.len() as i32 + 5);
+        blocks.push((offset, [operation, &[0xe9], &back.to_le_bytes()].concat()));
+    }
+    let entries: Vec<i64> = blocks.iter().map(|(offset, _)| *offset).collect();
+    let source = source(&blocks, &entries);
+    for known in [1, 2, 6] {
+        let targets = Jumping(7, entries[1..=known].to_vec());
+        let mut engine = Engine::new(std::slice::from_ref(&source), &targets, &Options::default());
+        engine.bind(source.index, BASE);
+        for seed in 0..40 {
+            let mut random = Random::new(11_000 + seed);
+            let mut state = Reference::new(BASE);
+            (state.gpr[1], state.gpr[2], state.gpr[3]) = (random.next(), random.next(), DATA);
+            let most = if seed % 2 == 0 { known } else { entries.len() - 1 };
+            let mut unnamed = 0;
+            for place in 0..200 {
+                let number = 1 + random.below(most as u64) as usize;
+                unnamed += u32::from(number > known);
+                let to = if place == 199 { BASE + 0x2000 } else { BASE + entries[number] as u64 };
+                state.memory[8 * place..8 * place + 8].copy_from_slice(&to.to_le_bytes());
+            }
+            let budget = if seed % 4 < 2 { 100_000 } else { 1 + random.below(600) };
+            let tally = compare_in(&mut engine, &source, state, budget);
+            assert!(tally.exits(ExitReason::Next) <= unnamed + 1, "{known} {seed}: {tally:?}");
+            assert!(budget < 1000 || tally.translated > 700, "{known} {seed}: {tally:?}");
+        }
+    }
+}

@@ -325,3 +325,44 @@ fn iterations(builder: &mut Builder<'_>, range: &Range, address: Value) -> Optio
     let shift = builder.constant(range.step.unsigned_abs().next_power_of_two().trailing_zeros().into());
     Some(builder.bin(BinOp::Shr, Width::W64, room, shift))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lift::{Options, Privilege, RegionSource, SourceBlock, lift};
+
+    /// A loop of `mov rax, [rdi+rcx*8]; add [rsi], rax; add rsi, STEP; inc rcx; dec rdx; jnz`, that ran so often.
+    fn hoisted(step: u8, runs: Option<u64>) -> Region {
+        let mut code = vec![0x48, 0x8b, 0x04, 0xcf, 0x48, 0x01, 0x06, 0x48, 0x83, 0xc6, step, 0x48, 0xff, 0xc1];
+        code.extend([0x48, 0xff, 0xca, 0x75, 0xed, 0xc3]);
+        let before = SourceBlock { offset: -1, bytes: vec![0x90], runs: Some(10) };
+        let blocks = vec![before, SourceBlock { offset: 0, bytes: code, runs }];
+        let (entries, inlined) = (vec![-1, 0], Vec::new());
+        let source = RegionSource { privilege: Privilege::User, index: 0, name: "t".into(), blocks, entries, inlined };
+        let mut region = lift(&source, &Options::default()).unwrap().region;
+        budget::place_checks(&mut region);
+        run(&mut region);
+        crate::ir::verify(&region).unwrap();
+        region
+    }
+
+    fn count(region: &Region, what: fn(&Inst) -> bool) -> usize {
+        let all = region.blocks.iter().flat_map(|block| &block.insts);
+        all.filter(|value| what(region.inst(**value))).count()
+    }
+
+    #[test]
+    fn a_loop_gets_a_copy_without_checks() {
+        let region = hoisted(8, None);
+        assert_eq!(count(&region, |inst| matches!(inst, Inst::Probe { .. })), 2, "{region}");
+        assert_eq!(count(&region, |inst| matches!(inst, Inst::Place(_))), 2, "{region}");
+        // Those of the loop as it was, and the RET's.
+        assert_eq!(count(&region, |inst| matches!(inst, Inst::Check { .. })), 3, "{region}");
+    }
+
+    #[test]
+    fn loops_of_few_iterations_stay_as_they_are() {
+        assert_eq!(hoisted(8, Some(30)).temps, 0);
+        assert!(hoisted(8, Some(3000)).temps > 0);
+    }
+}
