@@ -162,7 +162,9 @@ fn directories_are_the_hosts() {
     const SCRIPT: &str = include_str!("../directories.sh");
     let Some(parts) = Parts::find() else { return };
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let expected = Command::new("busybox").args(["sh", "-c", SCRIPT, "sh"]).arg(here.path()).output().unwrap().stdout;
+    let mut native = Command::new("busybox");
+    native.args(["sh", "-c", SCRIPT, "sh"]).arg(here.path()).env("LC_ALL", "C");
+    let expected = native.output().unwrap().stdout;
     let snapshot = ready::ready_snapshot(&parts.request(), &Cache::Refused, &|_| ()).unwrap();
     let tree = Box::new(UnixTree::open(there.path()).unwrap());
     let shared = SharedDirectory { guest: "/data".into(), read_only: false, tree };

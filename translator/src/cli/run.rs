@@ -138,9 +138,23 @@ mod tests {
 
     #[test]
     fn what_follows_the_module_is_the_containers() {
-        let verb = parse(&["--stats", "-e", "A=b=c", "--dir", "x::/y", "--dir", "z:ro", "d/out.wasm", "--stats", "--", "-e", "run"]);
+        let verb = parse(&[
+            "--stats",
+            "-e",
+            "A=b=c",
+            "--dir",
+            "x::/y",
+            "--dir",
+            "z:ro",
+            "d/out.wasm",
+            "--stats",
+            "--",
+            "-e",
+            "run",
+        ]);
         assert_eq!(verb.env, [("A".to_owned(), "b=c".to_owned())]);
-        let directory = |host: &str, guest: &str, read_only| Directory { host: host.into(), guest: guest.into(), read_only };
+        let directory =
+            |host: &str, guest: &str, read_only| Directory { host: host.into(), guest: guest.into(), read_only };
         assert_eq!(verb.dir, [directory("x", "/y", false), directory("z", "z", true)]);
         let (module, args) = verb.command.split();
         let all = words(&module, Some((&verb.options, &verb.dir)), args);

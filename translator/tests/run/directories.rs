@@ -16,7 +16,7 @@ fn output(command: &mut Command) -> String {
 
 /// What the host's own shell prints in `directory`.
 fn native(directory: &Path) -> String {
-    output(Command::new("busybox").args(["sh", "-c", SCRIPT, "sh"]).arg(directory))
+    output(Command::new("busybox").args(["sh", "-c", SCRIPT, "sh"]).arg(directory).env("LC_ALL", "C"))
 }
 
 /// Runs the script in a directory of the host by `command`, which gets what the container is to have and its command.
@@ -36,7 +36,7 @@ fn check(host: &str, command: impl Fn(&Path, &[&str]) -> Command) {
 fn prelift_run(directories: &[String], words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_prelift"));
     command.args(["--quiet", "run"]);
-    directories.iter().for_each(|directory| drop(command.args(["--dir", directory])));
+    command.args(directories.iter().flat_map(|directory| ["--dir", directory]));
     command.arg(busybox()).args(words);
     command
 }

@@ -78,6 +78,9 @@ impl Server {
         reply: &mut Vec<u8>,
     ) -> Result<(), Errno> {
         let (user, tree, path) = self.new_place(directory, name)?;
+        if self.fids.get(directory)?.open.is_some() {
+            return Err(Errno::BADF);
+        }
         let access = OpenMode::of_flags(flags);
         let how = OpenHow { read: access.read, write: access.write, create: true, exclusive: true, truncate: false };
         let file = match self.tree(tree)?.open(path.as_str(), how) {

@@ -7,7 +7,7 @@
 //!                 fid.rs, path.rs, listing.rs, remembered.rs (what the session knows)       └─ host/directories
 //! ```
 //! The device is there in every machine, with or without directories, as virtio-mmio cannot be hot-plugged. Linux lets
-//! one mount at a time use it, so all directories are in one tree: see [`server`].
+//! one mount at a time use it, so all directories are in one tree: see `server`.
 //!
 //! The host is WASI preview 1, which knows less than Linux asks for:
 //!
@@ -24,7 +24,7 @@
 //! | pipes, sockets, devices of the host | seen; opened they are the guest's own |
 //! | a message that is none | EPROTO; without room for an error, or without a header, the driver must reset the device |
 //!
-//! Bounds: [`server::MAX_MESSAGE`] bytes a message, [`fid::MAX_FIDS`] fids, 64 MiB of listings, 2^18 remembered files.
+//! Bounds: 512 KiB a message, 2^16 fids, 64 MiB of listings, 2^18 remembered files.
 
 mod errno;
 mod fid;

@@ -63,6 +63,8 @@ fn open_modes_hold() {
     client.walk(DIR, 9, &[]).unwrap();
     assert_eq!(client.open(9, 2), Err(Errno::ISDIR));
     client.open(9, 0).unwrap();
+    assert_eq!(client.create(9, "new", 0o102, 0), Err(Errno::BADF), "open already");
+    assert!(!client.path("new").exists());
     assert_eq!(client.read(9, 0, 1), Err(Errno::ISDIR));
     assert_eq!(client.readdir(5, 0, 100), Err(Errno::NOTDIR));
 }
@@ -74,6 +76,7 @@ fn creation_is_exclusive_if_asked() {
     client.walk(DIR, 5, &[]).unwrap();
     assert_eq!(client.create(5, "file", 0o302, 0o600), Err(Errno::EXIST));
     client.create(5, "file", 0o102, 0o600).unwrap();
+    assert_eq!(client.create(5, "more", 0o102, 0o600), Err(Errno::BADF), "open already");
     assert_eq!(client.read(5, 0, 9).unwrap(), b"there");
     assert_eq!(client.attributes(5).unwrap().mode, 0o100_755, "the mode is for a new file");
 }
