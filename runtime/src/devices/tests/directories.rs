@@ -40,7 +40,7 @@ fn a_file_is_read_through_the_queue() {
         assert_eq!((guest.read(SLOT, 8), &tag[..]), (9, &b"\x07\0prelif"[..]));
         assert_eq!(ask(&mut guest, 100, &[&[0, 32, 0, 0], b"\x08\09P2000.L"], 100).0, 101);
         assert_eq!(ask(&mut guest, 104, &[&FID, &[0xff; 4], &[0; 4], &[0; 4]], 100).0, 105);
-        assert_eq!(ask(&mut guest, 110, &[&FID, &FID, &[2, 0], b"\x01\00", b"\x04\0file"], 100).0, 111);
+        assert_eq!(ask(&mut guest, 110, &[&FID, &FID, &[2, 0], b"\x01\x000", b"\x04\0file"], 100).0, 111);
         assert_eq!(ask(&mut guest, 12, &[&FID, &[0; 4]], 100).0, 13);
         let read = |count: u32| [3u64.to_le_bytes().to_vec(), count.to_le_bytes().to_vec()].concat();
         assert_eq!(ask(&mut guest, 116, &[&FID, &read(100)], 100), (117, b"\x04\0\0\0tent".to_vec()));
@@ -68,7 +68,7 @@ fn messages_that_are_none() {
 fn a_device_without_directories_answers() {
     let mut guest = guest(Vec::new());
     assert_eq!(ask(&mut guest, 104, &[&FID, &[0xff; 4], &[0; 4], &[0; 4]], 100).0, 105);
-    assert_eq!(ask(&mut guest, 110, &[&FID, &[2; 4], &[1, 0], b"\x01\00"], 100), (7, vec![2, 0, 0, 0]), "ENOENT");
+    assert_eq!(ask(&mut guest, 110, &[&FID, &[2; 4], &[1, 0], b"\x01\x000"], 100), (7, vec![2, 0, 0, 0]), "ENOENT");
     guest.write(SLOT, 0x70, 0);
     guest.start(SLOT, 1, 1);
     assert_eq!(ask(&mut guest, 120, &[&FID], 100), (7, vec![9, 0, 0, 0]), "a reset forgets all fids");
