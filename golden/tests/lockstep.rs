@@ -50,7 +50,7 @@ fn a_snapshot_goes_from_native_to_wasm_and_back() {
     // The machine came from a native boot; now it runs as Wasm, translated, and is saved on the way.
     let directory = tempfile::tempdir().unwrap();
     let mut first = run.clone();
-    first.dirs = vec![Directory { host: directory.path().into(), guest: "/out".into() }];
+    first.dirs = vec![Directory { host: directory.path().into(), guest: "/out".into(), read_only: false }];
     first.options.push(format!("--snapshot-at={retired},/out/snapshot"));
     let saved = image.run(Mode::Translated, &first).unwrap();
     assert_eq!((&saved.stdout, states(&saved)), (&whole.stdout, states(&whole)));

@@ -41,7 +41,7 @@ fn main() -> anyhow::Result<()> {
         sizes,
         x86::Level::default(),
         1_700_000_000_000_000_000,
-        Backends { disk: None, entropy },
+        Backends { entropy, ..Backends::default() },
     )?;
     let mut session = Session::new(vm);
     let begun = std::time::Instant::now();

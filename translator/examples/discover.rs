@@ -31,7 +31,7 @@ fn profile(vmlinux: &[u8], init: &[u8]) -> Result<Profile> {
         seed: &[7; 32],
     };
     let entropy = Some(Box::new(SeededEntropy::new([1; 32])) as _);
-    let backends = Backends { disk: None, entropy };
+    let backends = Backends { entropy, directories: Some(Vec::new()), ..Backends::default() };
     let vm =
         machine::power_up(&boot::load(&request)?, sizes, x86::Level::default(), 1_700_000_000_000_000_000, backends)?;
     let mut session = Session::new(vm);

@@ -20,6 +20,9 @@ use std::io::{self, Read, Write};
 pub const CONFIG_PORT: &str = "prelift.config";
 /// Names of the ports that carry the program's standard streams where it has no terminal, in descriptor order.
 pub const STDIO_PORTS: [&str; 3] = ["prelift.stdin", "prelift.stdout", "prelift.stderr"];
+/// Mount tag of the 9P device that has the directories of the host. Its tree has a directory for each, named by its
+/// index in [`Start::directories`].
+pub const DIRECTORIES_TAG: &str = "prelift";
 /// Largest frame body, in bytes: arguments and environment of any size that Linux takes fit.
 pub const MAX_FRAME: u32 = 16 << 20;
 
@@ -64,10 +67,21 @@ pub struct Start {
     pub hostname: String,
     /// The terminal, if the program has one; else its streams are [`STDIO_PORTS`].
     pub terminal: Option<WindowSize>,
+    /// Directories of the host, in the order of their indices.
+    pub directories: Vec<Directory>,
     /// Wall-clock time now, nanoseconds since the Unix epoch.
     pub wall_clock_ns: u64,
     /// Fresh entropy for the guest's random number generator.
     pub seed: Vec<u8>,
+}
+
+/// A directory of the host in the container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Directory {
+    /// Where it is mounted: an absolute path; made if missing.
+    pub path: String,
+    /// Whether it is mounted read-only.
+    pub read_only: bool,
 }
 
 /// Size of a terminal, in characters.

@@ -23,6 +23,7 @@
 //! | `boot`, `image`, `network` | the machine: init's own mounts, image and overlay, loopback |
 //! | `ports`, `host` | virtio-console ports by name, messages of the configuration channel |
 //! | `container`, `rootfs`, `etc` | the container's first process: namespaces, mounts, generated files |
+//! | `shared` | the host's directories |
 //! | `program`, `user`, `environment`, `lookup`, `privileges`, `directory` | what that process becomes |
 //! | `streams`, `terminal`, `flow`, `pump` | pipes and pseudo terminal, and the loop that moves the bytes |
 //! | `clock`, `entropy` | what a resumed machine must be told |
@@ -62,6 +63,7 @@ mod privileges;
 mod program;
 mod pump;
 mod rootfs;
+mod shared;
 mod streams;
 mod syscalls;
 mod terminal;

@@ -1,13 +1,13 @@
 //! The last steps of the container's first process: from the host's order to exec.
 //!
-//! What runc does, in its order: host name, user, terminal and streams, working directory, limits, privileges; the
-//! program is looked up with the user's own rights.
+//! What runc does, in its order: host name, user, the host's directories, terminal and streams, working directory,
+//! limits, privileges; the program is looked up with the user's own rights.
 
 use crate::environment::{self, Environment};
 use crate::lookup::{self, LookupError};
 use crate::streams::Streams;
 use crate::user::{self, Account};
-use crate::{directory, etc, privileges, syscalls};
+use crate::{directory, etc, privileges, shared, syscalls};
 use anyhow::{Context, Result, bail};
 use channel::Start;
 use rustix::fs::{Mode, OFlags, Uid};
@@ -56,6 +56,7 @@ pub(crate) fn become_program(start: &Start, terminal: Option<&str>, pipes: &Stre
     rustix::system::sethostname(start.hostname.as_bytes()).context("set the host name")?;
     etc::name_host(&start.hostname)?;
     let account = user::find(&start.user)?;
+    shared::mount_all(&start.directories, &account)?;
     let environment = environment::complete(start, &account);
     rustix::process::setsid().context("start a session")?;
     match terminal {

@@ -1,14 +1,17 @@
-//! A real kernel in the interpreter: lockstep of a loaded machine with the original, and a command run to its end.
+//! A real kernel in the interpreter: lockstep of a loaded machine with the original, a command run to its end, and
+//! directories of the host.
 //!
 //! `PRELIFT_TEST_VMLINUX` names the kernel; without it, or without mkfs.erofs and a static busybox, the tests are skipped
 //! and say why.
 
 use anyhow::{Context, Result, ensure};
-use channel::Start;
+use channel::{Directory, Start};
 use kernel_snapshot::cache::Cache;
 use kernel_snapshot::ready::{self, ReadyRequest};
 use kernel_snapshot::{command, guest};
-use runtime::devices::Stream;
+use runtime::devices::virtio::ninep::SharedDirectory;
+use runtime::devices::{Backends, Stream};
+use runtime::host::tree::UnixTree;
 use runtime::session::{Event, Output, Session};
 use runtime::snapshot::Snapshot;
 use runtime::vm::Resume;
@@ -151,6 +154,32 @@ fn runs_a_command_natively() {
     assert_eq!((*code, String::from_utf8_lossy(&written.out).as_ref()), (3, "value\nguest\n2027\n"));
     assert_eq!(String::from_utf8_lossy(&written.err), "got a line\n");
     assert!(ran[0] == ran[1], "the loaded machine ends otherwise than the original");
+}
+
+/// A script does in a directory of the host what it does on the host.
+#[test]
+fn directories_are_the_hosts() {
+    const SCRIPT: &str = include_str!("../directories.sh");
+    let Some(parts) = Parts::find() else { return };
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut native = Command::new("busybox");
+    native.args(["sh", "-c", SCRIPT, "sh"]).arg(here.path()).env("LC_ALL", "C");
+    let expected = native.output().unwrap().stdout;
+    let snapshot = ready::ready_snapshot(&parts.request(), &Cache::Refused, &|_| ()).unwrap();
+    let tree = Box::new(UnixTree::open(there.path()).unwrap());
+    let shared = SharedDirectory { guest: "/data".into(), read_only: false, tree };
+    let backends = Backends { directories: Some(vec![shared]), ..ready::backends() };
+    let mut session = snapshot.restore(&parts.image, backends).unwrap();
+    let start = Start {
+        directories: vec![Directory { path: "/data".into(), read_only: false }],
+        ..start(&["busybox", "sh", "-c", SCRIPT, "sh", "/data"])
+    };
+    let mut written = Written::default();
+    let code = command::run(&mut session, start, b"", 20 << 30, &mut written).unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert_eq!((code, text(&written.err)), (0, String::new()));
+    assert_eq!(text(&written.out), text(&expected));
+    assert!(expected.ends_with(b"end\n"));
 }
 
 /// What a resumed machine is told of the host arrives: its random numbers are others, and it runs.

@@ -45,8 +45,11 @@ use rtc::Rtc;
 use time::TscRate;
 use uart::Uart;
 pub use virtio::blk::{Disk, ReadOnlyDisk, WritableDisk};
+use virtio::ninep::{NineP, SharedDirectory};
 pub use virtio::rng::{Entropy, SeededEntropy};
-use virtio::{BLOCK_SLOT, CONSOLE_SLOT, ENTROPY_SLOT, Placeholder, SLOT_COUNT, SLOTS, Transport, VirtioDevice};
+use virtio::{
+    BLOCK_SLOT, CONSOLE_SLOT, ENTROPY_SLOT, NINEP_SLOT, Placeholder, SLOT_COUNT, SLOTS, Transport, VirtioDevice,
+};
 use virtio::{blk::Block, console::Console, rng::Rng};
 
 /// What the host lends the devices. A device without a backend is an empty slot.
@@ -56,6 +59,8 @@ pub struct Backends {
     pub disk: Option<Box<dyn Disk>>,
     /// Source of the entropy device.
     pub entropy: Option<Box<dyn Entropy>>,
+    /// Directories of the host, for a device that has none, some or many.
+    pub directories: Option<Vec<SharedDirectory>>,
 }
 
 /// The wall clock: what time it was at which TSC tick.
@@ -71,6 +76,7 @@ struct Models {
     console: Console,
     block: Option<Block>,
     entropy: Option<Rng>,
+    directories: Option<NineP>,
     placeholder: Placeholder,
 }
 
@@ -80,6 +86,7 @@ impl Models {
             console: Console::new(),
             block: backends.disk.map(Block::new),
             entropy: backends.entropy.map(Rng::new),
+            directories: backends.directories.map(NineP::new),
             placeholder: Placeholder,
         }
     }
@@ -90,6 +97,7 @@ impl Models {
             CONSOLE_SLOT => Some(&mut self.console),
             BLOCK_SLOT => self.block.as_mut().map(|device| device as _),
             ENTROPY_SLOT => self.entropy.as_mut().map(|device| device as _),
+            NINEP_SLOT => self.directories.as_mut().map(|device| device as _),
             _ => None,
         };
         device.unwrap_or(&mut self.placeholder)
@@ -100,6 +108,7 @@ impl Models {
             CONSOLE_SLOT => Some(&self.console),
             BLOCK_SLOT => self.block.as_ref().map(|device| device as _),
             ENTROPY_SLOT => self.entropy.as_ref().map(|device| device as _),
+            NINEP_SLOT => self.directories.as_ref().map(|device| device as _),
             _ => None,
         };
         device.unwrap_or(&self.placeholder)

@@ -3,6 +3,7 @@
 //! Environment: the image's, then the module's own (the variables that the WASI host gives), then `--env`; a later entry
 //! takes the place of an earlier one, and init adds Docker's defaults (`PATH`, `HOSTNAME`, `HOME`, `TERM`) beneath.
 
+use super::directories::{self, DirectoryError};
 use super::options::Options;
 use channel::{Start, WindowSize};
 use serde::{Deserialize, Deserializer};
@@ -48,6 +49,9 @@ pub enum ConfigError {
     /// Neither image nor user names a program.
     #[error("no program to run: the image has no entrypoint and no command; name one after the module's options")]
     NoProgram,
+    /// A directory that cannot be mounted where it is to be.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
 }
 
 impl ImageConfig {
@@ -83,6 +87,8 @@ pub struct Surroundings {
     pub env: Vec<String>,
     /// Standard input and output are a terminal.
     pub terminal: bool,
+    /// Directories of the host: the guest's names for them, and whether they are read-only.
+    pub directories: Vec<(String, bool)>,
     /// Host name if neither image nor user names one.
     pub hostname: String,
     /// Wall-clock time, nanoseconds since the Unix epoch.
@@ -94,7 +100,7 @@ pub struct Surroundings {
 /// The message that starts the program.
 ///
 /// # Errors
-/// [`ConfigError::NoProgram`].
+/// [`ConfigError::NoProgram`] and [`ConfigError::Directory`].
 pub fn start(config: &ImageConfig, options: &Options, surroundings: Surroundings) -> Result<Start, ConfigError> {
     let args = config.words(options);
     if args.is_empty() {
@@ -102,13 +108,17 @@ pub fn start(config: &ImageConfig, options: &Options, surroundings: Surroundings
     }
     let terminal = options.tty.unwrap_or(surroundings.terminal);
     let own = |option: &Option<String>, image: &str| option.clone().unwrap_or_else(|| image.to_owned());
+    let cwd = or(own(&options.workdir, &config.working_dir), "/");
+    let mount = |(name, read_only): &(String, bool)| directories::mount(name, *read_only, &cwd);
+    let directories = surroundings.directories.iter().map(mount).collect::<Result<_, _>>()?;
     Ok(Start {
         args,
         env: environment(&config.env, &surroundings.env, &options.env),
-        cwd: or(own(&options.workdir, &config.working_dir), "/"),
+        cwd,
         user: own(&options.user, &config.user),
         hostname: or(own(&options.hostname, &config.hostname), &surroundings.hostname),
         terminal: terminal.then(|| options.terminal.unwrap_or(WINDOW)),
+        directories,
         wall_clock_ns: surroundings.wall_clock_ns,
         seed: surroundings.seed,
     })

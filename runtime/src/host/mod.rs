@@ -8,11 +8,12 @@
 //! ```
 //!
 //! The loop in [`drive`] knows the machine as a [`Guest`](drive::Guest) and the world as a [`Host`](system::Host), so it
-//! runs against scripts of both. The same source makes the Wasm module and the native program; only [`system`]'s streams
-//! and where the machine comes from differ.
+//! runs against scripts of both. The same source makes the Wasm module and the native program; only [`system`]'s streams,
+//! the host's directories ([`tree`]) and where the machine comes from differ.
 
 pub mod config;
 pub mod console;
+pub mod directories;
 pub mod drive;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod files;
@@ -30,3 +31,6 @@ pub mod stats;
 #[cfg_attr(not(target_os = "wasi"), path = "streams_unix.rs")]
 mod streams;
 pub mod system;
+#[cfg_attr(target_os = "wasi", path = "tree_wasi.rs")]
+#[cfg_attr(not(target_os = "wasi"), path = "tree_unix.rs")]
+pub mod tree;

@@ -42,6 +42,8 @@ pub struct Options {
     pub checkpoints: Option<Checkpoints>,
     /// Write a snapshot on the way.
     pub save: Option<SaveAt>,
+    /// Directories of the host that are mounted read-only, by their names in the guest.
+    pub read_only: Vec<String>,
     /// Print [`help`].
     pub help: bool,
     /// Snapshot to resume, for the runtime as a native program.
@@ -53,6 +55,9 @@ pub struct Options {
     /// The image's configuration, as JSON.
     #[cfg(not(target_arch = "wasm32"))]
     pub config: Option<std::path::PathBuf>,
+    /// Directories: where they are, what the guest calls them, and whether it may only read them.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub directories: Vec<(std::path::PathBuf, String, bool)>,
     /// What follows the options.
     pub args: Vec<String>,
 }
@@ -115,6 +120,7 @@ const ROWS: &[Row] = &[
     Row("--tty",           Switch,                    set_tty,        "give the program a terminal, whatever the streams are"),
     Row("--no-tty",        Switch,                    set_no_tty,     "give it pipes"),
     Row("--terminal",      Value("ROWSxCOLUMNS"),     set_terminal,   "give it a terminal of this size (else 24x80)"),
+    Row("--read-only",     Value("DIRECTORY"),        set_read_only,  "let the guest only read this directory of the host (a preopen's name)"),
     Row("--interpret",     Switch,                    |o, _| set(&mut o.interpret),     "use no translated code"),
     Row("--deterministic", Switch,                    |o, _| set(&mut o.deterministic), "let guest time be the number of instructions; a terminal gives no input"),
     Row("--stats",         Optional("json"),          set_stats,      "at the end, write figures to standard error"),
@@ -130,6 +136,8 @@ const ROWS: &[Row] = &[
     Row("--image",         Value("FILE"),             |o, v| set_path(&mut o.image, v),    "the snapshot's root file system"),
     #[cfg(not(target_arch = "wasm32"))]
     Row("--config",        Value("FILE"),             |o, v| set_path(&mut o.config, v),   "the image's configuration, as JSON"),
+    #[cfg(not(target_arch = "wasm32"))]
+    Row("--dir",           Value("HOST::GUEST[:ro]"), set_directory,   "give the guest a directory of the host"),
 ];
 
 fn set(switch: &mut bool) -> bool {
@@ -160,6 +168,11 @@ fn set_user(options: &mut Options, value: &str) -> bool {
 fn set_workdir(options: &mut Options, value: &str) -> bool {
     options.workdir = Some(value.to_owned());
     value.starts_with('/')
+}
+
+fn set_read_only(options: &mut Options, value: &str) -> bool {
+    options.read_only.push(value.to_owned());
+    !value.is_empty()
 }
 
 fn set_tty(options: &mut Options, _: &str) -> bool {
@@ -210,6 +223,14 @@ fn set_save(options: &mut Options, value: &str) -> bool {
 fn set_path(path: &mut Option<std::path::PathBuf>, value: &str) -> bool {
     *path = Some(value.into());
     !value.is_empty()
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn set_directory(options: &mut Options, value: &str) -> bool {
+    let (names, read_only) = value.strip_suffix(":ro").map_or((value, false), |names| (names, true));
+    let Some((host, guest)) = names.split_once("::") else { return false };
+    options.directories.push((host.into(), guest.to_owned(), read_only));
+    !host.is_empty() && !guest.is_empty()
 }
 
 impl Options {

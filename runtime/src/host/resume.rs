@@ -3,6 +3,7 @@
 //! In deterministic mode all of them are fixed: time goes on from the snapshot's, the numbers from [`FIXED_SEED`].
 
 use super::system::System;
+use crate::devices::virtio::ninep::SharedDirectory;
 use crate::devices::{Backends, SeededEntropy};
 use crate::vm::{Resume, Vm};
 use std::io;
@@ -40,9 +41,11 @@ impl Seeds {
         Ok(Seeds { device, guest, processor: u64::from_le_bytes(processor), name: Some(name) })
     }
 
-    /// The devices' backends: no disk, since the image is memory, and an entropy device with its own generator.
-    pub fn backends(&self) -> Backends {
-        Backends { disk: None, entropy: Some(Box::new(SeededEntropy::new(self.device))) }
+    /// The devices' backends: no disk, since the image is memory, an entropy device with its own generator, and the
+    /// host's directories.
+    pub fn backends(&self, directories: Vec<SharedDirectory>) -> Backends {
+        let entropy = Box::new(SeededEntropy::new(self.device));
+        Backends { disk: None, entropy: Some(entropy), directories: Some(directories) }
     }
 
     /// What init gives the guest's kernel.

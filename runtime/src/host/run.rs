@@ -2,6 +2,7 @@
 
 use super::config::{self, ConfigError, ImageConfig, Surroundings};
 use super::console::Console;
+use super::directories::{self, DirectoryError};
 use super::drive::{Drive, Failure, Manner};
 use super::lockstep::{Lockstep, SaveError};
 use super::options::{self, OptionError, Options};
@@ -72,6 +73,8 @@ enum RunError {
     Load(#[from] LoadError),
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
     #[error("the host's random numbers: {0}")]
     Random(#[source] io::Error),
     #[error("--framed-stdin and --deterministic exclude each other: frames come when they come")]
@@ -110,7 +113,9 @@ fn run(
         return Err(RunError::FramesInTime);
     }
     let seeds = if options.deterministic { Seeds::fixed() } else { Seeds::draw(system).map_err(RunError::Random)? };
-    let Loaded { mut session, config } = load(&options, seeds.backends())?;
+    let directories = directories::shared(&options)?;
+    let names: Vec<_> = directories.iter().map(|shared| (shared.guest.clone(), shared.read_only)).collect();
+    let Loaded { mut session, config } = load(&options, seeds.backends(directories))?;
     let wall_clock_ns = match options.deterministic {
         // A run under way goes on as if it had not been interrupted.
         true if session.standing() == Standing::Started => session.vm.devices.wall_clock(session.vm.tsc()),
@@ -125,6 +130,7 @@ fn run(
     let surroundings = Surroundings {
         env: environment()?,
         terminal: input && output && !options.deterministic,
+        directories: names,
         hostname: seeds.hostname(),
         wall_clock_ns,
         seed: seeds.guest(),

@@ -17,7 +17,7 @@ impl Output for Nowhere {
 }
 
 fn backends() -> Backends {
-    Backends { disk: None, entropy: Some(Box::new(SeededEntropy::new([5; 32]))) }
+    Backends { entropy: Some(Box::new(SeededEntropy::new([5; 32]))), ..Backends::default() }
 }
 
 fn store(memory: &mut Memory, at: u64, bytes: &[u8]) {

@@ -23,7 +23,7 @@ mod run;
 pub mod snapshot;
 pub mod translate;
 
-pub use module_options::{EXACT_EXIT, ModuleOptions};
+pub use module_options::{EXACT_EXIT, ModuleOptions, READ_ONLY};
 pub use output::write_file;
 pub use progress::Progress;
 

@@ -10,6 +10,9 @@ use clap::Args;
 /// into an error, so that the module exits with 125 and names the true code on standard error.
 pub const EXACT_EXIT: &str = "--exact-exit";
 
+/// Option by which `prelift run` tells a module that a preopen may only be read, as WASI does not.
+pub const READ_ONLY: &str = "--read-only";
+
 /// Options of a module.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct ModuleOptions {

@@ -1,6 +1,6 @@
 //! `prelift run`: a module in the embedded engine.
 
-use super::{Common, EXACT_EXIT, ModuleOptions};
+use super::{Common, EXACT_EXIT, ModuleOptions, READ_ONLY};
 use crate::engine::{Directory, Engine, HostInput, RunOptions, Streams};
 use crate::link::Summary;
 use anyhow::{Context, Result, bail, ensure};
@@ -22,8 +22,8 @@ pub(super) struct RunArgs {
     /// Environment variable for the program; without =VALUE, as it is here
     #[arg(short, long, value_name = "NAME[=VALUE]", value_parser = parse_env)]
     env: Vec<(String, String)>,
-    /// Directory of the host, and where the program finds it (default: the same path)
-    #[arg(long, value_name = "HOST[::GUEST]", value_parser = parse_dir)]
+    /// Directory of the host, where the program finds it (default: the same path), and whether it may only be read
+    #[arg(long, value_name = "HOST[::GUEST][:ro]", value_parser = parse_dir)]
     dir: Vec<Directory>,
     #[command(subcommand)]
     command: ModuleAndArgs,
@@ -67,7 +67,7 @@ impl RunArgs {
         let program = engine.load(&module, &common.cache()?, &|text| progress.step(text));
         let program = program.with_context(|| path.display().to_string())?;
         drop((progress, module));
-        let mut args = words(&path, converted.then_some(&options), args);
+        let mut args = words(&path, converted.then_some((&options, &*dir)), args);
         let input = if converted { framed_input(&args)? } else { None };
         let streams = match &input {
             Some(input) => Streams::Piped(input.stream()?),
@@ -93,10 +93,12 @@ fn framed_input(words: &[String]) -> Result<Option<HostInput>> {
 }
 
 /// The module's arguments: its name, its own options if it was made by prelift, and the container's arguments.
-fn words(module: &Path, options: Option<&ModuleOptions>, args: Vec<String>) -> Vec<String> {
+fn words(module: &Path, options: Option<(&ModuleOptions, &[Directory])>, args: Vec<String>) -> Vec<String> {
     let mut words = vec![module.file_name().unwrap_or_default().to_string_lossy().into_owned()];
-    if let Some(options) = options {
+    if let Some((options, directories)) = options {
         words.push(EXACT_EXIT.to_owned());
+        let read_only = directories.iter().filter(|directory| directory.read_only);
+        words.extend(read_only.flat_map(|directory| [READ_ONLY.to_owned(), directory.guest.clone()]));
         words.extend(options.words());
     }
     words.extend(args);
@@ -115,9 +117,10 @@ fn parse_env(text: &str) -> Result<(String, String)> {
 }
 
 fn parse_dir(text: &str) -> Result<Directory> {
-    let (host, guest) = text.split_once("::").unwrap_or((text, text));
+    let (names, read_only) = text.strip_suffix(":ro").map_or((text, false), |names| (names, true));
+    let (host, guest) = names.split_once("::").unwrap_or((names, names));
     ensure!(!host.is_empty() && !guest.is_empty(), "expected HOST or HOST::GUEST");
-    Ok(Directory { host: host.into(), guest: guest.to_owned() })
+    Ok(Directory { host: host.into(), guest: guest.to_owned(), read_only })
 }
 
 #[cfg(test)]
@@ -135,12 +138,27 @@ mod tests {
 
     #[test]
     fn what_follows_the_module_is_the_containers() {
-        let verb = parse(&["--stats", "-e", "A=b=c", "--dir", "x::/y", "d/out.wasm", "--stats", "--", "-e", "run"]);
+        let verb = parse(&[
+            "--stats",
+            "-e",
+            "A=b=c",
+            "--dir",
+            "x::/y",
+            "--dir",
+            "z:ro",
+            "d/out.wasm",
+            "--stats",
+            "--",
+            "-e",
+            "run",
+        ]);
         assert_eq!(verb.env, [("A".to_owned(), "b=c".to_owned())]);
-        assert_eq!(verb.dir, [Directory { host: "x".into(), guest: "/y".into() }]);
+        let directory =
+            |host: &str, guest: &str, read_only| Directory { host: host.into(), guest: guest.into(), read_only };
+        assert_eq!(verb.dir, [directory("x", "/y", false), directory("z", "z", true)]);
         let (module, args) = verb.command.split();
-        let all = words(&module, Some(&verb.options), args);
-        assert_eq!(all, ["out.wasm", EXACT_EXIT, "--stats", "--stats", "--", "-e", "run"]);
+        let all = words(&module, Some((&verb.options, &verb.dir)), args);
+        assert_eq!(all, ["out.wasm", EXACT_EXIT, READ_ONLY, "z", "--stats", "--stats", "--", "-e", "run"]);
         let (module, args) = parse(&["m", "--", "--stats"]).command.split();
         assert_eq!(words(&module, None, args), ["m", "--", "--stats"]);
     }

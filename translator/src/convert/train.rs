@@ -53,6 +53,7 @@ pub fn start_message(config: &ImageConfig, command: Option<&[String]>) -> Start 
         user: config.user.clone(),
         hostname: if config.hostname.is_empty() { "prelift".into() } else { config.hostname.clone() },
         terminal: None,
+        directories: Vec::new(),
         wall_clock_ns: EPOCH_NS,
         seed: vec![0x5a; 32],
     }

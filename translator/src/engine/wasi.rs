@@ -19,6 +19,8 @@ pub struct Directory {
     pub host: PathBuf,
     /// What the program calls it.
     pub guest: String,
+    /// Whether it may only be read.
+    pub read_only: bool,
 }
 
 /// The program's standard streams.
@@ -83,8 +85,9 @@ impl Program {
 fn context(options: &RunOptions) -> Result<WasiCtxBuilder> {
     let mut wasi = WasiCtxBuilder::new();
     wasi.args(&options.args).envs(&options.env).allow_blocking_current_thread(true);
-    for Directory { host, guest } in &options.dirs {
-        wasi.preopened_dir(host, guest, FsPerms::ReadWrite)
+    for Directory { host, guest, read_only } in &options.dirs {
+        let permissions = if *read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
+        wasi.preopened_dir(host, guest, permissions)
             .map_err(|error| anyhow!(error))
             .with_context(|| format!("cannot open the directory {}", host.display()))?;
     }

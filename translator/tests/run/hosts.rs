@@ -17,13 +17,15 @@ const SCRIPT: &str = "cat; echo $FOO; id; echo oops >&2; exit 3";
 static TEXT: LazyLock<String> =
     LazyLock::new(|| (0..150_000).map(|i| format!("{i:06}\n")).chain(["end".into()]).collect());
 
-/// A program for node: `FILE ARGS…`; the variable FOO is passed on, and nothing else.
+/// A program for node: `FILE ARGS…`; the variables FOO and PREOPENS (JSON: names and paths) are passed on, and nothing
+/// else.
 const NODE_PROGRAM: &str = "\
 import { readFile } from 'node:fs/promises';
 import { WASI } from 'node:wasi';
 const [file, ...args] = process.argv.slice(2);
 const env = 'FOO' in process.env ? { FOO: process.env.FOO } : {};
-const wasi = new WASI({ version: 'preview1', args: [file, ...args], env, returnOnExit: true });
+const preopens = JSON.parse(process.env.PREOPENS ?? '{}');
+const wasi = new WASI({ version: 'preview1', args: [file, ...args], env, preopens, returnOnExit: true });
 const module = await WebAssembly.compile(await readFile(file));
 const instance = await WebAssembly.instantiate(module, wasi.getImportObject());
 process.exitCode = wasi.start(instance);
@@ -95,13 +97,7 @@ fn prelift_run_gives_every_input_and_the_exit_code() {
 
 #[test]
 fn the_stock_command_gives_every_input_and_the_exit_code() {
-    let (_entry, wasmtime) = stock_wasmtime(&Cache::of_user().unwrap(), &|_| ()).unwrap();
-    let code = compiled(&wasmtime);
-    let run = |words: &[&str]| {
-        let mut command = Command::new(&wasmtime);
-        command.args(["run", "--allow-precompiled", "--env", "FOO=bar"]).arg(code).args(words);
-        command
-    };
+    let run = |words: &[&str]| stock_run(&["--env", "FOO=bar"], words);
     check("wasmtime", run);
     let (status, _, stderr) = Piped::spawn(run(&["sh", "-c", "exit 200"]).stdin(Stdio::null())).finish();
     assert_eq!((status.code(), stderr.as_str()), (Some(125), "prelift: exit code 200\n"));
@@ -123,6 +119,14 @@ fn the_stock_command_has_a_shell_on_a_terminal_that_is_raw() {
     assert_eq!(shell.end().code(), Some(5));
 }
 
+/// `wasmtime run` of the module, with these options.
+pub(crate) fn stock_run(options: &[&str], words: &[&str]) -> Command {
+    let (_entry, wasmtime) = stock_wasmtime(&Cache::of_user().unwrap(), &|_| ()).unwrap();
+    let mut command = Command::new(&wasmtime);
+    command.args(["run", "--allow-precompiled"]).args(options).arg(compiled(&wasmtime)).args(words);
+    command
+}
+
 /// The module as the stock command compiles it, once: `wasmtime run` of the module itself does the same every time.
 fn compiled(wasmtime: &Path) -> &'static Path {
     static CODE: OnceLock<PathBuf> = OnceLock::new();
@@ -142,16 +146,24 @@ fn node_gives_every_input_and_the_exit_code() {
         eprintln!("skipped: node cannot be run: {reason}");
         return;
     }
-    let program = directory().join("run.mjs");
-    publish(&program, NODE_PROGRAM.as_bytes());
-    check("node", |words| node(&program, words));
-    let (status, _, stderr) = Piped::spawn(node(&program, &["--stats", "id"]).stdin(Stdio::null())).finish();
+    check("node", node);
+    let (status, _, stderr) = Piped::spawn(node(&["--stats", "id"]).stdin(Stdio::null())).finish();
     assert_eq!(status.code(), Some(0), "{stderr}");
     let translated = stderr.lines().find_map(|line| line.strip_prefix("translated ")?.trim().parse::<u64>().ok());
     assert!(translated.is_some_and(|count| count > 0), "expected instructions in translated code, got\n{stderr}");
 }
 
-fn node(program: &Path, words: &[&str]) -> Command {
+/// node with the module, which has these directories of the host by their names.
+pub(crate) fn node_with_directories(directories: &[(&str, &Path)], words: &[&str]) -> Command {
+    let entries: Vec<String> = directories.iter().map(|(name, path)| format!("{name:?}: {path:?}")).collect();
+    let mut command = node(words);
+    command.env("PREOPENS", format!("{{{}}}", entries.join(", ")));
+    command
+}
+
+fn node(words: &[&str]) -> Command {
+    let program = directory().join("run.mjs");
+    publish(&program, NODE_PROGRAM.as_bytes());
     let mut command = Command::new("node");
     command.arg("--no-warnings").arg(program).arg(busybox()).args(words).env("FOO", "bar");
     command

@@ -2,6 +2,7 @@
 
 mod clocks;
 mod console;
+mod directories;
 mod interrupts;
 mod malformed;
 mod serial;

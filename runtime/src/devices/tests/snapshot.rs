@@ -7,6 +7,7 @@ fn backends() -> Backends {
     Backends {
         disk: Some(Box::new(ReadOnlyDisk::new(Cursor::new(vec![0; 4096]), "x").unwrap())),
         entropy: Some(Box::new(SeededEntropy::new([3; 32]))),
+        directories: Some(Vec::new()),
     }
 }
 

@@ -19,7 +19,7 @@ fn with_disk(read_only: bool) -> Guest {
         true => Box::new(ReadOnlyDisk::new(Cursor::new(image()), "serial-7").unwrap()),
         false => Box::new(WritableDisk::new(Cursor::new(image()), "serial-7").unwrap()),
     };
-    let mut guest = Guest::new(Backends { disk: Some(disk), entropy: None });
+    let mut guest = Guest::new(Backends { disk: Some(disk), ..Backends::default() });
     guest.start(1, 0, 1);
     guest
 }
@@ -90,7 +90,8 @@ fn seeded_entropy_is_chacha20() {
 
 #[test]
 fn entropy_fills_requests() {
-    let mut guest = Guest::new(Backends { disk: None, entropy: Some(Box::new(SeededEntropy::new([0; 32]))) });
+    let mut guest =
+        Guest::new(Backends { entropy: Some(Box::new(SeededEntropy::new([0; 32]))), ..Backends::default() });
     guest.start(2, 0, 1);
     guest.offer(2, 0, &[], 4);
     assert_eq!(guest.used(2, 0), Some(Used { length: 4, bytes: vec![0x76, 0xb8, 0xe0, 0xad] }));

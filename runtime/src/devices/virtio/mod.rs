@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! guest register access -> mmio.rs (transport: status, features, queues, interrupts)
-//!                            -> VirtioDevice (console/, blk/, rng/, placeholder)
+//!                            -> VirtioDevice (console/, blk/, rng/, ninep/, placeholder)
 //!                                 -> queue.rs, chain.rs (checked requests) -> Memory
 //! ```
 //! Slot `n` is the 512 bytes at [`MMIO_BASE`] + n * 4096, with GSI 5 + n. Since virtio-mmio cannot be hot-plugged, a
@@ -13,6 +13,7 @@ pub mod blk;
 mod chain;
 pub(super) mod console;
 mod mmio;
+pub mod ninep;
 mod placeholder;
 mod queue;
 pub mod rng;
@@ -48,7 +49,7 @@ pub struct SlotUse {
     pub name: &'static str,
 }
 
-/// The fixed assignment of slots. Network, 9P and memory devices have their places; slots 6 and 7 are free.
+/// The fixed assignment of slots. Network and memory devices have their places; slots 6 and 7 are free.
 #[rustfmt::skip]
 pub const SLOTS: [SlotUse; SLOT_COUNT] = [
     SlotUse { device_id: 3,  name: "console" },
@@ -67,6 +68,8 @@ pub(super) const CONSOLE_SLOT: usize = 0;
 pub(super) const BLOCK_SLOT: usize = 1;
 /// Slot of the entropy device.
 pub(super) const ENTROPY_SLOT: usize = 2;
+/// Slot of the directories.
+pub(super) const NINEP_SLOT: usize = 4;
 
 /// What a device may touch while it works: guest memory and its queues.
 pub(super) struct Context<'a> {
