@@ -47,6 +47,15 @@ pub fn mount(name: &str, read_only: bool, cwd: &str) -> Result<Directory, Direct
     if path == "/" { Err(DirectoryError::Root(name.to_owned())) } else { Ok(Directory { path, read_only }) }
 }
 
+/// Takes `HOST[::GUEST][:ro]` apart: where it is, what the guest calls it if that is said, whether it may only be read.
+pub fn split(text: &str) -> (&str, Option<&str>, bool) {
+    let (names, read_only) = text.strip_suffix(":ro").map_or((text, false), |names| (names, true));
+    match names.split_once("::") {
+        Some((host, guest)) => (host, Some(guest), read_only),
+        None => (names, None, read_only),
+    }
+}
+
 /// `name` as seen from `cwd`, without `.` and `..`.
 fn absolute(cwd: &str, name: &str) -> String {
     let mut path: Vec<&str> = Vec::new();

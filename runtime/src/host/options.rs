@@ -227,8 +227,7 @@ fn set_path(path: &mut Option<std::path::PathBuf>, value: &str) -> bool {
 
 #[cfg(not(target_arch = "wasm32"))]
 fn set_directory(options: &mut Options, value: &str) -> bool {
-    let (names, read_only) = value.strip_suffix(":ro").map_or((value, false), |names| (names, true));
-    let Some((host, guest)) = names.split_once("::") else { return false };
+    let (host, Some(guest), read_only) = super::directories::split(value) else { return false };
     options.directories.push((host.into(), guest.to_owned(), read_only));
     !host.is_empty() && !guest.is_empty()
 }

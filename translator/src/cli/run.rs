@@ -5,7 +5,7 @@ use crate::engine::{Directory, Engine, HostInput, RunOptions, Streams};
 use crate::link::Summary;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
-use runtime::host::options::Options;
+use runtime::host::{directories, options::Options};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -117,8 +117,8 @@ fn parse_env(text: &str) -> Result<(String, String)> {
 }
 
 fn parse_dir(text: &str) -> Result<Directory> {
-    let (names, read_only) = text.strip_suffix(":ro").map_or((text, false), |names| (names, true));
-    let (host, guest) = names.split_once("::").unwrap_or((names, names));
+    let (host, guest, read_only) = directories::split(text);
+    let guest = guest.unwrap_or(host);
     ensure!(!host.is_empty() && !guest.is_empty(), "expected HOST or HOST::GUEST");
     Ok(Directory { host: host.into(), guest: guest.to_owned(), read_only })
 }

@@ -69,6 +69,13 @@ const MOST_GUESSES: usize = 4;
 /// One that it went to less often than one time in so many is not worth the comparison.
 const RARE_GUESS: u64 = 16;
 
+impl Chains<'_> {
+    /// Where the indirect transfer at an offset was seen to go.
+    fn seen(&self, site: i64) -> Option<&Guess> {
+        self.guesses.iter().find(|guess| i64::from(guess.offset) == site)
+    }
+}
+
 impl Targets for Chains<'_> {
     fn resolve(&self, offset: i64) -> Option<Chain> {
         let target = self.exits.resolve(offset)?;
@@ -77,12 +84,11 @@ impl Targets for Chains<'_> {
     }
 
     fn jumps(&self, site: i64) -> Vec<i64> {
-        let guess = self.guesses.iter().find(|guess| i64::from(guess.offset) == site);
-        guess.map(|guess| guess.targets.iter().map(|(target, _)| *target).collect()).unwrap_or_default()
+        self.seen(site).map(|guess| guess.targets.iter().map(|(target, _)| *target).collect()).unwrap_or_default()
     }
 
     fn guesses(&self, site: i64) -> Vec<(i64, Chain)> {
-        let Some(guess) = self.guesses.iter().find(|guess| i64::from(guess.offset) == site) else { return Vec::new() };
+        let Some(guess) = self.seen(site) else { return Vec::new() };
         let total: u64 = guess.targets.iter().map(|(_, count)| count).sum();
         let often = guess.targets.iter().take(MOST_GUESSES).filter(|(_, count)| *count >= total / RARE_GUESS);
         often.filter_map(|&(offset, _)| Some((offset, self.resolve(offset)?))).collect()

@@ -39,16 +39,10 @@ pub struct ExitId(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupId(pub u32);
 
-/// A value of the region that is no guest state, and lives across blocks: an integer.
+/// A value of the region that is no guest state, and lives across blocks: an integer. Its number is below
+/// [`Region::temps`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Temp(pub u32);
-
-impl Temp {
-    /// Index, below [`Region::temps`].
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
 
 impl Value {
     /// Index into [`Region::insts`].

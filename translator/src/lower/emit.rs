@@ -46,7 +46,6 @@ pub(super) struct Emitter<'a> {
     pub(super) labels: Vec<Label>,
     locals: Vec<ValType>,
     registers: [Option<u32>; Reg::COUNT],
-    temps: Vec<Option<u32>>,
     free: HashMap<ValType, Vec<u32>>,
     /// Locals of the current block's values.
     held: HashMap<Value, u32>,
@@ -83,9 +82,8 @@ impl<'a> Emitter<'a> {
             options,
             code: Vec::new(),
             labels: Vec::new(),
-            locals: vec![ValType::I64, ValType::I64],
+            locals: vec![ValType::I64; 2 + region.temps as usize],
             registers: [None; Reg::COUNT],
-            temps: vec![None; region.temps as usize],
             free: HashMap::new(),
             held: HashMap::new(),
             members: BTreeMap::new(),
@@ -128,16 +126,9 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// The local of a temporary.
-    pub(super) fn temp(&mut self, temp: Temp) -> u32 {
-        match self.temps[temp.index()] {
-            Some(local) => local,
-            None => {
-                let local = self.new_local(ValType::I64);
-                self.temps[temp.index()] = Some(local);
-                local
-            }
-        }
+    /// The local of a temporary: they come first.
+    pub(super) fn temp(&self, temp: Temp) -> u32 {
+        EXIT + 1 + temp.0
     }
 
     /// A local for a value of the current block.

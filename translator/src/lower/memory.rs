@@ -99,10 +99,8 @@ impl Emitter<'_> {
         let places: Vec<u32> = group.members.iter().map(|_| self.scratch(ValType::I32)).collect();
         let table = self.table(group.access());
         self.wide(base)?;
-        self.op().i64_const(group.low).i64_add().local_tee(address).i32_wrap_i64();
-        entry_offset(&mut self.op());
-        self.op().local_tee(entry).i64_load(at(table + offset_of!(TlbEntry, tag) as u32, 8));
-        self.op().local_get(address).i64_xor().i64_const(limit(group.span)).i64_gt_u();
+        self.op().i64_const(group.low).i64_add();
+        self.look_up(table, (address, entry), group.span);
         self.set_exit(exit)?;
         if let [only] = places[..] {
             let depth = self.depth(Label::SideExit);
@@ -126,6 +124,14 @@ impl Emitter<'_> {
         self.give_back(ValType::I32, entry);
         self.hold_members(value, places);
         Ok(())
+    }
+
+    /// Looks up the address on the stack: leaves there whether it misses, and the address and its entry in locals.
+    fn look_up(&mut self, table: u32, (address, entry): (u32, u32), span: u16) {
+        self.op().local_tee(address).i32_wrap_i64();
+        entry_offset(&mut self.op());
+        self.op().local_tee(entry).i64_load(at(table + offset_of!(TlbEntry, tag) as u32, 8));
+        self.op().local_get(address).i64_xor().i64_const(limit(span)).i64_gt_u();
     }
 
     /// Puts the place of an address on the stack, by its entry.
@@ -155,10 +161,8 @@ impl Emitter<'_> {
         let (address, entry) = (self.scratch(ValType::I64), self.scratch(ValType::I32));
         let table = self.table(member.access);
         let depth = self.depth(Label::SideExit);
-        self.op().local_tee(address).i32_wrap_i64();
-        entry_offset(&mut self.op());
-        self.op().local_tee(entry).i64_load(at(table + offset_of!(TlbEntry, tag) as u32, 8));
-        self.op().local_get(address).i64_xor().i64_const(limit(member.span)).i64_gt_u().br_if(depth);
+        self.look_up(table, (address, entry), member.span);
+        self.op().br_if(depth);
         self.place_in_page(table, entry, address);
         self.op().local_set(place);
         self.give_back(ValType::I64, address);

@@ -38,6 +38,7 @@ fn components(region: &Region, nodes: &BTreeSet<BlockId>) -> Vec<BTreeSet<BlockI
 
 /// Gives a component a single header, and what is left of it without.
 fn one_header(region: &mut Region, mut component: BTreeSet<BlockId>) -> BTreeSet<BlockId> {
+    // The root is come to from outside, and alone: where local jumps lead back to it, it is the header.
     if component.remove(&region.root) {
         return component;
     }

@@ -1,6 +1,6 @@
 //! Directories of the host: what a script does in one is what it does on the host, under every runtime.
 
-use crate::hosts::{node_with_directories, stock_run};
+use crate::hosts::{has_node, node_with_directories, stock_run};
 use crate::module::busybox;
 use crate::process::Piped;
 use std::path::Path;
@@ -53,7 +53,7 @@ fn the_stock_command_has_the_hosts_directories() {
 
 #[test]
 fn node_has_the_hosts_directories() {
-    if Command::new("node").arg("--version").output().is_ok() {
+    if has_node() {
         check("node", |directory, words| node_with_directories(&[("/data", directory)], words));
     }
 }

@@ -17,6 +17,11 @@ pub(super) struct Affine {
 }
 
 impl Affine {
+    /// A register.
+    fn of(reg: Reg) -> Affine {
+        Affine { factors: BTreeMap::from([(reg, 1)]), ..Affine::default() }
+    }
+
     /// With a constant added.
     pub(super) fn plus(&self, offset: i64) -> Affine {
         Affine { offset: self.offset.wrapping_add(offset), ..self.clone() }
@@ -97,11 +102,8 @@ impl Motion {
         for &id in &found.body {
             for &value in &region.block(id).insts {
                 let Inst::Set(reg, to) = *region.inst(value) else { continue };
-                let own = Affine { factors: BTreeMap::from([(reg, 1)]), ..Affine::default() };
-                let step = sum(region, to, DEEPEST, &mut |reg| {
-                    Some(Affine { factors: BTreeMap::from([(reg, 1)]), ..Affine::default() })
-                });
-                let step = step.and_then(|to| to.less(&own)).map(|step| (step, id));
+                let to = sum(region, to, DEEPEST, &mut |reg| Some(Affine::of(reg)));
+                let step = to.and_then(|to| to.less(&Affine::of(reg))).map(|step| (step, id));
                 let once = !steps.contains_key(&reg) && self.always(id);
                 steps.insert(reg, if once { step } else { None });
             }
@@ -124,7 +126,7 @@ impl Motion {
                 Some(Some((_, set))) if *set == id || !self.before[&id].contains(set) => 0,
                 Some(Some(_)) => return None,
             };
-            Some(Affine { factors: BTreeMap::from([(reg, 1)]), bases: 0, offset })
+            Some(Affine::of(reg).plus(offset))
         })
     }
 

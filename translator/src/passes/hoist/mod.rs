@@ -320,8 +320,6 @@ fn iterations(builder: &mut Builder<'_>, range: &Range, address: Value) -> Optio
     } else {
         into
     };
-    // Where the probe fails it is not used, and may be anything.
-    let room = builder.bin(BinOp::And, Width::W64, room, mask);
     let shift = builder.constant(range.step.unsigned_abs().next_power_of_two().trailing_zeros().into());
     Some(builder.bin(BinOp::Shr, Width::W64, room, shift))
 }
