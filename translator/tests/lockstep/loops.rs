@@ -43,8 +43,8 @@ fn random_loop(random: &mut Random) -> Vec<u8> {
             [&MOVES[register][..], &step.to_le_bytes()].concat()
         })
         .collect();
-    for _ in 0..1 + random.below(4) {
-        match random.below(8) {
+    for _ in 0..1 + random.below(7) {
+        match random.below(6) {
             0 => {
                 let skipped = access(random);
                 code.extend([0xa8, 0x01, 0x74, skipped.len() as u8]);

@@ -216,7 +216,7 @@ fn split(region: &mut Region, found: &Loop, plan: &Plan, check: BudgetCheck) {
         hoisted.flat_map(|(range, temp)| range.checks.iter().map(|check| (*check, *temp))).collect();
     let gone: BTreeSet<Value> = plan.aligned.iter().map(|(exit, ..)| *exit).collect();
     let copies = copy::copy(region, found, &hoisted, &gone);
-    for (_, copy) in &copies {
+    for copy in copies.values() {
         region.blocks[copy.index()].terminator.redirect(|to| match copies.get(&to) {
             Some(copy) => *copy,
             None if to == pages => test,
