@@ -3,9 +3,10 @@
 use crate::wasm::{FIRST_REGION, module_of};
 use anyhow::{Context, Result};
 use translator::lift::{
-    Calls, Chain, Checks, FloatTests, Helpers, Jumps, LoopChecks, NoTargets, Options, Privilege, RegionSource,
-    SourceBlock, SystemCode, TailCalls, Targets,
+    Calls, Chain, Checks, FloatTests, Helpers, Jumps, LoopChecks, NoTargets, Options, Privilege, Products,
+    RegionSource, SourceBlock, SystemCode, TailCalls, Targets,
 };
+use translator::link::features;
 use wasmparser::Validator;
 use x86::Level;
 
@@ -42,10 +43,11 @@ pub fn translate(input: &[u8]) -> Result<()> {
         loop_checks: if shape & 0x10 == 0 { LoopChecks::Hoisted } else { LoopChecks::InPlace },
         float_tests: if choices & 0x40 == 0 { FloatTests::Grouped } else { FloatTests::Single },
         helpers: if choices & 0x80 == 0 { Helpers::Called } else { Helpers::Left },
+        products: if shape & 0x40 == 0 { Products::Halves } else { Products::Wide },
     };
     let targets: &dyn Targets = if shape & 8 == 0 { &NoTargets } else { &Itself };
     let module = module_of(&source, targets, &options).context("it does not translate")?;
-    Validator::new().validate_all(&module).context("its module does not validate")?;
+    Validator::new_with_features(features()).validate_all(&module).context("its module does not validate")?;
     Ok(())
 }
 

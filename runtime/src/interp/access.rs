@@ -28,10 +28,25 @@ fn lookup(table: &TlbTable, address: u64, size: u64) -> Option<u32> {
     ((entry.tag ^ address) <= 4096 - size).then(|| entry.addend.wrapping_add(address as u32))
 }
 
+/// Bytes from `address` to its page's end.
+fn in_page(address: u64) -> usize {
+    0x1000 - (address & 0xfff) as usize
+}
+
+/// Where the two parts of an access lie that crosses from one page into another, if the table has both.
+fn lookup_both(table: &TlbTable, address: u64, size: usize) -> Option<[u32; 2]> {
+    let first = in_page(address);
+    if first >= size {
+        return None;
+    }
+    let second = address.wrapping_add(first as u64);
+    Some([lookup(table, address, first as u64)?, lookup(table, second, (size - first) as u64)?])
+}
+
 /// How many of the `size` bytes from `address` on lie in its page. If the first is at a canonical address the last must be
 /// too, whatever is mapped.
 fn in_first_page(address: u64, size: usize) -> Result<usize, Exception> {
-    let first = (0x1000 - (address & 0xfff) as usize).min(size);
+    let first = in_page(address).min(size);
     let leaves = first < size && canonical(address) && !canonical(address.wrapping_add(size as u64 - 1));
     if leaves { Err(Exception::NOT_CANONICAL) } else { Ok(first) }
 }
@@ -66,13 +81,26 @@ impl Vm {
     #[cold]
     #[inline(never)]
     fn load_slow<const N: usize>(&mut self, address: u64) -> Result<[u8; N], Exception> {
-        self.load_as(self.privilege(), address)
+        let Some([low, high]) = lookup_both(&self.cpu.tlb().read, address, N) else {
+            return self.load_as(self.privilege(), address);
+        };
+        let mut bytes = [0; N];
+        let (first, second) = bytes.split_at_mut(in_page(address));
+        first.copy_from_slice(self.memory.bytes(Place(low), first.len()));
+        second.copy_from_slice(self.memory.bytes(Place(high), second.len()));
+        Ok(bytes)
     }
 
     #[cold]
     #[inline(never)]
     fn store_slow(&mut self, address: u64, bytes: &[u8]) -> Result<(), Exception> {
-        self.store_as(self.privilege(), address, bytes)
+        let Some([low, high]) = lookup_both(&self.cpu.tlb().write, address, bytes.len()) else {
+            return self.store_as(self.privilege(), address, bytes);
+        };
+        let (first, second) = bytes.split_at(in_page(address));
+        self.memory.bytes_mut(Place(low), first.len()).copy_from_slice(first);
+        self.memory.bytes_mut(Place(high), second.len()).copy_from_slice(second);
+        Ok(())
     }
 
     fn load_as<const N: usize>(&mut self, privilege: Privilege, address: u64) -> Result<[u8; N], Exception> {
@@ -273,6 +301,8 @@ impl Vm {
 mod tests {
     use super::*;
     use crate::cpu::Tlb;
+    use crate::devices::Backends;
+    use crate::memory::Memory;
 
     #[test]
     fn an_empty_table_knows_no_address_not_even_one_that_is_not_canonical() {
@@ -281,5 +311,27 @@ mod tests {
                 assert_eq!(lookup(&Tlb::EMPTY.read, upper | page << 12, 1), None, "{upper:x} {page:x}");
             }
         }
+    }
+    /// A machine whose page at `page` is that at `place`, for reads, and for writes too.
+    fn with_pages(pages: &[(u64, u32)]) -> Vm {
+        let mut vm = Vm::new(Memory::new(0x8000, 0).unwrap(), 0, Backends::default());
+        for &(tag, place) in pages {
+            let entry = TlbEntry { tag, addend: place.wrapping_sub(tag as u32), marks: 0 };
+            [Use::Read, Use::Write]
+                .into_iter()
+                .for_each(|usage| fill(&mut vm.cpu, Privilege::Supervisor, usage, entry));
+        }
+        vm
+    }
+
+    #[test]
+    fn accesses_across_two_known_pages_are_made_in_both() {
+        let mut vm = with_pages(&[(0x5000, 0x1000), (0x6000, 0x3000)]);
+        vm.store_bytes(0x5ffd, [1, 2, 3, 4, 5, 6, 7, 8]).unwrap();
+        assert_eq!(vm.memory.bytes(Place(0x1ffc), 5), [0, 1, 2, 3, 0]);
+        assert_eq!(vm.memory.bytes(Place(0x3000), 6), [4, 5, 6, 7, 8, 0]);
+        assert_eq!(vm.load_bytes(0x5fff), Ok([3, 4, 5, 6]));
+        assert_eq!(lookup_both(&vm.cpu.tlb().read, 0x5ffc, 4), None, "all in the first page");
+        assert_eq!(lookup_both(&vm.cpu.tlb().read, 0x6ffe, 4), None, "the second page is not known");
     }
 }

@@ -52,6 +52,8 @@ pub const MAX_BLOCK: usize = 64;
 /// Blocks beyond which everything decoded is dropped: what a guest can make us hold is bounded.
 const MAX_BLOCKS: usize = 200_000;
 const FRONT: usize = 8192;
+/// Addresses of a page.
+const PAGE: usize = 4096;
 
 /// A bit for each piece of a page: bit n stands for bytes 64 n to 64 n + 63.
 type Pieces = u64;
@@ -122,15 +124,16 @@ fn pieces(offset: u32, length: u32) -> Pieces {
 }
 
 impl CodeCache {
+    /// Which of [`FRONT`] places; those of one page's addresses are in one run of [`PAGE`], whatever the generation.
     #[inline(always)]
-    fn front_index(rip: u64) -> usize {
-        (rip ^ (rip >> 13)) as usize % FRONT
+    fn front_index(rip: u64, generation: u64) -> usize {
+        (rip ^ (rip >> 13) ^ (generation >> 44) % PAGE as u64) as usize % FRONT
     }
 
     /// The block at `rip`, if it was found there since the generation began.
     #[inline(always)]
     pub fn at(&self, rip: u64, generation: u64) -> Option<Rc<Block>> {
-        let front = &self.front[Self::front_index(rip)];
+        let front = &self.front[Self::front_index(rip, generation)];
         if front.rip != rip || front.generation != generation {
             return None;
         }
@@ -139,7 +142,7 @@ impl CodeCache {
 
     /// Remembers which block is at `rip` in this generation.
     pub fn remember(&mut self, rip: u64, generation: u64, block: Rc<Block>) {
-        self.front[Self::front_index(rip)] = Front { rip, generation, block: Some(block) };
+        self.front[Self::front_index(rip, generation)] = Front { rip, generation, block: Some(block) };
     }
 
     /// The block that begins at a place, decoded in a mode.
@@ -213,8 +216,7 @@ impl CodeCache {
     /// Forgets which blocks are at the addresses of a page.
     pub fn forget_page(&mut self, page: u64) {
         // The lower bits of its addresses are hashed to all numbers below 4096, in some order.
-        const PAGE: usize = 4096;
-        let first = Self::front_index(page << 12) / PAGE * PAGE;
+        let first = Self::front_index(page << 12, 0) / PAGE * PAGE;
         self.front[first..first + PAGE].iter_mut().filter(|front| front.rip >> 12 == page).for_each(Front::forget);
     }
 }

@@ -272,7 +272,7 @@ fn a_region_found_in_64_bit_mode_is_not_one_of_compatibility_mode() {
     let entry = crate::translated::binding::EntryPoint { region: 0, entry: 0, offset: 0 };
     vm.translated.enter_jump(CODE, long, CODE, entry);
     assert!(vm.translated.known(CODE, long) && !vm.translated.known(CODE, compatibility));
-    vm.translated.forget_jump(CODE);
+    vm.translated.forget_jump(CODE, long);
 }
 
 #[test]

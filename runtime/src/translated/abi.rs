@@ -97,10 +97,11 @@ impl JumpCacheEntry {
         JumpCacheEntry { rip: 0x8000_0000_0000_0000, generation: 0, base: 0, function: 0, entry: 0 };
 }
 
-/// `(rip ^ rip >> 12) % JUMP_CACHE_ENTRIES`.
+/// `(rip ^ rip >> 12 ^ generation >> 44) % JUMP_CACHE_ENTRIES`, with the entry's generation: processes that run the same program
+/// do not take each other's entries.
 #[inline(always)]
-pub const fn jump_cache_index(rip: u64) -> usize {
-    (rip ^ (rip >> 12)) as usize % JUMP_CACHE_ENTRIES
+pub const fn jump_cache_index(rip: u64, generation: u64) -> usize {
+    (rip ^ (rip >> 12) ^ (generation >> 44)) as usize % JUMP_CACHE_ENTRIES
 }
 
 /// Address-space slots that have stamps at the same time.

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! An entry's key is made of the mode, its offset in its page and the first instruction there ([`key`]), so that a block
-//! of code knows in one binary search whether some region might begin there. More bytes than that the two sides need not
+//! of code knows in one search whether some region might begin there. More bytes than that the two sides need not
 //! have in common: a region may hold no more of the code there than one instruction.
 
 use crate::profile::Mode;
@@ -110,7 +110,7 @@ pub struct Bindings<'a> {
 }
 
 fn word(table: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([table[at], table[at + 1], table[at + 2], table[at + 3]])
+    u32::from_le_bytes(*table[at..].first_chunk().expect("the tables are whole"))
 }
 
 impl<'a> Bindings<'a> {
@@ -138,27 +138,44 @@ impl<'a> Bindings<'a> {
     }
 
     fn entry_key(&self, index: usize) -> u64 {
-        let at = index * ENTRY;
-        u64::from(word(self.entries, at)) | u64::from(word(self.entries, at + 4)) << 32
+        u64::from_le_bytes(*self.entries[index * ENTRY..].first_chunk().expect("the tables are whole"))
+    }
+
+    /// The first entry whose key is not less. Keys are spread evenly, so that it lies near its key's share of the table: within
+    /// steps that double from there, and between the last two.
+    fn lower_bound(&self, key: u64) -> usize {
+        let count = self.entries.len() / ENTRY;
+        let guess = (u128::from(key) * count as u128 >> 64) as usize;
+        let is_less = |index: usize| index < count && self.entry_key(index) < key;
+        let (mut low, mut high, mut step) = (guess, guess, 8);
+        while low > 0 && !is_less(low - 1) {
+            (high, low) = (low, low.saturating_sub(step));
+            step *= 2;
+        }
+        while is_less(high) {
+            (low, high) = (high, (high + step).min(count));
+            step *= 2;
+        }
+        while low < high {
+            let middle = (low + high) / 2;
+            if is_less(middle) { low = middle + 1 } else { high = middle }
+        }
+        low
     }
 
     /// Entries whose code may begin with what the key was made of.
     pub fn candidates(&self, key: u64) -> impl Iterator<Item = EntryPoint> + use<'a> {
         let this = *self;
-        let count = self.entries.len() / ENTRY;
-        let (mut low, mut high) = (0, count);
-        while low < high {
-            let middle = (low + high) / 2;
-            if self.entry_key(middle) < key { low = middle + 1 } else { high = middle }
-        }
-        (low..count).take_while(move |&index| this.entry_key(index) == key).map(move |index| {
-            let at = index * ENTRY;
-            EntryPoint {
-                region: word(this.entries, at + 8),
-                entry: word(this.entries, at + 12),
-                offset: word(this.entries, at + 16),
-            }
-        })
+        (self.lower_bound(key)..self.entries.len() / ENTRY).take_while(move |&index| this.entry_key(index) == key).map(
+            move |index| {
+                let at = index * ENTRY;
+                EntryPoint {
+                    region: word(this.entries, at + 8),
+                    entry: word(this.entries, at + 12),
+                    offset: word(this.entries, at + 16),
+                }
+            },
+        )
     }
 
     /// Whose code the region is: 0 for the kernel's.
@@ -207,6 +224,24 @@ mod tests {
         assert_eq!(bindings.candidates(key(Mode::User, 0x10, &[0xc3])).count(), 0);
         let ranges: Vec<_> = bindings.ranges(1).collect();
         assert_eq!(ranges, [(0x10, &[0x90, 0xc3][..]), (0xffc, &[0x48, 0xb8, 3, 4, 5, 6, 7, 8, 9, 10, 0xc3][..])]);
+    }
+
+    #[test]
+    fn every_entry_of_many_is_found_and_no_other() {
+        let code = |number: u16| [&[0x66, 0xb8][..], &number.to_le_bytes()].concat();
+        let region = |number: u16| {
+            let offset = u32::from(number) % 0xff0;
+            RegionCode { mode: Mode::User, entries: vec![offset], ranges: vec![(offset, code(number))] }
+        };
+        let data = encode(&(0..3000).map(region).collect::<Vec<_>>());
+        let bindings = Bindings::parse(&data).unwrap();
+        for number in 0..3000 {
+            let found: Vec<_> =
+                bindings.candidates(key(Mode::User, u32::from(number) % 0xff0, &code(number))).collect();
+            assert_eq!(found.iter().map(|entry| entry.region).collect::<Vec<_>>(), [u32::from(number)]);
+            assert_eq!(bindings.candidates(key(Mode::User, 0xff8, &code(number))).count(), 0);
+        }
+        assert_eq!([0, 1, u64::MAX - 1, u64::MAX].map(|key| bindings.candidates(key).count()), [0; 4]);
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl Vm {
         if !self.translated.known(self.cpu.rip, generation) && !self.find_region(generation) {
             return false;
         }
-        self.translated.call(self.cpu.rip);
+        self.translated.call(self.cpu.rip, generation);
         self.after_region();
         true
     }
@@ -52,7 +52,7 @@ impl Vm {
         self.counts.exits[reason] += 1;
         match ExitReason::ALL[reason] {
             ExitReason::Next => {}
-            ExitReason::Stale => self.translated.forget_jump(self.cpu.rip),
+            ExitReason::Stale => self.translated.forget_jump(self.cpu.rip, self.generation()),
             // The instruction after one without translation is an entry point.
             ExitReason::Unlifted if self.cpu.budget > 0 => {
                 self.interpret_unlifted();

@@ -114,25 +114,26 @@ impl Translated {
     /// Whether the jump cache knows a region at `rip`.
     #[inline(always)]
     pub(crate) fn known(&self, rip: u64, generation: u64) -> bool {
-        let entry = self.jump(jump_cache_index(rip));
+        let entry = self.jump(jump_cache_index(rip, generation));
         entry.rip == rip && entry.generation == generation
     }
 
     /// Enters a bound region in the jump cache.
     pub(crate) fn enter_jump(&mut self, rip: u64, generation: u64, base: u64, to: EntryPoint) {
         let function = self.layout.first_function + to.region;
-        self.set_jump(jump_cache_index(rip), JumpCacheEntry { rip, generation, base, function, entry: to.entry });
+        let entry = JumpCacheEntry { rip, generation, base, function, entry: to.entry };
+        self.set_jump(jump_cache_index(rip, generation), entry);
     }
 
     /// Forgets what the jump cache knows of `rip`.
-    pub(crate) fn forget_jump(&mut self, rip: u64) {
-        self.set_jump(jump_cache_index(rip), JumpCacheEntry::EMPTY);
+    pub(crate) fn forget_jump(&mut self, rip: u64, generation: u64) {
+        self.set_jump(jump_cache_index(rip, generation), JumpCacheEntry::EMPTY);
     }
 
     /// Calls the region that the jump cache knows at `rip`.
     #[inline(always)]
-    pub(crate) fn call(&self, rip: u64) {
-        let entry = self.jump(jump_cache_index(rip));
+    pub(crate) fn call(&self, rip: u64, generation: u64) {
+        let entry = self.jump(jump_cache_index(rip, generation));
         // SAFETY: in Wasm a function pointer is an index into the function table, and the jump cache holds only indices of
         // translated regions, which have this signature. Only a linked module enters any.
         let region: extern "C" fn(u64, u32, i32) -> u64 = unsafe { std::mem::transmute(entry.function as usize) };

@@ -69,7 +69,7 @@ impl CompareArgs {
             image: &self.image,
             guest: self.kernel.guest(&self.machine),
             training: self.training(command)?,
-            code: self.code.choices()?,
+            code: self.code.choices(),
         };
         let converted = convert(&request, &cache, &say)?;
         let engine = Engine::new()?;

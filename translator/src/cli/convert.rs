@@ -50,7 +50,7 @@ impl ConvertArgs {
             image: &self.image,
             guest: self.kernel.guest(&self.machine),
             training: self.train.training()?,
-            code: self.code.choices()?,
+            code: self.code.choices(),
         };
         let converted = convert(&request, &common.cache()?, &|text| progress.step(text))?;
         write_file(&self.output, &converted.module)?;

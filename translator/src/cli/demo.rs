@@ -57,7 +57,7 @@ impl DemoArgs {
             image: &image,
             guest: self.kernel.guest(&self.machine),
             training: Training { command: Some(program), ..Training::default() },
-            code: self.code.choices()?,
+            code: self.code.choices(),
         };
         let cache = common.cache()?;
         let converted = crate::convert::convert(&request, &cache, &say)?;

@@ -5,7 +5,7 @@ use crate::discover::{self, Coverage, InlineCap};
 use crate::lift;
 use crate::link::Runtime;
 use crate::setup;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use kernel_snapshot::cache::Cache;
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -96,7 +96,7 @@ pub struct CodeOptions {
 /// A WebAssembly feature that is a choice at conversion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum WasmFeature {
-    /// 128-bit addition and multiplication (wasmtime 49 and later; not V8)
+    /// Products of 128 bits (wasmtime 49 and later, before with -W wide-arithmetic; not V8)
     WideArithmetic,
 }
 
@@ -196,13 +196,9 @@ impl CodeOptions {
     }
 
     /// The translator's choices.
-    ///
-    /// # Errors
-    /// For a feature that code is not generated with yet.
-    pub fn choices(&self) -> Result<CodeChoices> {
-        if let Some(WasmFeature::WideArithmetic) = self.features.first() {
-            bail!("--features wide-arithmetic: not generated yet");
-        }
+    pub fn choices(&self) -> CodeChoices {
+        let wide = self.features.contains(&WasmFeature::WideArithmetic);
+        let products = if wide { lift::Products::Wide } else { lift::Products::Halves };
         let tail_calls = if self.no_tail_calls { lift::TailCalls::No } else { lift::TailCalls::Yes };
         let calls = if self.no_paired_calls { lift::Calls::Chained } else { lift::Calls::Paired };
         let jumps = if self.no_local_jumps { lift::Jumps::Chained } else { lift::Jumps::Local };
@@ -215,7 +211,7 @@ impl CodeOptions {
         let helpers = if self.no_helpers { lift::Helpers::Left } else { lift::Helpers::Called };
         let defaults = discover::Options::default();
         let (coverage, max_bytes) = (self.coverage, self.max_code.unwrap_or(defaults.max_bytes));
-        Ok(CodeChoices {
+        CodeChoices {
             discover: discover::Options { coverage, max_bytes, inline, ..defaults },
             lift: lift::Options {
                 tail_calls,
@@ -226,8 +222,9 @@ impl CodeOptions {
                 loop_checks,
                 float_tests,
                 helpers,
+                products,
                 ..lift::Options::default()
             },
-        })
+        }
     }
 }

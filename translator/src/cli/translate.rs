@@ -43,7 +43,7 @@ Examples:
 impl TranslateArgs {
     pub(super) fn execute(self, common: &Common) -> Result<ExitCode> {
         self.code.use_threads()?;
-        let choices = self.code.choices()?;
+        let choices = self.code.choices();
         let (progress, cache) = (common.progress(), common.cache()?);
         let say = |text: &str| progress.step(text);
         let profile = read_profile(&self.profile)?;

@@ -166,7 +166,7 @@ impl Code {
         summary.unlifted = unlifted.into_iter().collect();
         summary.unlifted.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), name.clone()));
         for (name, ty, code) in shared::functions(&plan.addresses, options.tail_calls)? {
-            functions.push(Function { name: name.into(), ty: plan.ty(ty), code });
+            functions.push(Function { name: name.into(), ty: plan.ty(ty), code, hints: Vec::new() });
         }
         Ok(Code { functions, bindings, summary, plan })
     }
@@ -183,6 +183,7 @@ fn one(region: &Region, targets: &dyn Targets, plan: &Plan, options: &Options) -
                     name: region.name.clone(),
                     ty: plan.ty(SharedType::Region),
                     code: translated.function,
+                    hints: translated.hints,
                 },
                 binding,
                 instructions: translated.lifted,
@@ -192,8 +193,8 @@ fn one(region: &Region, targets: &dyn Targets, plan: &Plan, options: &Options) -
         }
         Err(error) => {
             binding.entries.clear();
-            let function =
-                Function { name: region.name.clone(), ty: plan.ty(SharedType::Region), code: unbound(&plan.addresses) };
+            let (name, ty) = (region.name.clone(), plan.ty(SharedType::Region));
+            let function = Function { name, ty, code: unbound(&plan.addresses), hints: Vec::new() };
             Done { function, binding, instructions: 0, unlifted: Vec::new(), refused: Some(format!("{error:#}")) }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! magic, section "regions" { runtime's SHA-256, instructions of the training run, summary (JSON),
-//!                            functions { name, type, body }, bindings { mode, entries, ranges } }
+//!                            functions { name, type, body, hints }, bindings { mode, entries, ranges } }
 //! ```
 //!
 //! Bodies hold indices and addresses of the runtime that they were made for, so that it must be linked to the same.
@@ -10,7 +10,7 @@
 use super::code::Code;
 use super::module::Plan;
 use super::stage::{read_file, seal, unseal};
-use crate::link::{Function, Runtime, TypeIndex};
+use crate::link::{Function, Hint, Runtime, TypeIndex};
 use crate::lower::shared::SharedType;
 use anyhow::{Context, Result, bail, ensure};
 use runtime::profile::Mode;
@@ -22,7 +22,7 @@ use wasm_encoder::ValType;
 use wasmparser::{BinaryReader, FunctionBody};
 
 const MAGIC: &str = "prelift regions\n";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 /// A region lies within this many bytes of its base.
 const SPAN: u32 = 1 << 31;
 
@@ -35,12 +35,15 @@ pub struct Regions {
     pub trained: u64,
 }
 
+/// A function's name, type, body and hints.
+type RawFunction = (String, u32, Vec<u8>, Vec<Hint>);
+
 /// A file's contents before they are checked against a runtime.
 struct Raw {
     runtime: [u8; 32],
     trained: u64,
     summary: Vec<u8>,
-    functions: Vec<(String, u32, Vec<u8>)>,
+    functions: Vec<RawFunction>,
     bindings: Vec<RegionCode>,
 }
 
@@ -57,7 +60,7 @@ impl Regions {
             runtime: Sha256::digest(runtime).into(),
             trained: self.trained,
             summary: serde_json::to_vec(&summary)?,
-            functions: functions.map(|f| (f.name, f.ty.0 - first_type, f.code.into_raw_body())).collect(),
+            functions: functions.map(|f| (f.name, f.ty.0 - first_type, f.code.into_raw_body(), f.hints)).collect(),
             bindings,
         };
         Ok(seal(MAGIC, |writer| writer.section("regions", VERSION, |writer| raw.save(writer))))
@@ -80,9 +83,9 @@ impl Regions {
         );
         let plan = Plan::new(runtime, raw.bindings.len())?;
         let summary = serde_json::from_slice(&raw.summary).context("the regions' summary")?;
-        let function = |(name, ty, body): (String, u32, Vec<u8>)| {
+        let function = |(name, ty, body, hints): RawFunction| {
             let code = body_of(&body).with_context(|| format!("function {name:?}"))?;
-            Ok(Function { name, ty: TypeIndex(plan.addresses.first_type + ty), code })
+            Ok(Function { name, ty: TypeIndex(plan.addresses.first_type + ty), code, hints })
         };
         let functions = raw.functions.into_iter().map(function).collect::<Result<Vec<_>>>()?;
         ensure!(functions.len() > raw.bindings.len(), "expected a function for each of {} regions", raw.bindings.len());
@@ -96,10 +99,11 @@ impl Raw {
         to.field(&self.trained);
         to.bytes(&self.summary);
         to.field(&(self.functions.len() as u32));
-        for (name, ty, body) in &self.functions {
+        for (name, ty, body, hints) in &self.functions {
             to.bytes(name.as_bytes());
             to.field(ty);
             to.bytes(body);
+            save_hints(hints, to);
         }
         to.field(&(self.bindings.len() as u32));
         for region in &self.bindings {
@@ -114,13 +118,34 @@ impl Raw {
             let name = String::from_utf8_lossy(from.bytes()?).into_owned();
             let ty = from.field()?;
             from.check(ty < SharedType::COUNT, "a type of translated code")?;
-            raw.functions.push((name, ty, from.bytes()?.to_vec()));
+            let body = from.bytes()?.to_vec();
+            let hints = load_hints(body.len(), from)?;
+            raw.functions.push((name, ty, body, hints));
         }
         for _ in 0..from.field::<u32>()? {
             raw.bindings.push(load_binding(from)?);
         }
         Ok(raw)
     }
+}
+
+fn save_hints(hints: &[Hint], to: &mut Writer) {
+    to.field(&(hints.len() as u32));
+    for hint in hints {
+        to.field(&hint.place);
+        to.field(&u8::from(hint.taken));
+    }
+}
+
+fn load_hints(body: usize, from: &mut Reader<'_>) -> Result<Vec<Hint>, CodecError> {
+    let mut hints: Vec<Hint> = Vec::new();
+    for _ in 0..from.field::<u32>()? {
+        let (place, taken) = (from.field::<u32>()?, from.field::<u8>()?);
+        let ascends = hints.last().is_none_or(|last| last.place < place);
+        from.check(ascends && (place as usize) < body && taken <= 1, "hints that ascend, within the body, 0 or 1")?;
+        hints.push(Hint { place, taken: taken == 1 });
+    }
+    Ok(hints)
 }
 
 fn save_binding(region: &RegionCode, to: &mut Writer) {
@@ -192,7 +217,7 @@ mod tests {
             runtime: [3; 32],
             trained: 9,
             summary: b"{}".to_vec(),
-            functions: vec![("f".into(), 2, function.into_raw_body())],
+            functions: vec![("f".into(), 2, function.into_raw_body(), vec![Hint { place: 1, taken: true }])],
             bindings: vec![RegionCode { mode: Mode::User, entries: vec![4], ranges: vec![(4, vec![0x90, 0xc3])] }],
         }
     }

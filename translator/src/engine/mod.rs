@@ -48,7 +48,8 @@ impl Engine {
     /// If this machine has no code generator.
     pub fn new() -> Result<Engine> {
         let mut config = wasmtime::Config::new();
-        config.max_wasm_stack(WASM_STACK).memory_init_cow(true).wasm_tail_call(true).wasm_wide_arithmetic(true);
+        config.max_wasm_stack(WASM_STACK).memory_init_cow(true);
+        config.wasm_tail_call(true).wasm_wide_arithmetic(true).wasm_branch_hinting(true);
         Ok(Engine { wasmtime: wasmtime::Engine::new(&config).map_err(|error| anyhow!(error))? })
     }
 

@@ -331,6 +331,8 @@ pub struct Region {
     pub uses_avx: bool,
     /// Whether it uses XMM registers or MXCSR, for which the control registers must allow SSE.
     pub uses_sse: bool,
+    /// Whether the engine has products of 128 bits: if not, high halves are computed of products of halves.
+    pub wide_products: bool,
 }
 
 impl Region {
@@ -345,6 +347,7 @@ impl Region {
             temps: 0,
             root: BlockId(0),
             uses_sse: false,
+            wide_products: false,
             uses_avx: false,
         }
     }

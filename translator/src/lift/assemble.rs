@@ -5,7 +5,7 @@ use super::dataflow::{self, Plan, Summary};
 use super::flags::FlagState;
 use super::machine::{Lifter, Outcome};
 use super::piece::{Linkage, Next, Piece, Site};
-use super::source::{Options, Privilege};
+use super::source::{Options, Privilege, Products};
 use crate::ir::{Block, BlockId, Builder, Exit, ExitKind, FlagsAt, Inst, Reg, Region, Terminator, Value};
 use anyhow::{Result, ensure};
 use runtime::translated::abi::ExitReason;
@@ -33,7 +33,8 @@ pub(super) fn assemble(
 ) -> Result<Lifted> {
     let numbers: BTreeMap<Site, BlockId> = (0..).map(BlockId).zip(&pieces).map(|(id, p)| (p.start, id)).collect();
     let plan = dataflow::solve(&summaries(&pieces, &numbers, &entries));
-    let mut assembly = Assembly { region: Region::new(), privilege, options: *options, pieces, plan, numbers };
+    let region = Region { wide_products: options.products == Products::Wide, ..Region::new() };
+    let mut assembly = Assembly { region, privilege, options: *options, pieces, plan, numbers };
     assembly.reserve();
     for number in 0..assembly.pieces.len() {
         assembly.block(number)?;

@@ -24,7 +24,7 @@ mod x87;
 
 pub use source::{
     Addresses, Calls, Chain, Checks, FloatTests, Helpers, Inlined, Jumps, LoopChecks, NoTargets, Options, Privilege,
-    RegionSource, SourceBlock, SystemCode, TailCalls, Targets,
+    Products, RegionSource, SourceBlock, SystemCode, TailCalls, Targets,
 };
 
 use crate::ir::{Builder, FlagsAt, Inst, Reg, Region, Value};

@@ -197,6 +197,15 @@ pub enum Helpers {
     Left,
 }
 
+/// Where products of 64-bit numbers have their high half from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Products {
+    /// Products of 32-bit halves.
+    Halves,
+    /// The engine, which must have WebAssembly's wide arithmetic.
+    Wide,
+}
+
 /// Choices at conversion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -216,6 +225,8 @@ pub struct Options {
     pub float_tests: FloatTests,
     /// Who carries out what is a function of the runtime.
     pub helpers: Helpers,
+    /// How high halves of products are computed.
+    pub products: Products,
     /// The processor that the code runs on: instructions that it lacks are left to the interpreter.
     pub level: Level,
 }
@@ -231,6 +242,7 @@ impl Default for Options {
             loop_checks: LoopChecks::Hoisted,
             float_tests: FloatTests::Grouped,
             helpers: Helpers::Called,
+            products: Products::Halves,
             level: Level::V3,
         }
     }

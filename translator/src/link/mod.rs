@@ -77,6 +77,17 @@ pub struct Function {
     pub ty: TypeIndex,
     /// Locals and body.
     pub code: wasm_encoder::Function,
+    /// What the engine should know of its branches, ascending.
+    pub hints: Vec<Hint>,
+}
+
+/// A branch (`if` or `br_if`) that is nearly always, or hardly ever, taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hint {
+    /// Its offset in the function, whose locals come first.
+    pub place: u32,
+    /// Nearly always.
+    pub taken: bool,
 }
 
 /// What [`Runtime::link`] appends.

@@ -51,8 +51,8 @@ fn additions(runtime: &Runtime) -> Additions<'static> {
     Additions {
         types: vec![FuncType::new([ValType::I64], [ValType::I64])],
         functions: vec![
-            Function { name: "guest:first".into(), ty, code: first },
-            Function { name: "guest:second".into(), ty, code: second },
+            Function { name: "guest:first".into(), ty, code: first, hints: Vec::new() },
+            Function { name: "guest:second".into(), ty, code: second, hints: vec![] },
         ],
         data: vec![overlay(3 * 65_536 + 4, &[0; 4]), overlay(3 * 65_536, &[100, 0, 0, 0]), overlay(2049, b"X")],
         memory_end: 3 * WASM_PAGE + 8,
@@ -102,6 +102,32 @@ fn names_and_description_are_readable() {
 }
 
 #[test]
+fn hints_stand_before_the_code_under_the_functions_indices() {
+    let runtime = runtime();
+    let mut additions = additions(&runtime);
+    let hint = |place, taken| Hint { place, taken };
+    additions.functions[1].hints = vec![hint(3, false), hint(9, true)];
+    let linked = runtime.link(additions).unwrap();
+    let (mut hints, mut code) = (Vec::new(), false);
+    for payload in wasmparser::Parser::new(0).parse_all(&linked) {
+        match payload.unwrap() {
+            wasmparser::Payload::CodeSectionStart { .. } => code = true,
+            wasmparser::Payload::CustomSection(custom) => {
+                let wasmparser::KnownCustom::BranchHints(reader) = custom.as_known() else { continue };
+                assert!(!code, "the proposal has the section before the code");
+                for function in reader {
+                    let function = function.unwrap();
+                    let places = function.hints.into_iter().map(Result::unwrap);
+                    hints.extend(places.map(|hint| (function.func, hint.func_offset, hint.taken)));
+                }
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(hints, [(3, 3, false), (3, 9, true)]);
+}
+
+#[test]
 fn a_runtime_without_elements_names_or_data_links() {
     let bare = wat::parse_str("(module (table 0 funcref) (memory 1))").unwrap();
     let runtime = Runtime::parse(&bare).unwrap();
@@ -109,7 +135,7 @@ fn a_runtime_without_elements_names_or_data_links() {
     let code = body(&[]);
     let linked = runtime.link(Additions {
         types: vec![FuncType::new([], [])],
-        functions: vec![Function { name: "f".into(), ty, code }],
+        functions: vec![Function { name: "f".into(), ty, code, hints: Vec::new() }],
         data: vec![overlay(8, b"x")],
         ..Additions::default()
     });

@@ -12,7 +12,7 @@ use super::section::{Tail, extend_vector, id, leb, split_vector, write_custom, w
 use super::{Additions, Function, PRELIFT_SECTION, WASM_PAGE};
 use anyhow::{Context, Result, ensure};
 use std::borrow::Cow;
-use wasm_encoder::{ConstExpr, Encode, FuncType, Module};
+use wasm_encoder::{BranchHint, BranchHints, ConstExpr, Encode, FuncType, Module};
 use wasmparser::{FuncValidatorAllocations, Parser, ValidPayload, Validator};
 
 /// Order of the sections in a module; custom sections go to the end.
@@ -42,7 +42,10 @@ impl Runtime {
                 id::MEMORY => self.write_memory(&mut out, memory_end)?,
                 id::ELEMENT => extend_vector(&mut out, section, old, &self.table_entries(&functions))?,
                 id::DATA_COUNT => self.write_data_count(&mut out, data.count)?,
-                id::CODE => extend_vector(&mut out, section, old, &bodies)?,
+                id::CODE => {
+                    self.write_hints(&mut out, &functions);
+                    extend_vector(&mut out, section, old, &bodies)?;
+                }
                 id::DATA => extend_vector(&mut out, section, old, &data)?,
                 _ => old.map_or(Ok(()), |bytes| write_section(&mut out, section, &[Cow::Borrowed(bytes)]))?,
             }
@@ -116,6 +119,21 @@ impl Runtime {
         tail.count = 1;
         tail.pieces.push(Cow::Owned(bytes));
         tail
+    }
+
+    /// The section of branch hints, which stands before the code (the branch hinting proposal). Engines may ignore it.
+    fn write_hints(&self, out: &mut Vec<u8>, functions: &[Function]) {
+        let mut section = BranchHints::new();
+        for (position, function) in (0..).zip(functions).filter(|(_, function)| !function.hints.is_empty()) {
+            let hints = function
+                .hints
+                .iter()
+                .map(|hint| BranchHint { branch_func_offset: hint.place, branch_hint_value: hint.taken.into() });
+            section.function_hints(self.first_function().plus(position).0, hints);
+        }
+        if !section.is_empty() {
+            push_section(out, &section);
+        }
     }
 
     fn write_custom_sections(&self, out: &mut Vec<u8>, functions: &[Function], description: &[u8]) -> Result<()> {

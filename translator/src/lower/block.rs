@@ -30,7 +30,8 @@ impl Emitter<'_> {
         if let Some(check) = block.check {
             self.set_exit(check.exit)?;
             let depth = self.depth(Label::SideExit);
-            self.op().local_get(BUDGET).i64_const(check.need.into()).i64_lt_s().br_if(depth);
+            self.op().local_get(BUDGET).i64_const(check.need.into()).i64_lt_s();
+            self.br_seldom(depth);
         }
         if let Some(selector) = block.select {
             self.op().i32_const(selector as i32).local_set(SELECTOR);
@@ -42,7 +43,7 @@ impl Emitter<'_> {
         match self.region.inst(value).ty() {
             Type::Int => self.wide(value)?,
             Type::Bool => self.truth(value)?,
-            Type::Place => self.place(value)?,
+            Type::Place => self.whole_place(value)?,
             Type::Vec => self.vector(value)?,
             Type::Float(_) => self.float(value)?,
             Type::Unit => {}
@@ -75,7 +76,7 @@ impl Emitter<'_> {
             Inst::HelpX87(form, operands) => self.help_x87(value, form, operands)?,
             Inst::Helped(half) => self.helped(value, half),
             Inst::Store(w, pointer, offset, a) => {
-                self.place(pointer)?;
+                let offset = offset + self.place(pointer)?;
                 if w == Width::W64 {
                     self.wide(a)?
                 } else {
@@ -89,7 +90,7 @@ impl Emitter<'_> {
                 };
             }
             Inst::StoreVec(pointer, offset, a) => {
-                self.place(pointer)?;
+                let offset = offset + self.place(pointer)?;
                 self.vector(a)?;
                 self.op().v128_store(unaligned(offset));
             }

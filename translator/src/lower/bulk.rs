@@ -12,9 +12,9 @@ const LONG: i32 = 128;
 
 impl Emitter<'_> {
     pub(super) fn copy(&mut self, w: Width, to: Value, from: Value, bytes: Value) -> Result<()> {
-        self.place(to)?;
+        self.whole_place(to)?;
         let target = self.pop_scratch(ValType::I32);
-        self.place(from)?;
+        self.whole_place(from)?;
         let source = self.pop_scratch(ValType::I32);
         self.narrow(bytes)?;
         let left = self.pop_scratch(ValType::I32);
@@ -34,7 +34,7 @@ impl Emitter<'_> {
     }
 
     pub(super) fn fill(&mut self, w: Width, to: Value, value: Value, bytes: Value) -> Result<()> {
-        self.place(to)?;
+        self.whole_place(to)?;
         let target = self.pop_scratch(ValType::I32);
         self.wide(value)?;
         let element = self.pop_scratch(ValType::I64);

@@ -40,8 +40,8 @@ impl Emitter<'_> {
         let exit = self.region.exits[id.index()];
         self.write_state(block, &exit, target)?;
         let frame = (FRAME + SLOT * self.local_count()) as i32;
-        self.op().local_get(ROOM).i32_const(frame).i32_le_s().if_(BlockType::Empty);
-        self.go_on(&exit, target)?;
+        self.op().local_get(ROOM).i32_const(frame).i32_le_s();
+        self.if_seldom(|this| this.go_on(&exit, target))?;
         self.op().end();
         let how = Transfer::Call { frame };
         self.op().block(BlockType::Result(ValType::I64));
@@ -53,7 +53,11 @@ impl Emitter<'_> {
         let rip = self.scratch(ValType::I64);
         self.op().local_tee(rip);
         self.address(self.region.block(back).offset);
-        self.op().i64_ne().if_(BlockType::Empty).local_get(rip).return_().end();
+        self.op().i64_ne();
+        self.if_seldom(|this| {
+            this.op().local_get(rip).return_();
+        });
+        self.op().end();
         self.give_back(ValType::I64, rip);
         self.load_registers(back);
         Ok(true)

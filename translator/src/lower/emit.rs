@@ -1,12 +1,13 @@
 //! The function under construction: its bytes, locals and labels.
 
 use super::tree::Trees;
-use crate::ir::{BlockId, Reg, Region, Temp, Type, Value};
+use crate::ir::{BlockId, GroupId, Reg, Region, Temp, Type, Value};
 use crate::lift::{Addresses, Options, Privilege, Targets};
+use crate::link::Hint;
 use crate::passes::liveness::Liveness;
 use anyhow::{Context, Result};
 use std::collections::{BTreeMap, HashMap};
-use wasm_encoder::{InstructionSink, MemArg, MemArgTarget, ValType};
+use wasm_encoder::{BlockType, InstructionSink, MemArg, MemArgTarget, ValType};
 use x86::vector::float::FloatWidth;
 
 /// The parameter that holds the region's base.
@@ -44,13 +45,25 @@ pub(super) struct Emitter<'a> {
     pub(super) options: &'a Options,
     pub(super) code: Vec<u8>,
     pub(super) labels: Vec<Label>,
+    /// What is being written is seldom reached.
+    pub(super) seldom: bool,
+    /// Places in the code of branches that are nearly always, or hardly ever, taken.
+    hints: Vec<(usize, bool)>,
     locals: Vec<ValType>,
     registers: [Option<u32>; Reg::COUNT],
     free: HashMap<ValType, Vec<u32>>,
     /// Locals of the current block's values.
     held: HashMap<Value, u32>,
-    /// Locals of the places that the current block's groups gave.
-    members: BTreeMap<Value, Vec<u32>>,
+    /// Where the current block's groups found their members.
+    members: BTreeMap<Value, Places>,
+}
+
+/// Where the members of a group are.
+pub(super) enum Places {
+    /// Each in a local of its own.
+    Each(Vec<u32>),
+    /// At the group's offsets from the place in a local.
+    From(u32, GroupId),
 }
 
 /// A place of natural alignment at a constant address, or a constant distance from one on the stack.
@@ -82,6 +95,8 @@ impl<'a> Emitter<'a> {
             options,
             code: Vec::new(),
             labels: Vec::new(),
+            seldom: false,
+            hints: Vec::new(),
             locals: vec![ValType::I64; 2 + region.temps as usize],
             registers: [None; Reg::COUNT],
             free: HashMap::new(),
@@ -95,12 +110,33 @@ impl<'a> Emitter<'a> {
         InstructionSink::new(&mut self.code)
     }
 
-    /// The function, whose locals begin at `first`: [`BUDGET`], or after it.
-    pub(super) fn finish(self, first: u32) -> wasm_encoder::Function {
+    /// The function, whose locals begin at `first`: [`BUDGET`], or after it; and what the engine should know of its branches.
+    pub(super) fn finish(self, first: u32) -> (wasm_encoder::Function, Vec<Hint>) {
         let own = self.locals.into_iter().skip((first - BUDGET) as usize);
         let mut function = wasm_encoder::Function::new_with_locals_types(own);
+        let start = function.byte_len();
         function.raw(self.code);
-        function
+        let hint = |(place, taken): (usize, bool)| Hint { place: (start + place) as u32, taken };
+        (function, self.hints.into_iter().map(hint).collect())
+    }
+
+    /// A branch that is hardly ever taken, so that the engine puts what it leads to aside. In what is put aside already all that
+    /// follows stays there: for the engine such a branch is taken.
+    pub(super) fn br_seldom(&mut self, depth: u32) {
+        self.hints.push((self.code.len(), self.seldom));
+        self.op().br_if(depth);
+    }
+
+    /// What hardly ever is reached: `body`, if the condition on the stack holds.
+    pub(super) fn if_seldom<T>(&mut self, body: impl FnOnce(&mut Self) -> T) -> T {
+        self.hints.push((self.code.len(), false));
+        let outside = std::mem::replace(&mut self.seldom, true);
+        self.op().if_(BlockType::Empty);
+        self.labels.push(Label::If);
+        let done = body(self);
+        self.labels.pop();
+        self.seldom = outside;
+        done
     }
 
     /// Locals so far.
@@ -169,21 +205,35 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// Notes in which locals the places of a group's members are, until the block's end.
-    pub(super) fn hold_members(&mut self, group: Value, places: Vec<u32>) {
+    /// Notes where a group's members are, until the block's end.
+    pub(super) fn hold_members(&mut self, group: Value, places: Places) {
         self.members.insert(group, places);
     }
 
-    /// The local of a member's place.
-    pub(super) fn member(&self, group: Value, member: u8) -> Result<u32> {
-        let places = self.members.get(&group).and_then(|places| places.get(usize::from(member)));
-        places.copied().with_context(|| format!("{group} was not looked up"))
+    /// A local, and what is to be added to it for a member's place.
+    pub(super) fn member(&self, group: Value, member: u8) -> Result<(u32, u32)> {
+        let member = usize::from(member);
+        let found = self.members.get(&group).and_then(|places| match places {
+            Places::Each(places) => Some((*places.get(member)?, 0)),
+            Places::From(base, id) => Some((*base, self.region.groups[id.index()].members.get(member)?.offset.into())),
+        });
+        found.with_context(|| format!("{group} was not looked up"))
     }
 
     /// Gives the locals of members back, at a block's end.
     pub(super) fn release_members(&mut self) {
         let free = self.free.entry(ValType::I32).or_default();
-        free.extend(std::mem::take(&mut self.members).into_values().flatten());
+        for places in std::mem::take(&mut self.members).into_values() {
+            match places {
+                Places::Each(places) => free.extend(places),
+                Places::From(base, _) => free.push(base),
+            }
+        }
+    }
+
+    /// Whether a loop is open.
+    pub(super) fn in_loop(&self) -> bool {
+        self.labels.iter().any(|label| matches!(label, Label::Loop(_)))
     }
 
     /// Distance of a label from here.

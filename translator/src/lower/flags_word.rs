@@ -57,5 +57,5 @@ fn emit(region: &Region, addresses: &Addresses) -> Result<Function> {
     emitter.labels.push(super::emit::Label::SideExit);
     emitter.control_flow()?;
     emitter.op().end().local_get(src).end();
-    Ok(emitter.finish(CARRY + 1))
+    Ok(emitter.finish(CARRY + 1).0)
 }

@@ -4,7 +4,8 @@
 use super::emit::{BASE, Emitter, unaligned};
 use super::shared::Shared;
 use crate::ir::{Inst, Value};
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
+use wasm_encoder::ValType;
 use x86::vector::float::{FloatUnOp, FloatWidth};
 use x86::{BinOp, UnOp, Width};
 
@@ -63,7 +64,7 @@ impl Emitter<'_> {
                 self.op().select();
             }
             Inst::Load(w, pointer, offset) => {
-                self.place(pointer)?;
+                let offset = offset + self.place(pointer)?;
                 match w {
                     Width::W8 => self.op().i64_load8_u(unaligned(offset)),
                     Width::W16 => self.op().i64_load16_u(unaligned(offset)),
@@ -129,8 +130,21 @@ impl Emitter<'_> {
             BinOp::Sar => sink.i64_shr_s(),
             BinOp::Rotl => sink.i64_rotl(),
             BinOp::Rotr => sink.i64_rotr(),
-            BinOp::MulHighUnsigned | BinOp::MulHighSigned => bail!("{op:?} at 64 bits was not expanded"),
+            BinOp::MulHighUnsigned | BinOp::MulHighSigned => return self.high_half(op),
         };
+        Ok(())
+    }
+
+    /// Puts the high half of the product of two numbers on the stack.
+    fn high_half(&mut self, op: BinOp) -> Result<()> {
+        ensure!(self.region.wide_products, "{op:?} at 64 bits was not expanded");
+        match op {
+            BinOp::MulHighSigned => self.op().i64_mul_wide_s(),
+            _ => self.op().i64_mul_wide_u(),
+        };
+        let high = self.scratch(ValType::I64);
+        self.op().local_set(high).drop().local_get(high);
+        self.give_back(ValType::I64, high);
         Ok(())
     }
 
@@ -186,7 +200,7 @@ impl Emitter<'_> {
                 self.op().select();
             }
             Inst::Load(w, pointer, offset) => {
-                self.place(pointer)?;
+                let offset = offset + self.place(pointer)?;
                 match w {
                     Width::W8 => self.op().i32_load8_u(unaligned(offset)),
                     Width::W16 => self.op().i32_load16_u(unaligned(offset)),

@@ -15,6 +15,7 @@ use wasm_encoder::{BlockType, FuncType, Function, InstructionSink, ValType};
 const RIP: u32 = 0;
 const ROOM: u32 = 1;
 const ENTRY: u32 = 2;
+const GENERATION: u32 = 3;
 /// Added to the generation in user mode.
 const USER: i64 = 3;
 
@@ -27,20 +28,13 @@ pub fn jump_type() -> FuncType {
 pub fn jump_function(privilege: Privilege, addresses: &Addresses) -> Function {
     let mut code = Vec::new();
     let mut sink = InstructionSink::new(&mut code);
+    generation(&mut sink, privilege, addresses);
     index(&mut sink);
     sink.block(BlockType::Empty);
     sink.local_get(ENTRY).i64_load(field(addresses, offset_of!(JumpCacheEntry, rip), 8));
     sink.local_get(RIP).i64_ne().br_if(0);
     sink.local_get(ENTRY).i64_load(field(addresses, offset_of!(JumpCacheEntry, generation), 8));
-    let (generation, extra) = match privilege {
-        Privilege::Kernel => (offset_of!(Cpu, kernel_generation), 0),
-        Privilege::User => (offset_of!(Cpu, user_generation), USER),
-    };
-    sink.i32_const(0).i64_load(at(addresses.cpu + generation as u32, 8));
-    if extra != 0 {
-        sink.i64_const(extra).i64_add();
-    }
-    sink.i64_ne().br_if(0);
+    sink.local_get(GENERATION).i64_ne().br_if(0);
     sink.local_get(ENTRY).i64_load(field(addresses, offset_of!(JumpCacheEntry, base), 8));
     sink.local_get(ENTRY).i32_load(field(addresses, offset_of!(JumpCacheEntry, entry), 4));
     sink.local_get(ROOM);
@@ -48,14 +42,28 @@ pub fn jump_function(privilege: Privilege, addresses: &Addresses) -> Function {
     sink.return_call_indirect(addresses.table, addresses.ty(SharedType::Region)).end();
     let reason = at(addresses.cpu + offset_of!(Cpu, exit_reason) as u32, 4);
     sink.i32_const(0).i32_const(ExitReason::Next as i32).i32_store(reason).i64_const(LEFT as i64).end();
-    let mut function = Function::new([(1, ValType::I32)]);
+    let mut function = Function::new([(1, ValType::I32), (1, ValType::I64)]);
     function.raw(code);
     function
 }
 
+/// What entries of the privilege hold now.
+fn generation(sink: &mut InstructionSink<'_>, privilege: Privilege, addresses: &Addresses) {
+    let (place, extra) = match privilege {
+        Privilege::Kernel => (offset_of!(Cpu, kernel_generation), 0),
+        Privilege::User => (offset_of!(Cpu, user_generation), USER),
+    };
+    sink.i32_const(0).i64_load(at(addresses.cpu + place as u32, 8));
+    if extra != 0 {
+        sink.i64_const(extra).i64_add();
+    }
+    sink.local_set(GENERATION);
+}
+
 /// Byte offset of the entry in the cache: `jump_cache_index` times the size of an entry.
 fn index(sink: &mut InstructionSink<'_>) {
-    sink.local_get(RIP).local_get(RIP).i64_const(12).i64_shr_u().i64_xor().i32_wrap_i64();
+    sink.local_get(RIP).local_get(RIP).i64_const(12).i64_shr_u().i64_xor();
+    sink.local_get(GENERATION).i64_const(44).i64_shr_u().i64_xor().i32_wrap_i64();
     sink.i32_const(JUMP_CACHE_ENTRIES as i32 - 1).i32_and();
     sink.i32_const(size_of::<JumpCacheEntry>() as i32).i32_mul().local_set(ENTRY);
 }

@@ -1,8 +1,13 @@
-//! The *lookup* functions: where an address is in the machine's memory, or 0 where it cannot be accessed from here.
+//! What groups call whose accesses do not lie in one page (see `memory`).
 //!
-//! One for each privilege and table, of type `(address: i64, limit: i64) -> (place: i32)`, where `limit` is 4096 less the
-//! bytes that are accessed. Groups whose accesses do not lie in one page call them (see `memory`).
+//! The *lookup* functions, one for each table of user mode: `(address: i64, limit: i64) -> (place: i32)`, where an address is in the
+//! machine's memory, or 0 where it cannot be accessed from here; `limit` is 4096 less the bytes that are accessed.
+//!
+//! The *contiguous* functions, one for each table of the kernel: `(address: i64, distance: i64) -> i32`, whether the page of an
+//! address and that of another, `distance` behind it and at most in the next page, are both known and lie one behind the other
+//! in the machine's memory.
 
+use super::emit::at;
 use super::memory::{entry_offset, table};
 use crate::ir::Access;
 use crate::lift::{Addresses, Privilege};
@@ -19,19 +24,66 @@ pub fn lookup_type() -> FuncType {
     FuncType::new([ValType::I64, ValType::I64], [ValType::I32])
 }
 
-/// The function for a privilege and a table.
-pub fn lookup_function(privilege: Privilege, access: Access, addresses: &Addresses) -> Function {
-    let table = table(privilege, access, addresses);
+/// The lookup function for a table.
+pub fn lookup_function(access: Access, addresses: &Addresses) -> Function {
+    let table = table(Privilege::User, access, addresses);
     let mut code = Vec::new();
     let mut sink = InstructionSink::new(&mut code);
     sink.local_get(ADDRESS).i32_wrap_i64();
     entry_offset(&mut sink);
-    sink.local_tee(ENTRY).i64_load(super::emit::at(table + offset_of!(TlbEntry, tag) as u32, 8));
+    sink.local_tee(ENTRY).i64_load(at(table + offset_of!(TlbEntry, tag) as u32, 8));
     sink.local_get(ADDRESS).i64_xor().local_get(LIMIT).i64_gt_u();
     sink.if_(BlockType::Empty).i32_const(0).return_().end();
-    sink.local_get(ENTRY).i32_load(super::emit::at(table + offset_of!(TlbEntry, addend) as u32, 4));
+    sink.local_get(ENTRY).i32_load(at(table + offset_of!(TlbEntry, addend) as u32, 4));
     sink.local_get(ADDRESS).i32_wrap_i64().i32_add().end();
     let mut function = Function::new([(1, ValType::I32)]);
     function.raw(code);
     function
+}
+
+/// The contiguous function for a table.
+pub fn contiguous_function(access: Access, addresses: &Addresses) -> Function {
+    const DISTANCE: u32 = 1;
+    let locals = Adjacent { address: ADDRESS, last: DISTANCE, entry: ENTRY, next: ENTRY + 1 };
+    let mut code = Vec::new();
+    let mut sink = InstructionSink::new(&mut code);
+    sink.local_get(ADDRESS).local_get(DISTANCE).i64_add().local_set(locals.last);
+    sink.local_get(ADDRESS).i32_wrap_i64();
+    entry_offset(&mut sink);
+    sink.local_set(locals.entry);
+    locals.test(&mut sink, table(Privilege::Kernel, access, addresses));
+    sink.end();
+    let mut function = Function::new([(2, ValType::I32)]);
+    function.raw(code);
+    function
+}
+
+/// Locals of a test of two addresses.
+pub(super) struct Adjacent {
+    /// The first.
+    pub(super) address: u32,
+    /// The second, which is at most in the next page.
+    pub(super) last: u32,
+    /// Offset of the first's entry in the table.
+    pub(super) entry: u32,
+    /// For the second's.
+    pub(super) next: u32,
+}
+
+impl Adjacent {
+    /// Puts on the stack whether both have their entries, and their places are as far apart as they are.
+    pub(super) fn test(&self, sink: &mut InstructionSink<'_>, table: u32) {
+        let (tag, addend) = (offset_of!(TlbEntry, tag) as u32, offset_of!(TlbEntry, addend) as u32);
+        sink.local_get(self.last).i32_wrap_i64();
+        entry_offset(sink);
+        sink.local_set(self.next);
+        for (address, entry) in [(self.address, self.entry), (self.last, self.next)] {
+            sink.local_get(entry).i64_load(at(table + tag, 8)).local_get(address).i64_xor().i64_const(0xfff).i64_le_u();
+        }
+        sink.i32_and();
+        for entry in [self.entry, self.next] {
+            sink.local_get(entry).i32_load(at(table + addend, 4));
+        }
+        sink.i32_eq().i32_and();
+    }
 }

@@ -7,9 +7,12 @@
 //! ```
 //!
 //! A group does this once for all that its members touch. Where that fails, since the bytes lie in two pages or one of them
-//! misses, the members are looked up one by one by a function (`lookup`), and the block is left if one misses.
+//! misses, the kernel's code asks whether both pages are known and lie one behind the other in the machine's memory (`lookup`),
+//! and else leaves the block: its memory is mapped in one piece. In a program's code the members are looked up one by one, and the
+//! block is left if one misses.
 
-use super::emit::{EXIT, Emitter, Label, at};
+use super::emit::{EXIT, Emitter, Label, Places, at};
+use super::lookup::Adjacent;
 use super::shared::Shared;
 use crate::ir::{Access, ExitId, Group, GroupId, Inst, Member, Value};
 use crate::lift::{Addresses, Privilege};
@@ -17,7 +20,7 @@ use anyhow::{Result, bail};
 use core::mem::{offset_of, size_of};
 use runtime::cpu::state::TLB_ENTRIES;
 use runtime::cpu::{Cpu, Tlb, TlbEntry};
-use wasm_encoder::{BlockType, InstructionSink, ValType};
+use wasm_encoder::{InstructionSink, ValType};
 
 /// Address of the first entry of a table.
 pub(super) fn table(privilege: Privilege, access: Access, addresses: &Addresses) -> u32 {
@@ -67,7 +70,8 @@ impl Emitter<'_> {
         self.op().local_get(entry).i64_load(at(table + offset_of!(TlbEntry, tag) as u32, 8));
         self.wide(address)?;
         let depth = self.depth(Label::SideExit);
-        self.op().i64_xor().i64_const(limit(span)).i64_gt_u().br_if(depth);
+        self.op().i64_xor().i64_const(limit(span)).i64_gt_u();
+        self.br_seldom(depth);
         Ok(())
     }
 
@@ -91,39 +95,75 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    /// Looks up all that a group touches; its members' places are then in locals.
+    /// Looks up all that a group touches, so that its members' places are known.
     pub(super) fn check_group(&mut self, value: Value, id: GroupId, base: Value, exit: ExitId) -> Result<()> {
-        let region = self.region;
-        let group = &region.groups[id.index()];
+        let group = &self.region.groups[id.index()];
         let (address, entry) = (self.scratch(ValType::I64), self.scratch(ValType::I32));
-        let places: Vec<u32> = group.members.iter().map(|_| self.scratch(ValType::I32)).collect();
         let table = self.table(group.access());
         self.wide(base)?;
         self.op().i64_const(group.low).i64_add();
         self.look_up(table, (address, entry), group.span);
         self.set_exit(exit)?;
-        if let [only] = places[..] {
-            let depth = self.depth(Label::SideExit);
-            self.op().br_if(depth);
-            self.place_in_page(table, entry, address);
-            self.op().local_set(only);
-        } else {
-            self.op().if_(BlockType::Empty);
-            self.labels.push(Label::If);
-            self.look_each_up(group, address, &places);
-            self.op().else_();
-            self.place_in_page(table, entry, address);
-            self.op().local_set(entry);
-            for (member, &place) in group.members.iter().zip(&places) {
-                self.op().local_get(entry).i32_const(member.offset.into()).i32_add().local_set(place);
+        let places = match (&group.members[..], self.privilege) {
+            ([_], _) => {
+                let depth = self.depth(Label::SideExit);
+                self.br_seldom(depth);
+                Places::Each(vec![self.place_of_group(table, entry, address)])
             }
-            self.labels.pop();
-            self.op().end();
-        }
+            (_, Privilege::Kernel) => {
+                self.if_seldom(|this| this.leave_unless_contiguous(group, (address, entry)));
+                self.op().end();
+                Places::From(self.place_of_group(table, entry, address), id)
+            }
+            (_, Privilege::User) => Places::Each(self.places_of_members(group, table, entry, address)),
+        };
         self.give_back(ValType::I64, address);
         self.give_back(ValType::I32, entry);
         self.hold_members(value, places);
         Ok(())
+    }
+
+    /// A new local for the place of an address.
+    fn place_of_group(&mut self, table: u32, entry: u32, address: u32) -> u32 {
+        let place = self.scratch(ValType::I32);
+        self.place_in_page(table, entry, address);
+        self.op().local_set(place);
+        place
+    }
+
+    /// Where a group is not in one page: leaves if its pages do not lie one behind the other in the machine's memory, as those of
+    /// the kernel nearly always do, who sees all memory in one piece.
+    fn leave_unless_contiguous(&mut self, group: &Group, (address, entry): (u32, u32)) {
+        let (access, distance) = (group.access(), i64::from(group.span) - 1);
+        if self.in_loop() {
+            let locals =
+                Adjacent { address, entry, last: self.scratch(ValType::I64), next: self.scratch(ValType::I32) };
+            let table = self.table(access);
+            self.op().local_get(address).i64_const(distance).i64_add().local_set(locals.last);
+            locals.test(&mut self.op(), table);
+            self.give_back(ValType::I64, locals.last);
+            self.give_back(ValType::I32, locals.next);
+        } else {
+            let function = self.addresses.shared(Shared::Contiguous(access));
+            self.op().local_get(address).i64_const(distance).call(function);
+        }
+        let depth = self.depth(Label::SideExit);
+        self.op().i32_eqz();
+        self.br_seldom(depth);
+    }
+
+    /// New locals for the places of a group's members, which miss one by one where the group is not in one page.
+    fn places_of_members(&mut self, group: &Group, table: u32, entry: u32, address: u32) -> Vec<u32> {
+        let places: Vec<u32> = group.members.iter().map(|_| self.scratch(ValType::I32)).collect();
+        self.if_seldom(|this| this.look_each_up(group, address, &places));
+        self.op().else_();
+        self.place_in_page(table, entry, address);
+        self.op().local_set(entry);
+        for (member, &place) in group.members.iter().zip(&places) {
+            self.op().local_get(entry).i32_const(member.offset.into()).i32_add().local_set(place);
+        }
+        self.op().end();
+        places
     }
 
     /// Looks up the address on the stack: leaves there whether it misses, and the address and its entry in locals.
@@ -143,15 +183,16 @@ impl Emitter<'_> {
     /// The members one by one, wherever their pages are. In a loop this is written out: a call there, though it is seldom
     /// made, takes all registers from what the loop holds.
     fn look_each_up(&mut self, group: &Group, address: u32, places: &[u32]) {
-        let in_loop = self.labels.iter().any(|label| matches!(label, Label::Loop(_)));
+        let in_loop = self.in_loop();
         for (member, &place) in group.members.iter().zip(places) {
             self.op().local_get(address).i64_const(member.offset.into()).i64_add();
             if in_loop {
                 self.look_up_here(member, place);
             } else {
-                let function = self.addresses.shared(Shared::Lookup(self.privilege, member.access));
+                let function = self.addresses.shared(Shared::Lookup(member.access));
                 let depth = self.depth(Label::SideExit);
-                self.op().i64_const(limit(member.span)).call(function).local_tee(place).i32_eqz().br_if(depth);
+                self.op().i64_const(limit(member.span)).call(function).local_tee(place).i32_eqz();
+                self.br_seldom(depth);
             }
         }
     }
@@ -162,7 +203,7 @@ impl Emitter<'_> {
         let table = self.table(member.access);
         let depth = self.depth(Label::SideExit);
         self.look_up(table, (address, entry), member.span);
-        self.op().br_if(depth);
+        self.br_seldom(depth);
         self.place_in_page(table, entry, address);
         self.op().local_set(place);
         self.give_back(ValType::I64, address);
@@ -176,10 +217,7 @@ impl Emitter<'_> {
         match *self.region.inst(condition) {
             Inst::Both(first, second) if self.held(condition).is_none() => {
                 self.truth(first)?;
-                self.op().if_(BlockType::Empty);
-                self.labels.push(Label::If);
-                self.leave_if(second)?;
-                self.labels.pop();
+                self.if_seldom(|this| this.leave_if(second))?;
                 self.op().end();
                 Ok(())
             }
@@ -190,7 +228,7 @@ impl Emitter<'_> {
     fn leave_if(&mut self, condition: Value) -> Result<()> {
         self.truth(condition)?;
         let depth = self.depth(Label::SideExit);
-        self.op().br_if(depth);
+        self.br_seldom(depth);
         Ok(())
     }
 
@@ -201,28 +239,38 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    /// Puts a place on the stack.
-    pub(super) fn place(&mut self, value: Value) -> Result<()> {
+    /// Puts a place on the stack as a whole.
+    pub(super) fn whole_place(&mut self, value: Value) -> Result<()> {
+        let beyond = self.place(value)?;
+        if beyond > 0 {
+            self.op().i32_const(beyond as i32).i32_add();
+        }
+        Ok(())
+    }
+
+    /// Puts a place on the stack, but for what it gives: that is to be added to the offset of the access.
+    pub(super) fn place(&mut self, value: Value) -> Result<u32> {
         if let Some(local) = self.held(value) {
             self.op().local_get(local);
-            return Ok(());
+            return Ok(0);
         }
         if let Inst::Member { group, member } = *self.region.inst(value) {
-            let local = self.member(group, member)?;
+            let (local, beyond) = self.member(group, member)?;
             self.op().local_get(local);
-            return Ok(());
+            return Ok(beyond);
         }
         if let Inst::Place(number) = *self.region.inst(value) {
-            return self.narrow(number);
+            self.narrow(number)?;
+            return Ok(0);
         }
         let Inst::Pointer { access, entry, address } = *self.region.inst(value) else {
             bail!("{:?} is no place in memory", self.region.inst(value));
         };
         let table = self.table(access);
-        self.place(entry)?;
+        self.whole_place(entry)?;
         self.op().i32_load(at(table + offset_of!(TlbEntry, addend) as u32, 4));
         self.narrow(address)?;
         self.op().i32_add();
-        Ok(())
+        Ok(0)
     }
 }

@@ -32,6 +32,7 @@ mod vector;
 
 use crate::ir::Region;
 use crate::lift::{self, Addresses, Jumps, Options, RegionSource, Targets};
+use crate::link::Hint;
 use crate::passes::{self, liveness::Liveness};
 use anyhow::{Context, Result};
 use emit::{Emitter, Label};
@@ -42,6 +43,8 @@ use wasm_encoder::{BlockType, Function};
 pub struct Translated {
     /// Its function, of type [`shared::SharedType::Region`].
     pub function: Function,
+    /// Which of its branches are nearly always, or hardly ever, taken.
+    pub hints: Vec<Hint>,
     /// Offsets of its entry points, by number: those of the source, and after them those where a callee or the
     /// interpreter comes back to.
     pub entries: Vec<i64>,
@@ -68,8 +71,9 @@ pub fn translate(
     }
     let in_region = || format!("region {} ({})", source.index, source.name);
     let liveness = passes::run(&mut region, options).with_context(in_region)?;
-    let function = lower(&region, &liveness, source, targets, addresses, options).with_context(in_region)?;
-    Ok(Translated { function, entries: lifted.entries, lifted: lifted.lifted, unlifted: lifted.unlifted })
+    let (function, hints) = lower(&region, &liveness, source, targets, addresses, options).with_context(in_region)?;
+    let lift::Lifted { entries, lifted, unlifted, .. } = lifted;
+    Ok(Translated { function, hints, entries, lifted, unlifted })
 }
 
 fn lower(
@@ -79,7 +83,7 @@ fn lower(
     targets: &dyn Targets,
     addresses: &Addresses,
     options: &Options,
-) -> Result<Function> {
+) -> Result<(Function, Vec<Hint>)> {
     let whose = (source.privilege, source.index);
     let mut emitter = Emitter::new(region, liveness, whose, targets, addresses, options);
     emitter.test_stamp();

@@ -7,7 +7,6 @@ use crate::lift::Privilege;
 use core::mem::offset_of;
 use runtime::cpu::Cpu;
 use runtime::translated::abi::ExitReason;
-use wasm_encoder::BlockType;
 
 const CR0_EM: i64 = 1 << 2;
 const CR0_TS: i64 = 1 << 3;
@@ -32,8 +31,8 @@ impl Emitter<'_> {
             }
         };
         let generation = at(self.cpu(generation), 8);
-        self.op().local_get(BASE).i32_const(0).i64_load(generation).i64_add().i64_ne().if_(BlockType::Empty);
-        self.return_with(ExitReason::Stale);
+        self.op().local_get(BASE).i32_const(0).i64_load(generation).i64_add().i64_ne();
+        self.if_seldom(|this| this.return_with(ExitReason::Stale));
         self.op().end();
     }
 
@@ -43,8 +42,8 @@ impl Emitter<'_> {
         let (cr0, cr4) = (at(self.cpu(offset_of!(Cpu, cr0)), 8), at(self.cpu(offset_of!(Cpu, cr4)), 8));
         self.op().i32_const(0).i64_load(cr0).i64_const(CR0_EM | CR0_TS).i64_and();
         self.op().i32_const(0).i64_load(cr4).i64_const(CR4_OSFXSR).i64_and().i64_const(CR4_OSFXSR).i64_xor();
-        self.op().i64_or().i64_eqz().i32_eqz().if_(BlockType::Empty);
-        self.return_with(ExitReason::Rare);
+        self.op().i64_or().i64_eqz().i32_eqz();
+        self.if_seldom(|this| this.return_with(ExitReason::Rare));
         self.op().end();
     }
 
@@ -57,8 +56,8 @@ impl Emitter<'_> {
         self.op().i32_const(0).i64_load(cr4).i64_const(CR4_OSXSAVE).i64_and().i64_const(CR4_OSXSAVE).i64_xor();
         self.op().i64_or();
         self.op().i32_const(0).i64_load(xcr0).i64_const(XCR0_SSE_AVX).i64_and().i64_const(XCR0_SSE_AVX).i64_xor();
-        self.op().i64_or().i64_eqz().i32_eqz().if_(BlockType::Empty);
-        self.return_with(ExitReason::Rare);
+        self.op().i64_or().i64_eqz().i32_eqz();
+        self.if_seldom(|this| this.return_with(ExitReason::Rare));
         self.op().end();
     }
 

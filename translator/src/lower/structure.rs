@@ -164,8 +164,8 @@ impl Emitter<'_> {
             Terminator::Return { exit, target, back } => {
                 self.wide(*target)?;
                 self.address(self.region.block(*back).offset);
-                self.op().i64_ne().if_(BlockType::Empty);
-                self.leave(id, *exit, Some(*target))?;
+                self.op().i64_ne();
+                self.if_seldom(|this| this.leave(id, *exit, Some(*target)))?;
                 self.op().end();
                 self.go(shape, id, *back, steps);
             }

@@ -1,8 +1,10 @@
 //! 128-bit values: one line an operation.
 
-use super::emit::{Emitter, unaligned};
+use super::emit::{Emitter, at, unaligned};
 use crate::ir::{Inst, Value};
 use anyhow::{Result, bail};
+use core::mem::offset_of;
+use runtime::cpu::Cpu;
 use x86::Width;
 use x86::vector::{VecOp, VecShift, VecUnOp};
 
@@ -21,9 +23,9 @@ impl Emitter<'_> {
                 let local = self.register(reg);
                 self.op().local_get(local);
             }
-            Inst::VecConst(constant) => drop(self.op().v128_const(constant as i128)),
+            Inst::VecConst(constant) => self.vector_constant(constant),
             Inst::LoadVec(pointer, offset) => {
-                self.place(pointer)?;
+                let offset = offset + self.place(pointer)?;
                 self.op().v128_load(unaligned(offset));
             }
             Inst::VecFrom(low, high) => self.vector_of(low, high)?,
@@ -51,6 +53,22 @@ impl Emitter<'_> {
             ref other => bail!("{other:?} is no vector"),
         }
         Ok(())
+    }
+
+    /// Puts a constant on the stack. The engine would take one of a loop's seldom computed tests out of the loop, and keep a
+    /// register for it; so it is made of a byte that is loaded, of which the engine does not know that it is 0.
+    fn vector_constant(&mut self, constant: u128) {
+        if !self.seldom || !self.in_loop() {
+            self.op().v128_const(constant as i128);
+            return;
+        }
+        // Generations are in bits 48 to 63.
+        let zero = at(self.cpu(offset_of!(Cpu, kernel_generation)), 1);
+        let [low, high] = [constant as i64, (constant >> 64) as i64];
+        self.op().i32_const(0).i64_load8_u(zero).i64_const(low).i64_or().i64x2_splat();
+        if high != low {
+            self.op().i32_const(0).i64_load8_u(zero).i64_const(high).i64_or().i64x2_replace_lane(1);
+        }
     }
 
     fn vector_of(&mut self, low: Value, high: Value) -> Result<()> {

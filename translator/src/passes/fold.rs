@@ -1,8 +1,8 @@
 //! Constant folding and algebra, applied while a block is built: the constructors of IR values.
 //!
 //! Rules hold for every input; they use which bits of a value may be set ([`Region::possible`]), so that partial
-//! registers, 32-bit results and flags taken from a word cost what they must and no more. Products whose high half Wasm
-//! lacks, and byte reversal, are expanded here.
+//! registers, 32-bit results and flags taken from a word cost what they must and no more. Products whose high half the
+//! engine lacks, and byte reversal, are expanded here.
 //!
 //! [`Region::possible`]: crate::ir::Region::possible
 
@@ -43,8 +43,10 @@ impl Builder<'_> {
             (BinOp::Shl | BinOp::Shr | BinOp::Sar | BinOp::Rotl | BinOp::Rotr, Some(0)) => a,
             (BinOp::And | BinOp::Or, _) if a == b => a,
             (BinOp::Xor | BinOp::Sub, _) if a == b => self.constant(0),
-            (BinOp::MulHighUnsigned, _) if w == Width::W64 => self.high_product(a, b),
-            (BinOp::MulHighSigned, _) if w == Width::W64 => self.high_product_signed(a, b),
+            (BinOp::MulHighUnsigned, _) if w == Width::W64 && !self.region.wide_products => self.high_product(a, b),
+            (BinOp::MulHighSigned, _) if w == Width::W64 && !self.region.wide_products => {
+                self.high_product_signed(a, b)
+            }
             _ => self.push(Inst::Bin(op, w, a, b)),
         }
     }

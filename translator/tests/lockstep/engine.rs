@@ -42,9 +42,13 @@ pub(crate) struct Engine {
     pub(crate) privilege: Privilege,
 }
 
-/// Where a page of the guest's data is: last page first, so that an access across two shows.
-fn host_page(page: usize) -> usize {
-    PAGES as usize + DATA_SIZE - 4096 * (page + 1)
+/// Where a page of the guest's data is. A program has the last page first, so that an access across two shows; the kernel has its
+/// memory in one piece.
+fn host_page(privilege: Privilege, page: usize) -> usize {
+    match privilege {
+        Privilege::Kernel => PAGES as usize + 4096 * page,
+        Privilege::User => PAGES as usize + DATA_SIZE - 4096 * (page + 1),
+    }
 }
 
 /// The helpers, in the order of the imports. The reference has no x87 unit: its instructions are refused.
@@ -104,6 +108,15 @@ fn module(regions: &[Translated]) -> Vec<u8> {
     module.finish()
 }
 
+/// Every hint must be of an `if` or a `br_if`; engines refuse others, or take them for another branch's.
+fn hints_name_branches(region: &Translated) {
+    let body = region.function.clone().into_raw_body();
+    assert!(region.hints.is_sorted_by(|a, b| a.place < b.place));
+    assert!(region.hints.iter().all(|hint| matches!(body[hint.place as usize], 0x04 | 0x0d)));
+    // The stamp is tested at least.
+    assert!(!region.hints.is_empty());
+}
+
 impl Engine {
     pub(crate) fn new(sources: &[RegionSource], targets: &dyn Targets, options: &Options) -> Engine {
         Self::with(sources, targets, options, false)
@@ -117,13 +130,17 @@ impl Engine {
     fn with(sources: &[RegionSource], targets: &dyn Targets, options: &Options, optimise: bool) -> Engine {
         let translate = |source| translate(source, targets, &ADDRESSES, options).expect("the region translates");
         let regions: Vec<Translated> = sources.iter().map(translate).collect();
+        regions.iter().for_each(hints_name_branches);
         let bytes = module(&regions);
-        if let Err(error) = wasmparser::Validator::new().validate_all(&bytes) {
+        if let Err(error) = wasmparser::Validator::new_with_features(translator::link::features()).validate_all(&bytes)
+        {
             panic!("{error}\n{}", show(&sources[0]));
         }
         // What is tested is not the engine's optimiser, and compiling without is quicker.
         let level = if optimise { wasmtime::OptLevel::Speed } else { wasmtime::OptLevel::None };
-        let engine = wasmtime::Engine::new(wasmtime::Config::new().cranelift_opt_level(level)).expect("an engine");
+        let engine =
+            wasmtime::Engine::new(wasmtime::Config::new().cranelift_opt_level(level).wasm_wide_arithmetic(true));
+        let engine = engine.expect("an engine");
         let module = wasmtime::Module::new(&engine, &bytes).expect("it compiles");
         let mut store = Store::new(&engine, ());
         let helpers = helpers(&mut store);
@@ -161,8 +178,13 @@ impl Engine {
 
     /// Maps page `page` of the guest's data.
     pub(crate) fn map(&mut self, page: u64, writable: bool) {
+        self.map_to(page, page, writable);
+    }
+
+    /// Maps page `page` of the guest's data to where `other` is.
+    pub(crate) fn map_to(&mut self, page: u64, other: u64, writable: bool) {
         let va = DATA + page * 4096;
-        let host = host_page(page as usize) as u32;
+        let host = host_page(self.privilege, other as usize) as u32;
         let tlb = match self.privilege {
             Privilege::Kernel => offset_of!(Cpu, kernel_tlb),
             Privilege::User => offset_of!(Cpu, user_tlb),
@@ -194,8 +216,9 @@ impl Engine {
 
     /// Puts an entry point into the jump cache.
     pub(crate) fn cache(&mut self, rip: u64, region: u32, base: u64, entry: u32) {
-        let place = ADDRESSES.jump_cache as usize + jump_cache_index(rip) * size_of::<JumpCacheEntry>();
         let generation = GENERATION + if self.privilege == Privilege::User { 3 } else { 0 };
+        let index = jump_cache_index(rip, generation);
+        let place = ADDRESSES.jump_cache as usize + index * size_of::<JumpCacheEntry>();
         self.set64(place, rip);
         self.set64(place + offset_of!(JumpCacheEntry, generation), generation);
         self.set64(place + offset_of!(JumpCacheEntry, base), base);
@@ -240,7 +263,7 @@ impl Engine {
         let fs = offset_of!(Cpu, segments) + 4 * size_of::<SegmentRegister>() + offset_of!(SegmentRegister, base);
         self.set_cpu64(fs, state.fs_base);
         for (page, bytes) in state.memory.chunks(4096).enumerate() {
-            let place = host_page(page);
+            let place = host_page(self.privilege, page);
             self.memory.data_mut(&mut self.store)[place..place + 4096].copy_from_slice(bytes);
         }
     }
@@ -265,7 +288,7 @@ impl Engine {
             carry: operand(offset_of!(Cpu, flags_carry)),
         };
         for (page, bytes) in state.memory.chunks_mut(4096).enumerate() {
-            let place = host_page(page);
+            let place = host_page(self.privilege, page);
             bytes.copy_from_slice(&self.memory.data(&self.store)[place..place + 4096]);
         }
         state

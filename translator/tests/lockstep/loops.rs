@@ -3,9 +3,9 @@
 use crate::engine::Engine;
 use crate::random::Random;
 use crate::reference::{DATA, Reference};
-use crate::run::{BASE, Tally, compare_in, load_as, source};
+use crate::run::{BASE, Tally, compare_in, either, load_as, source};
 use runtime::translated::abi::ExitReason;
-use translator::lift::{LoopChecks, Options};
+use translator::lift::{LoopChecks, Options, RegionSource};
 
 /// Instructions that access memory off RBX, RSI or RDI, some with RCX; the last four bytes are the displacement.
 const ACCESSES: [&[u8]; 9] = [
@@ -82,7 +82,7 @@ fn loops_agree() {
     for seed in 0..250 {
         let mut random = Random::new(9000 + seed);
         let code = random_loop(&mut random);
-        let source = source(&[(0, code)], &[0]);
+        let source = RegionSource { privilege: either(seed), ..source(&[(0, code)], &[0]) };
         let mut engine = load_as(&source, &Options::default());
         for round in 0..3 {
             let start = state(&mut random);

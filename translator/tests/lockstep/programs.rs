@@ -4,11 +4,13 @@ use crate::engine::{Engine, FIRST_FUNCTION};
 use crate::generate;
 use crate::random::Random;
 use crate::reference::{DATA, Reference};
-use crate::run::{BASE, compare, compare_in, load, source};
+use crate::run::{BASE, compare, compare_in, either, load, load_as, source};
 use core::mem::offset_of;
 use runtime::cpu::Cpu;
 use runtime::translated::abi::ExitReason;
-use translator::lift::{Calls, Chain, Inlined, NoTargets, Options, TailCalls, Targets};
+use translator::lift::{
+    Calls, Chain, Inlined, NoTargets, Options, Privilege, Products, RegionSource, TailCalls, Targets,
+};
 use x86::{FlagOp, Flags, Width};
 
 #[test]
@@ -18,7 +20,7 @@ fn straight_lines_agree() {
         let mut random = Random::new(seed);
         let mut code = Vec::new();
         (0..12).for_each(|_| code.extend(generate::insn(&mut random)));
-        let source = source(&[(0, code)], &[0]);
+        let source = RegionSource { privilege: either(seed), ..source(&[(0, code)], &[0]) };
         let state = generate::state(&mut random, BASE);
         translated += compare(&source, state, 1000, |_| {}).translated;
     }
@@ -53,13 +55,55 @@ fn misses_are_precise() {
         let blocks = generate::program(&mut random, 6, 8);
         let entries: Vec<i64> = blocks.iter().map(|(offset, _)| *offset).collect();
         let state = generate::state(&mut random, BASE);
-        let tally = compare(&source(&blocks, &entries), state, 300, |engine| {
+        let source = RegionSource { privilege: either(seed / 2), ..source(&blocks, &entries) };
+        let tally = compare(&source, state, 300, |engine| {
             engine.map(1, seed % 2 == 0);
             engine.unmap(2);
         });
         misses += tally.exits(ExitReason::Miss);
     }
     assert!(misses > 100, "{misses}");
+}
+
+#[test]
+fn groups_of_the_kernel_may_lie_in_two_pages_that_lie_one_behind_the_other() {
+    // mov rax,[rsi]; mov [rsi+16],rax; mov rbx,[rsi+28]; and the same in a loop that ends at once: xor r8d,r8d; …; dec ecx; jnz
+    let accesses = b"\x48\x8b\x06\x48\x89\x46\x10\x48\x8b\x5e\x1c".to_vec();
+    let looped = [b"\x45\x31\xc0", &accesses[..], b"\xff\xc9\x75\xf1"].concat();
+    for (code, count, before) in [(accesses, 3, (0, 0)), (looped, 6, (3, 1))] {
+        let source = RegionSource { privilege: Privilege::Kernel, ..source(&[(0, code)], &[0]) };
+        // The whole group, and its last access, lie across the end of the page.
+        for start in [DATA + 0xff0, DATA + 0xfe8, DATA + 0xfe0] {
+            let mut engine = load(&source);
+            let mut state = Reference::new(BASE);
+            (state.gpr[6], state.gpr[1]) = (start, 1);
+            let tally = compare_in(&mut engine, &source, state.clone(), 100);
+            assert_eq!((tally.translated, tally.exits(ExitReason::Miss)), (count, 0), "{start:#x}");
+            for (page, other) in [(1, 5), (0, 1)] {
+                let mut engine = load(&source);
+                engine.map_to(page, other, true);
+                engine.load(&state, 100);
+                assert_eq!(engine.call(0, BASE, 0), ExitReason::Miss, "page {page} lies at {other}");
+                let (bytes, retired) = before;
+                assert_eq!((engine.state().rip, engine.budget()), (BASE + bytes, 100 - retired));
+            }
+        }
+    }
+}
+
+#[test]
+fn products_of_128_bits_agree_with_and_without_the_engine_s() {
+    for products in [Products::Halves, Products::Wide] {
+        // mul rbx; mov r8,rdx; imul rcx; mov r9,rdx; mulx r10,r11,rsi; mul ebx; mul bx
+        let code = b"\x48\xf7\xe3\x49\x89\xd0\x48\xf7\xe9\x49\x89\xd1\xc4\x62\xa3\xf6\xd6\xf7\xe3\x66\xf7\xe3";
+        let source = source(&[(0, code.to_vec())], &[0]);
+        let mut engine = load_as(&source, &Options { products, ..Options::default() });
+        for seed in 0..200 {
+            let state = generate::state(&mut Random::new(5000 + seed), BASE);
+            let tally = compare_in(&mut engine, &source, state, 100);
+            assert_eq!(tally.translated, 7, "{products:?}");
+        }
+    }
 }
 
 #[test]

@@ -36,6 +36,11 @@ pub(crate) fn source(blocks: &[(i64, Vec<u8>)], entries: &[i64]) -> RegionSource
     RegionSource { privilege: Privilege::User, index: 3, name: "test".into(), blocks, entries, inlined }
 }
 
+/// The kernel's for every other seed.
+pub(crate) fn either(seed: u64) -> Privilege {
+    if seed.is_multiple_of(2) { Privilege::User } else { Privilege::Kernel }
+}
+
 /// The instruction at an address.
 fn fetch(source: &RegionSource, rip: u64) -> Option<Insn> {
     let offset = rip.wrapping_sub(BASE) as i64;

@@ -9,6 +9,7 @@ mod compare;
 mod convert;
 mod extended;
 mod nan;
+mod ordinary;
 mod remainder;
 mod round;
 mod scale;
