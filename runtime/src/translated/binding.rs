@@ -3,22 +3,24 @@
 //! Written by the linker ([`encode`]), read in place by the runtime ([`Bindings`]). Little-endian `u32` unless said:
 //!
 //! ```text
-//! magic, version, regions, ranges, entries, bytes
+//! magic, version, regions, ranges, entries, bytes, bits of a bucket's number
 //! regions × { mode, first range, number of ranges }
 //! ranges  × { offset from the region's base, length, first byte in `bytes` }
+//! buckets × { first entry }                                                   and the number of entries
 //! entries × { key (u64), region, entry number, offset from the base, 0 }      ascending by key, region, entry
 //! bytes
 //! ```
 //!
 //! An entry's key is made of the mode, its offset in its page and the first instruction there ([`key`]), so that a block
-//! of code knows in one search whether some region might begin there. More bytes than that the two sides need not
+//! of code knows from one bucket, the entries whose keys have the same upper bits, whether some region might begin there. More bytes than that the two sides need not
 //! have in common: a region may hold no more of the code there than one instruction.
 
 use crate::profile::Mode;
+use core::ops::Range;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"bind");
-const VERSION: u32 = 1;
-const HEADER: usize = 24;
+const VERSION: u32 = 2;
+const HEADER: usize = 28;
 const REGION: usize = 12;
 const RANGE: usize = 12;
 const ENTRY: usize = 24;
@@ -83,10 +85,19 @@ pub fn encode(regions: &[RegionCode]) -> Vec<u8> {
             put(&mut tables[2], word);
         }
     }
-    let header = [MAGIC, VERSION, regions.len() as u32, ranges, entries.len() as u32, bytes.len() as u32];
+    // Some two entries a bucket.
+    let bits = entries.len().checked_ilog2().map_or(0, |bits| bits.saturating_sub(1));
+    let first = |bucket: usize| entries.partition_point(|(key, ..)| bucket_of(*key, bits) < bucket) as u32;
+    let buckets = (0..=1 << bits).flat_map(|bucket| first(bucket).to_le_bytes()).collect();
+    let header = [MAGIC, VERSION, regions.len() as u32, ranges, entries.len() as u32, bytes.len() as u32, bits];
     let header = header.into_iter().flat_map(u32::to_le_bytes).collect();
     let [regions, ranges, entries] = tables;
-    [header, regions, ranges, entries, bytes].concat()
+    [header, regions, ranges, buckets, entries, bytes].concat()
+}
+
+/// The number of a key's bucket: its upper `bits` bits.
+fn bucket_of(key: u64, bits: u32) -> usize {
+    key.checked_shr(u64::BITS - bits).unwrap_or(0) as usize
 }
 
 /// An entry of a region.
@@ -105,6 +116,8 @@ pub struct EntryPoint {
 pub struct Bindings<'a> {
     regions: &'a [u8],
     ranges: &'a [u8],
+    bucket_bits: u32,
+    buckets: &'a [u8],
     entries: &'a [u8],
     bytes: &'a [u8],
 }
@@ -122,9 +135,15 @@ impl<'a> Bindings<'a> {
         let size = |index: usize, unit: usize| (word(data, 4 * index) as usize).checked_mul(unit);
         let (regions, rest) = data[HEADER..].split_at_checked(size(2, REGION)?)?;
         let (ranges, rest) = rest.split_at_checked(size(3, RANGE)?)?;
+        let bucket_bits = word(data, 24);
+        let buckets = 1usize.checked_shl(bucket_bits)?.checked_add(1)?.checked_mul(4)?;
+        let (buckets, rest) = rest.split_at_checked(buckets)?;
         let (entries, rest) = rest.split_at_checked(size(4, ENTRY)?)?;
         let bytes = rest.get(..size(5, 1)?)?;
-        Some(Bindings { regions, ranges, entries, bytes })
+        // What comes after needs no look at them again.
+        let count = entries.len() / ENTRY;
+        let inside = buckets.chunks_exact(4).all(|first| word(first, 0) as usize <= count);
+        inside.then_some(Bindings { regions, ranges, bucket_bits, buckets, entries, bytes })
     }
 
     /// Number of regions.
@@ -141,41 +160,26 @@ impl<'a> Bindings<'a> {
         u64::from_le_bytes(*self.entries[index * ENTRY..].first_chunk().expect("the tables are whole"))
     }
 
-    /// The first entry whose key is not less. Keys are spread evenly, so that it lies near its key's share of the table: within
-    /// steps that double from there, and between the last two.
-    fn lower_bound(&self, key: u64) -> usize {
-        let count = self.entries.len() / ENTRY;
-        let guess = (u128::from(key) * count as u128 >> 64) as usize;
-        let is_less = |index: usize| index < count && self.entry_key(index) < key;
-        let (mut low, mut high, mut step) = (guess, guess, 8);
-        while low > 0 && !is_less(low - 1) {
-            (high, low) = (low, low.saturating_sub(step));
-            step *= 2;
+    /// The entries whose keys have the upper bits of this one.
+    fn bucket(&self, key: u64) -> Range<usize> {
+        if self.entries.is_empty() {
+            return 0..0;
         }
-        while is_less(high) {
-            (low, high) = (high, (high + step).min(count));
-            step *= 2;
-        }
-        while low < high {
-            let middle = (low + high) / 2;
-            if is_less(middle) { low = middle + 1 } else { high = middle }
-        }
-        low
+        let bucket = bucket_of(key, self.bucket_bits);
+        word(self.buckets, 4 * bucket) as usize..word(self.buckets, 4 * bucket + 4) as usize
     }
 
     /// Entries whose code may begin with what the key was made of.
     pub fn candidates(&self, key: u64) -> impl Iterator<Item = EntryPoint> + use<'a> {
         let this = *self;
-        (self.lower_bound(key)..self.entries.len() / ENTRY).take_while(move |&index| this.entry_key(index) == key).map(
-            move |index| {
-                let at = index * ENTRY;
-                EntryPoint {
-                    region: word(this.entries, at + 8),
-                    entry: word(this.entries, at + 12),
-                    offset: word(this.entries, at + 16),
-                }
-            },
-        )
+        self.bucket(key).filter(move |&index| this.entry_key(index) == key).map(move |index| {
+            let at = index * ENTRY;
+            EntryPoint {
+                region: word(this.entries, at + 8),
+                entry: word(this.entries, at + 12),
+                offset: word(this.entries, at + 16),
+            }
+        })
     }
 
     /// Whose code the region is: 0 for the kernel's.

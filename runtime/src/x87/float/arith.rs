@@ -16,6 +16,7 @@ pub(in super::super) enum Binary {
 }
 
 /// `a op b`.
+#[inline(always)]
 pub(in super::super) fn binary(op: Binary, context: Context, a: Operand, b: Operand) -> Rounded {
     let widened = a.denormal || b.denormal;
     match ordinary::binary(op, context, a.value, b.value) {
@@ -25,6 +26,7 @@ pub(in super::super) fn binary(op: Binary, context: Context, a: Operand, b: Oper
 }
 
 /// [`binary`] of whatever operands.
+#[inline(never)]
 fn any(op: Binary, context: Context, a: Operand, b: Operand) -> Rounded {
     if let Some(result) = nan::of_two(a.value, b.value) {
         return result;

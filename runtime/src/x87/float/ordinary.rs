@@ -26,7 +26,7 @@ fn parts(x: Extended) -> Option<Parts> {
 }
 
 /// `a op b`, if it is of this kind.
-#[inline]
+#[inline(always)]
 pub(super) fn binary(op: Binary, context: Context, a: Extended, b: Extended) -> Option<Rounded> {
     if context.precision != 64 {
         return None;
