@@ -6,8 +6,7 @@ use std::path::Path;
 use test_images::debian::{JAVA, LANGUAGES, NODE, PYTHON, TOOLS};
 use test_images::{Format, Recipe};
 
-const NAMES: &str =
-    "busybox, busybox-i386, modes, debug, smc, bench, bench-real, python, languages, tools, node, java or programs";
+const NAMES: &str = "busybox, busybox-i386, modes, debug, smc, world, bench, bench-real, python, languages, tools, node, java or programs";
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -27,6 +26,7 @@ fn recipe(name: &str, output: &Path) -> Result<Recipe> {
         "modes" => return test_images::modes(),
         "debug" => return test_images::debug(),
         "smc" => return test_images::smc(),
+        "world" => return test_images::world(),
         "bench" => return test_images::bench(),
         "bench-real" => return test_images::bench::real(&cache, &say),
         "programs" => return test_images::programs(&cache, &say),

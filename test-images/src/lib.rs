@@ -13,7 +13,9 @@ pub mod layer;
 pub mod modes;
 pub mod pack;
 pub mod programs;
+pub mod runc;
 pub mod smc;
+pub mod world;
 
 mod compile;
 mod host;
@@ -27,3 +29,4 @@ pub use modes::modes;
 pub use pack::{Format, Recipe};
 pub use programs::programs;
 pub use smc::smc;
+pub use world::world;

@@ -69,6 +69,10 @@ pub struct Start {
     pub terminal: Option<WindowSize>,
     /// Directories of the host, in the order of their indices.
     pub directories: Vec<Directory>,
+    /// Directories of the image that are written to: absolute paths; made if missing.
+    pub volumes: Vec<String>,
+    /// Whether the container's first process is one that passes signals on and reaps orphans, with the program below it.
+    pub reaper: bool,
     /// Wall-clock time now, nanoseconds since the Unix epoch.
     pub wall_clock_ns: u64,
     /// Fresh entropy for the guest's random number generator.

@@ -24,7 +24,9 @@
 //! | `ports`, `host` | virtio-console ports by name, messages of the configuration channel |
 //! | `container`, `rootfs`, `etc` | the container's first process: namespaces, mounts, generated files |
 //! | `shared` | the host's directories |
+//! | `devices` | which devices the container may use |
 //! | `program`, `user`, `environment`, `lookup`, `privileges`, `directory` | what that process becomes |
+//! | `reaper` | what it becomes where the program is to have another process before it |
 //! | `streams`, `terminal`, `flow`, `pump` | pipes and pseudo terminal, and the loop that moves the bytes |
 //! | `clock`, `entropy` | what a resumed machine must be told |
 //! | `syscalls` | the system calls that need `unsafe` |
@@ -37,8 +39,9 @@
 //! - The image as `/dev/pmem0` (EROFS, DAX) or `/dev/vda` (EROFS, SquashFS or ext4).
 //!
 //! # Departures from Docker's defaults
-//! The network namespace is the machine's own: it holds nothing but the container's interfaces. No seccomp filter
-//! and no `no_new_privs` is set, no name server is configured.
+//! The network namespace is the machine's own: it holds nothing but the container's interfaces. No seccomp filter is set: it
+//! keeps a container's hands off its host's kernel, and this kernel is the container's own. No session keyring is made, no
+//! name server is configured.
 //!
 //! # Build
 //! ```text
@@ -49,6 +52,7 @@
 mod boot;
 mod clock;
 mod container;
+mod devices;
 mod directory;
 mod entropy;
 mod environment;
@@ -62,6 +66,7 @@ mod ports;
 mod privileges;
 mod program;
 mod pump;
+mod reaper;
 mod rootfs;
 mod shared;
 mod streams;
@@ -117,6 +122,7 @@ fn prepare() -> Result<(Container, Streams)> {
     let ports = Streams::open_ports()?;
     image::mount_overlay()?;
     boot::mount_cgroup()?;
+    devices::restrict()?;
     network::bring_up()?;
     Ok((Container::create()?, ports))
 }

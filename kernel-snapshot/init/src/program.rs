@@ -1,13 +1,13 @@
 //! The last steps of the container's first process: from the host's order to exec.
 //!
-//! What runc does, in its order: host name, user, the host's directories, terminal and streams, working directory,
-//! limits, privileges; the program is looked up with the user's own rights.
+//! What runc does, in its order: host name, user, volumes, the host's directories, terminal and streams, working
+//! directory, limits, privileges; the program is looked up with the user's own rights.
 
 use crate::environment::{self, Environment};
 use crate::lookup::{self, LookupError};
 use crate::streams::Streams;
 use crate::user::{self, Account};
-use crate::{directory, etc, privileges, shared, syscalls};
+use crate::{directory, etc, privileges, reaper, shared, syscalls};
 use anyhow::{Context, Result, bail};
 use channel::Start;
 use rustix::fs::{Mode, OFlags, Uid};
@@ -23,7 +23,7 @@ use std::os::fd::OwnedFd;
 pub(crate) enum NotRun {
     /// There is no such program.
     NotFound(String),
-    /// It exists and cannot be executed.
+    /// It exists and cannot be executed, or the user may not enter the working directory.
     NotExecutable(String),
 }
 
@@ -56,6 +56,7 @@ pub(crate) fn become_program(start: &Start, terminal: Option<&str>, pipes: &Stre
     rustix::system::sethostname(start.hostname.as_bytes()).context("set the host name")?;
     etc::name_host(&start.hostname)?;
     let account = user::find(&start.user)?;
+    start.volumes.iter().try_for_each(|path| directory::make_all(path).context("volume of the image"))?;
     shared::mount_all(&start.directories, &account)?;
     let environment = environment::complete(start, &account);
     rustix::process::setsid().context("start a session")?;
@@ -68,7 +69,11 @@ pub(crate) fn become_program(start: &Start, terminal: Option<&str>, pipes: &Stre
     privileges::set_limits()?;
     privileges::become_user(&account)?;
     if !entered {
-        rustix::process::chdir(cwd).with_context(|| format!("working directory {cwd}"))?;
+        let refused = |error| NotRun::NotExecutable(format!("working directory {cwd}: {error}"));
+        rustix::process::chdir(cwd).map_err(refused)?;
+    }
+    if start.reaper {
+        reaper::leave_to_child()?;
     }
     execute(&start.args, &environment)
 }

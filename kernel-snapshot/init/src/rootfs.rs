@@ -18,15 +18,16 @@ const READ_ONLY: MountFlags = SECURE.union(MountFlags::RDONLY);
 const DEV: MountFlags = MountFlags::NOSUID.union(MountFlags::STRICTATIME);
 const PTS: MountFlags = MountFlags::NOSUID.union(MountFlags::NOEXEC);
 
+/// Source, kind, place, flags and options.
 #[rustfmt::skip]
-const MOUNTS: [(&str, &str, MountFlags, Option<&CStr>); 7] = [
-    ("proc",    "/proc",          SECURE,    None),
-    ("tmpfs",   "/dev",           DEV,       Some(c"mode=755,size=65536k")),
-    ("devpts",  "/dev/pts",       PTS,       Some(c"newinstance,ptmxmode=0666,mode=0620,gid=5")),
-    ("sysfs",   "/sys",           READ_ONLY, None),
-    ("cgroup2", "/sys/fs/cgroup", READ_ONLY, None),
-    ("mqueue",  "/dev/mqueue",    SECURE,    None),
-    ("tmpfs",   "/dev/shm",       SECURE,    Some(c"mode=1777,size=65536k")),
+const MOUNTS: [(&str, &str, &str, MountFlags, Option<&CStr>); 7] = [
+    ("proc",   "proc",    "/proc",          SECURE,    None),
+    ("tmpfs",  "tmpfs",   "/dev",           DEV,       Some(c"mode=755,size=65536k")),
+    ("devpts", "devpts",  "/dev/pts",       PTS,       Some(c"newinstance,ptmxmode=0666,mode=0620,gid=5")),
+    ("sysfs",  "sysfs",   "/sys",           READ_ONLY, None),
+    ("cgroup", "cgroup2", "/sys/fs/cgroup", READ_ONLY, None),
+    ("mqueue", "mqueue",  "/dev/mqueue",    SECURE,    None),
+    ("shm",    "tmpfs",   "/dev/shm",       SECURE,    Some(c"mode=1777,size=65536k")),
 ];
 
 #[rustfmt::skip]
@@ -49,7 +50,7 @@ const LINKS: [(&str, &str); 6] = [
     ("/proc/mounts",    "/etc/mtab"),
 ];
 
-const MASKED: [&str; 11] = [
+const MASKED: [&str; 12] = [
     "/proc/acpi",
     "/proc/asound",
     "/proc/interrupts",
@@ -60,6 +61,7 @@ const MASKED: [&str; 11] = [
     "/proc/scsi",
     "/proc/timer_list",
     "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
     "/sys/firmware",
 ];
 
@@ -70,9 +72,9 @@ pub(crate) fn enter() -> Result<()> {
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).context("make mounts private")?;
     let generated = GeneratedFiles::create()?;
     leave_old_root().context("pivot_root")?;
-    for (kind, target, flags, options) in MOUNTS {
+    for (source, kind, target, flags, options) in MOUNTS {
         directory::make_all(target)?;
-        mount(kind, target, kind, flags, options).with_context(|| format!("mount {kind} on {target}"))?;
+        mount(source, target, kind, flags, options).with_context(|| format!("mount {kind} on {target}"))?;
     }
     make_devices()?;
     MASKED.into_iter().try_for_each(|path| mask(path).with_context(|| format!("mask {path}")))?;

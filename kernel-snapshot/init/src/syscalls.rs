@@ -1,4 +1,4 @@
-//! The system calls that no safe interface offers: fork, unshare, exec, and three ioctls.
+//! The system calls that no safe interface offers: fork, unshare, exec, signals, bpf, and three ioctls.
 #![allow(unsafe_code)]
 
 use rustix::process::Pid;
@@ -32,9 +32,9 @@ pub(crate) fn fork() -> io::Result<Option<Pid>> {
 }
 
 /// Sends a signal (`kill(2)` number) to one process.
-pub(crate) fn kill(pid: Pid, signal: u8) -> io::Result<()> {
+pub(crate) fn kill(pid: Pid, signal: impl Into<c_int>) -> io::Result<()> {
     // SAFETY: `kill` takes two integers.
-    check(unsafe { libc::kill(pid.as_raw_nonzero().get(), c_int::from(signal)) }).map(drop)
+    check(unsafe { libc::kill(pid.as_raw_nonzero().get(), signal.into()) }).map(drop)
 }
 
 /// Gives SIGPIPE its default action: the Rust runtime ignores it, and ignored signals stay so across exec.
@@ -84,6 +84,74 @@ pub(crate) fn raise_interface(name: &CStr) -> io::Result<()> {
         unsafe { OwnedFd::from_raw_fd(check(libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0))?) };
     // SAFETY: the request is an initialised `ifreq`, which the kernel only reads.
     check(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &request) }).map(drop)
+}
+
+/// The signals that a process blocks.
+pub(crate) struct SignalMask(libc::sigset_t);
+
+/// Blocks every signal that can be blocked; returns what was blocked before.
+pub(crate) fn block_signals() -> io::Result<SignalMask> {
+    let (all, mut before) = (all_signals(), all_signals());
+    // SAFETY: both sets are initialised, and outlive the call.
+    check(unsafe { libc::sigprocmask(libc::SIG_SETMASK, &all, &mut before) })?;
+    Ok(SignalMask(before))
+}
+
+/// Blocks these signals and no others.
+pub(crate) fn set_signal_mask(mask: &SignalMask) -> io::Result<()> {
+    // SAFETY: the set is initialised, and nobody asks for the old one.
+    check(unsafe { libc::sigprocmask(libc::SIG_SETMASK, &mask.0, ptr::null_mut()) }).map(drop)
+}
+
+/// Takes one blocked signal, waiting for it: its number.
+pub(crate) fn wait_for_signal() -> io::Result<c_int> {
+    let mut signal = 0;
+    // SAFETY: the set is initialised, and the number is written to a local.
+    let error = unsafe { libc::sigwait(&all_signals(), &mut signal) };
+    if error == 0 { Ok(signal) } else { Err(io::Error::from_raw_os_error(error)) }
+}
+
+fn all_signals() -> libc::sigset_t {
+    // SAFETY: `sigset_t` is plain old data, for which zeroes are a value; the call sets its bits.
+    unsafe {
+        let mut all = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        all
+    }
+}
+
+/// Closes every descriptor but the three standard streams, for a process that uses nothing else until its end.
+pub(crate) fn close_all_but_streams() {
+    // SAFETY: whoever owns one of them does not use it any more: the caller's process only waits and exits.
+    unsafe { libc::close_range(3, libc::c_uint::MAX, 0) };
+}
+
+/// Loads a BPF program for devices (bpf(2), `BPF_PROG_LOAD`) and attaches it to a control group (`BPF_PROG_ATTACH`).
+pub(crate) fn attach_device_filter(group: &OwnedFd, program: &[u64]) -> io::Result<()> {
+    const PROG_LOAD: c_int = 5;
+    const PROG_ATTACH: c_int = 8;
+    const TYPE_CGROUP_DEVICE: u64 = 15;
+    const ATTACH_CGROUP_DEVICE: u64 = 6;
+    // union bpf_attr: type and number of instructions, instructions, licence, and what is zero here.
+    let load = [
+        TYPE_CGROUP_DEVICE | (program.len() as u64) << 32,
+        program.as_ptr().expose_provenance() as u64,
+        c"Apache-2.0".as_ptr().expose_provenance() as u64,
+        0,
+        0,
+        0,
+    ];
+    // SAFETY: the call makes a new descriptor, which nobody else owns.
+    let filter = unsafe { OwnedFd::from_raw_fd(bpf(PROG_LOAD, &load)?) };
+    // Group and program, kind of attachment and no flags.
+    let attach = [group.as_raw_fd() as u64 | (filter.as_raw_fd() as u64) << 32, ATTACH_CGROUP_DEVICE];
+    bpf(PROG_ATTACH, &attach).map(drop)
+}
+
+fn bpf(command: c_int, attributes: &[u64]) -> io::Result<c_int> {
+    // SAFETY: the kernel reads as many bytes as it is told, and what they point to outlives the call.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, attributes.as_ptr(), size_of_val(attributes)) };
+    check(result as c_int)
 }
 
 fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {

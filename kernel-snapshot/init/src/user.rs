@@ -105,7 +105,10 @@ fn parse_id(word: &str) -> Option<u32> {
 }
 
 fn unknown(what: &str, word: &str, file: &str) -> anyhow::Error {
-    anyhow!("unable to find {what} {word}: no matching entry in {file}, and no id from 0 to {}", i32::MAX)
+    let (database, most) = (file.trim_start_matches("/etc/"), i32::MAX);
+    anyhow!(
+        "unable to find {what} {word}: no matching entries in {database} file; expected a name in the image's {file} or an id from 0 to {most}"
+    )
 }
 
 #[cfg(test)]
@@ -148,5 +151,7 @@ nohome:x:1001:7\n42:x:5:5::/numeric:\n";
             assert!(resolve(spec, PASSWD, GROUP).is_err(), "{spec:?}");
         }
         assert_eq!(resolve("", "", "").unwrap().home, "/");
+        let error = resolve("ann:bob", PASSWD, GROUP).unwrap_err().to_string();
+        assert!(error.starts_with("unable to find group bob: no matching entries in group file; "), "{error}");
     }
 }

@@ -1,12 +1,15 @@
 //! What the container runs: the image's configuration and the user's options, as `docker run` joins them.
 //!
-//! Environment: the image's, then the module's own (the variables that the WASI host gives), then `--env`; a later entry
-//! takes the place of an earlier one, and init adds Docker's defaults (`PATH`, `HOSTNAME`, `HOME`, `TERM`) beneath.
+//! Environment: the image's, then the module's own (the variables that the WASI host gives), then those of the options; a
+//! later entry takes the place of an earlier one, and init adds Docker's defaults (`PATH`, `HOSTNAME`, `HOME`, `TERM`) beneath.
 
 use super::directories::{self, DirectoryError};
 use super::options::Options;
+use super::signals;
 use channel::{Start, WindowSize};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The terminal's size unless told (no WASI host tells).
 const WINDOW: WindowSize = WindowSize { rows: 24, columns: 80 };
@@ -34,6 +37,12 @@ pub struct ImageConfig {
     /// Host name.
     #[serde(deserialize_with = "nullable")]
     pub hostname: String,
+    /// What the program gets in place of SIGTERM: name or number.
+    #[serde(deserialize_with = "nullable")]
+    pub stop_signal: String,
+    /// Directories that are written to, as keys.
+    #[serde(deserialize_with = "nullable")]
+    volumes: BTreeMap<String, Value>,
 }
 
 fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(input: D) -> Result<T, D::Error> {
@@ -49,6 +58,9 @@ pub enum ConfigError {
     /// Neither image nor user names a program.
     #[error("no program to run: the image has no entrypoint and no command; name one after the module's options")]
     NoProgram,
+    /// A stop signal that is none.
+    #[error("the image's StopSignal: expected {expected}, got {0:?}", expected = signals::EXPECTED)]
+    StopSignal(String),
     /// A directory that cannot be mounted where it is to be.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -64,6 +76,18 @@ impl ImageConfig {
             return Ok(ImageConfig::default());
         }
         Ok(serde_json::from_slice(json)?)
+    }
+
+    /// What the program gets in place of SIGTERM.
+    ///
+    /// # Errors
+    /// [`ConfigError::StopSignal`].
+    pub fn stop_signal(&self, options: &Options) -> Result<u8, ConfigError> {
+        match (options.stop_signal, &*self.stop_signal) {
+            (Some(signal), _) => Ok(signal),
+            (None, "") => Ok(signals::TERM),
+            (None, name) => signals::number(name).ok_or_else(|| ConfigError::StopSignal(name.to_owned())),
+        }
     }
 
     /// The program with its arguments (`docker run`: arguments replace the command; an entrypoint replaces the image's
@@ -83,8 +107,10 @@ impl ImageConfig {
 /// What is the run's own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Surroundings {
-    /// The module's environment, as `KEY=VALUE`.
+    /// The module's environment, as `NAME=VALUE`.
     pub env: Vec<String>,
+    /// What the options set, as [`gather`](super::environment::gather) gives it.
+    pub variables: Vec<String>,
     /// Standard input and output are a terminal.
     pub terminal: bool,
     /// Directories of the host: the guest's names for them, and whether they are read-only.
@@ -113,12 +139,14 @@ pub fn start(config: &ImageConfig, options: &Options, surroundings: Surroundings
     let directories = surroundings.directories.iter().map(mount).collect::<Result<_, _>>()?;
     Ok(Start {
         args,
-        env: environment(&config.env, &surroundings.env, &options.env),
+        env: [&*config.env, &surroundings.env, &surroundings.variables].concat(),
         cwd,
         user: own(&options.user, &config.user),
         hostname: or(own(&options.hostname, &config.hostname), &surroundings.hostname),
         terminal: terminal.then(|| options.terminal.unwrap_or(WINDOW)),
         directories,
+        volumes: config.volumes.keys().cloned().collect(),
+        reaper: options.init,
         wall_clock_ns: surroundings.wall_clock_ns,
         seed: surroundings.seed,
     })
@@ -128,25 +156,18 @@ fn or(text: String, default: &str) -> String {
     if text.is_empty() { default.to_owned() } else { text }
 }
 
-/// All entries in order. An option that names a variable without a value takes the module's, or else unsets it.
-fn environment(image: &[String], module: &[String], options: &[String]) -> Vec<String> {
-    let in_module = |key: &str| module.iter().find(|entry| entry.split_once('=').is_some_and(|(name, _)| name == key));
-    let options =
-        options.iter().map(|entry| if entry.contains('=') { entry } else { in_module(entry).unwrap_or(entry) });
-    image.iter().chain(module).chain(options).cloned().collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const IMAGE: &str = r#"{"Entrypoint":["/bin/tini","--"],"Cmd":["sh"],"Env":["PATH=/bin","A=1"],"User":null,
-        "WorkingDir":"/srv","Labels":{"x":"y"},"ExposedPorts":{"80/tcp":{}}}"#;
+        "WorkingDir":"/srv","Labels":{"x":"y"},"Volumes":{"/data":{},"/cache":{}},"StopSignal":"SIGQUIT"}"#;
 
     fn run(image: &str, words: &[&str]) -> Result<Start, ConfigError> {
         let options = Options::parse(words.iter().map(ToString::to_string)).unwrap();
-        let surroundings =
-            Surroundings { env: vec!["A=2".into(), "B=3".into()], hostname: "h".into(), ..Default::default() };
+        let env = vec!["A=2".into(), "B=3".into()];
+        let variables = vec!["A=4".into(), "PATH".into()];
+        let surroundings = Surroundings { env, variables, hostname: "h".into(), ..Default::default() };
         start(&ImageConfig::parse(image.as_bytes()).unwrap(), &options, surroundings)
     }
 
@@ -169,8 +190,21 @@ mod tests {
 
     #[test]
     fn later_variables_follow_earlier_ones() {
-        let env = run(IMAGE, &["--env", "A=4", "--env", "B", "--env", "PATH"]).unwrap().env;
-        assert_eq!(env, ["PATH=/bin", "A=1", "A=2", "B=3", "A=4", "B=3", "PATH"]);
+        assert_eq!(run(IMAGE, &[]).unwrap().env, ["PATH=/bin", "A=1", "A=2", "B=3", "A=4", "PATH"]);
+    }
+
+    #[test]
+    fn volumes_and_stop_signal_are_the_images() {
+        assert_eq!(run(IMAGE, &[]).unwrap().volumes, ["/cache", "/data"]);
+        assert_eq!(run(r#"{"Cmd":["a"],"Volumes":null}"#, &[]).unwrap().volumes, [""; 0]);
+        let signal = |image: &str, words: &[&str]| {
+            let options = Options::parse(words.iter().map(ToString::to_string)).unwrap();
+            ImageConfig::parse(image.as_bytes()).unwrap().stop_signal(&options).map_err(|error| error.to_string())
+        };
+        assert_eq!(signal(IMAGE, &[]), Ok(3));
+        assert_eq!(signal(IMAGE, &["--stop-signal=INT"]), Ok(2));
+        assert_eq!(signal("{}", &[]), Ok(signals::TERM));
+        assert!(signal(r#"{"StopSignal":"STAHP"}"#, &[]).unwrap_err().contains("StopSignal: expected a signal"));
     }
 
     #[test]

@@ -124,7 +124,7 @@ enum Time {
 }
 
 /// What a run is like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Manner {
     /// Guest time is the number of instructions.
     pub deterministic: bool,
@@ -132,6 +132,8 @@ pub struct Manner {
     pub no_input: bool,
     /// Standard input is [frames](super::frames). Not in deterministic mode: frames come when they come.
     pub framed: bool,
+    /// What the program gets in place of SIGTERM.
+    pub stop_signal: u8,
 }
 
 /// A run.
@@ -148,9 +150,9 @@ impl<'a, 'h, G: Guest, H: Host> Drive<'a, 'h, G, H> {
     pub fn new(guest: &'a mut G, console: &'a mut Console<'h, H>, manner: Manner) -> Drive<'a, 'h, G, H> {
         let now = console.host.now();
         let time = if manner.deterministic { Time::Deterministic } else { Time::Real(Pace::new(guest.tsc(), now)) };
-        let mut input = Input::new(now, manner.framed);
+        let mut input = Input::new(now, manner.framed.then_some(manner.stop_signal));
         if manner.no_input {
-            input.end(guest);
+            input.close(guest);
         }
         Drive { guest, console, time, input, idle: Duration::ZERO }
     }

@@ -164,7 +164,7 @@ fn guest(steps: impl IntoIterator<Item = Step>) -> Script {
     }
 }
 
-const REAL: Manner = Manner { deterministic: false, no_input: false, framed: false };
+const REAL: Manner = Manner { deterministic: false, no_input: false, framed: false, stop_signal: 3 };
 const DETERMINISTIC: Manner = Manner { deterministic: true, ..REAL };
 const FRAMED: Manner = Manner { framed: true, ..REAL };
 
@@ -240,16 +240,27 @@ fn signals_and_sizes_pass_the_input_that_has_no_room() {
     let size = channel::WindowSize { rows: 50, columns: 132 };
     let steps = [idle(None), idle(None), Take(9), idle(None), idle(None), idle(None), exit(0)];
     let mut guest = guest(steps);
-    let input: [&[u8]; 4] = [b"\0\x0a\x000123456789", b"\x02\x01\0\x0f\x03\x04\0\x32\0\x84\0", b"\x01\0\0", b""];
+    let input: [&[u8]; 4] = [b"\0\x0a\x000123456789", b"\x02\x01\0\x02\x03\x04\0\x32\0\x84\0", b"\x01\0\0", b""];
     let input = input.into_iter().enumerate().map(|(n, bytes)| (ms(n as u64), bytes)).collect();
     let mut world = World { input, ..World::default() };
     run(&mut guest, &mut world, FRAMED).unwrap();
     assert!(
-        matches!(&guest.sent[1..], [ToGuest::Signal(15), ToGuest::Resize(sent)] if *sent == size),
+        matches!(&guest.sent[1..], [ToGuest::Signal(2), ToGuest::Resize(sent)] if *sent == size),
         "{:?}",
         guest.sent
     );
     assert_eq!((&guest.input[..], &guest.queue[..], guest.ended), (&b"01234567"[..], &b"89"[..], true));
+}
+
+#[test]
+fn sigterm_becomes_the_stop_signal_though_there_is_no_input() {
+    let mut guest = guest([idle(None), idle(None), exit(0)]);
+    let input = [&b"\x02\x01\0\x0f"[..], b"\x02\x01\0\x01"].into_iter().enumerate();
+    let input = input.map(|(n, bytes)| (ms(n as u64), bytes)).collect();
+    let mut world = World { input, ..World::default() };
+    run(&mut guest, &mut world, Manner { no_input: true, ..FRAMED }).unwrap();
+    assert!(matches!(&guest.sent[1..], [ToGuest::Signal(3), ToGuest::Signal(1)]), "{:?}", guest.sent);
+    assert!(guest.ended);
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | 0 | bytes of the program's standard input |
 //! | 1 | none: its standard input is at its end; signals and sizes may follow |
-//! | 2 | the number of a signal for the program, one byte |
+//! | 2 | the number of a signal for the program, one byte; for SIGTERM it gets the image's stop signal |
 //! | 3 | the terminal's rows and columns, 16 bits each, little-endian |
 
 use channel::WindowSize;

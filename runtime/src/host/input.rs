@@ -9,6 +9,7 @@
 
 use super::drive::Guest;
 use super::frames::{Frame, Frames};
+use super::signals;
 use super::system::{Host, Sink};
 use channel::ToGuest;
 use std::collections::VecDeque;
@@ -31,8 +32,9 @@ pub(super) struct Input {
 }
 
 /// What came in frames and is not the guest's yet.
-#[derive(Default)]
 struct Framed {
+    /// What the program gets in place of SIGTERM.
+    stop_signal: u8,
     frames: Frames,
     data: VecDeque<u8>,
     /// The data's end has come, and
@@ -42,9 +44,9 @@ struct Framed {
 }
 
 impl Input {
-    /// Input that is not at its end.
-    pub(super) fn new(now: Duration, framed: bool) -> Input {
-        let framed = framed.then(Framed::default);
+    /// Input that is not at its end; in frames where there is a signal for the program to get in place of SIGTERM.
+    pub(super) fn new(now: Duration, framed: Option<u8>) -> Input {
+        let framed = framed.map(Framed::new);
         Input { ended: false, looked: now, buffer: vec![0; BUFFER], framed }
     }
 
@@ -61,11 +63,19 @@ impl Input {
         }
     }
 
-    /// Gives the guest no more.
-    pub(super) fn end(&mut self, guest: &mut impl Guest) {
+    /// There is no more.
+    fn end(&mut self, guest: &mut impl Guest) {
         self.ended = true;
+        self.close(guest);
+    }
+
+    /// Gives the guest no more. Frames may still say something else.
+    pub(super) fn close(&mut self, guest: &mut impl Guest) {
         match &mut self.framed {
-            None => guest.close_input(),
+            None => {
+                self.ended = true;
+                guest.close_input();
+            }
             Some(framed) => {
                 framed.end = true;
                 framed.deliver(guest);
@@ -141,11 +151,16 @@ impl Input {
 }
 
 impl Framed {
+    fn new(stop_signal: u8) -> Framed {
+        Framed { stop_signal, frames: Frames::default(), data: VecDeque::new(), end: false, closed: false }
+    }
+
     fn take(&mut self, bytes: &[u8], guest: &mut impl Guest) -> Result<(), super::frames::FrameError> {
-        let Framed { frames, data, end, .. } = self;
+        let Framed { stop_signal, frames, data, end, .. } = self;
         frames.take(bytes, |frame| match frame {
             Frame::Data(bytes) => data.extend(bytes),
             Frame::End => *end = true,
+            Frame::Signal(signals::TERM) => guest.send(&ToGuest::Signal(*stop_signal)),
             Frame::Signal(signal) => guest.send(&ToGuest::Signal(signal)),
             Frame::Resize(size) => guest.send(&ToGuest::Resize(size)),
         })?;

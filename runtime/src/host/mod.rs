@@ -1,7 +1,7 @@
 //! The program that a module runs: a guest resumed from its snapshot, connected with the host's streams and clocks.
 //!
 //! ```text
-//!  arguments ── options ─┐
+//!  arguments ── options ─┬─ environment (--env, --env-file)
 //!  image's configuration ┴─ config ──► Start ──┐
 //!  snapshot ── module (Wasm) or files (native) ─► resume ──► drive: step the guest, move time on, feed input, write output
 //!                                                              └─► exit code, or Failure ── stats
@@ -15,6 +15,7 @@ pub mod config;
 pub mod console;
 pub mod directories;
 pub mod drive;
+pub mod environment;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod files;
 pub mod frames;
@@ -26,6 +27,7 @@ pub mod options;
 mod pace;
 pub mod resume;
 pub mod run;
+pub mod signals;
 pub mod stats;
 #[cfg_attr(target_os = "wasi", path = "streams_wasi.rs")]
 #[cfg_attr(not(target_os = "wasi"), path = "streams_unix.rs")]

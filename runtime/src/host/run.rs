@@ -4,6 +4,7 @@ use super::config::{self, ConfigError, ImageConfig, Surroundings};
 use super::console::Console;
 use super::directories::{self, DirectoryError};
 use super::drive::{Drive, Failure, Manner};
+use super::environment::{self, EnvFileError};
 use super::lockstep::{Lockstep, SaveError};
 use super::options::{self, OptionError, Options};
 use super::resume::Seeds;
@@ -72,6 +73,8 @@ enum RunError {
     #[error(transparent)]
     Load(#[from] LoadError),
     #[error(transparent)]
+    EnvFile(#[from] EnvFileError),
+    #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -112,6 +115,9 @@ fn run(
     if options.framed_stdin && options.deterministic {
         return Err(RunError::FramesInTime);
     }
+    let env = environment()?;
+    let in_env = |name: &str| env.iter().find_map(|entry| entry.strip_prefix(name)?.strip_prefix('='));
+    let variables = environment::gather(&options, |name| in_env(name).map(str::to_owned))?;
     let seeds = if options.deterministic { Seeds::fixed() } else { Seeds::draw(system).map_err(RunError::Random)? };
     let directories = directories::shared(&options)?;
     let names: Vec<_> = directories.iter().map(|shared| (shared.guest.clone(), shared.read_only)).collect();
@@ -121,21 +127,24 @@ fn run(
         true if session.standing() == Standing::Started => session.vm.devices.wall_clock(session.vm.tsc()),
         deterministic => seeds.refresh(&mut session.vm, (!deterministic).then(|| system.wall_clock_ns())),
     };
+    let config = ImageConfig::parse(&config)?;
     let (input, output) = (system.input_is_terminal(), system.output_is_terminal());
     let manner = Manner {
         deterministic: options.deterministic,
-        no_input: options.deterministic && input,
+        no_input: options.no_stdin || (options.deterministic && input),
         framed: options.framed_stdin,
+        stop_signal: config.stop_signal(&options)?,
     };
     let surroundings = Surroundings {
-        env: environment()?,
-        terminal: input && output && !options.deterministic,
+        env,
+        variables,
+        terminal: input && output && !manner.no_input && !options.deterministic,
         directories: names,
         hostname: seeds.hostname(),
         wall_clock_ns,
         seed: seeds.guest(),
     };
-    let start = config::start(&ImageConfig::parse(&config)?, &options, surroundings)?;
+    let start = config::start(&config, &options, surroundings)?;
     let code = play(system, &mut session, &options, manner, start)?;
     Ok(reported(system, code, options.exact_exit))
 }

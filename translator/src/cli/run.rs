@@ -3,9 +3,9 @@
 use super::{Common, EXACT_EXIT, ModuleOptions, READ_ONLY};
 use crate::engine::{Directory, Engine, HostInput, RunOptions, Streams};
 use crate::link::Summary;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
-use runtime::host::{directories, options::Options};
+use runtime::host::directories;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,15 +13,14 @@ use std::process::ExitCode;
 ///
 /// Compiles the module, keeps the machine code in the cache, and runs it. The exit code is the guest's. Arguments
 /// after the module are the container's, with the meaning of `docker run IMAGE ARGS`. If standard input and output are
-/// a terminal, the program has one too; else it has pipes, and SIGINT and SIGTERM are passed on to it.
+/// a terminal, the program has one too; else it has pipes, and signals are passed on to it: SIGHUP, SIGINT, SIGQUIT,
+/// SIGUSR1, SIGUSR2, and for SIGTERM the image's stop signal. As process 1 it gets those that it handles; the third SIGINT
+/// or SIGTERM ends the run.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, override_usage = "prelift run [OPTIONS] MODULE [ARGS]...")]
 pub(super) struct RunArgs {
     #[command(flatten)]
     options: ModuleOptions,
-    /// Environment variable for the program; without =VALUE, as it is here
-    #[arg(short, long, value_name = "NAME[=VALUE]", value_parser = parse_env)]
-    env: Vec<(String, String)>,
     /// Directory of the host, where the program finds it (default: the same path), and whether it may only be read
     #[arg(long, value_name = "HOST[::GUEST][:ro]", value_parser = parse_dir)]
     dir: Vec<Directory>,
@@ -49,17 +48,21 @@ Examples:
   prelift run out.wasm
   prelift run out.wasm python3 -c 'print(6 * 7)'
   prelift run --env FOO=bar --dir data::/data out.wasm sh -c 'echo $FOO; ls /data'
+  prelift run --env-file variables --user nobody --workdir /tmp --hostname box out.wasm id
+  prelift run --no-stdin --entrypoint /bin/sh out.wasm -c 'kill -l'
+  prelift run --tty out.wasm top -b
   prelift run --stats --interpret out.wasm";
 
 impl RunArgs {
     pub(super) fn execute(self, common: &Common) -> Result<ExitCode> {
-        let RunArgs { options, env, dir, command } = self;
+        let RunArgs { options, dir, command } = self;
         let (path, args) = command.split();
         let module = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let converted = Summary::read(&module).with_context(|| path.display().to_string())?.description.is_some();
+        let variables = options.only_variables();
         ensure!(
-            converted || options == ModuleOptions::default(),
-            "{} was not made by prelift: --entrypoint, --interpret, --deterministic and --stats mean nothing to it",
+            converted || variables.is_some(),
+            "{} was not made by prelift: only --env, --env-file and --dir mean something to it",
             path.display()
         );
         let engine = Engine::new()?;
@@ -68,7 +71,8 @@ impl RunArgs {
         let program = program.with_context(|| path.display().to_string())?;
         drop((progress, module));
         let mut args = words(&path, converted.then_some((&options, &*dir)), args);
-        let input = if converted { framed_input(&args)? } else { None };
+        let input = if converted { framed_input(&options)? } else { None };
+        let env = if converted { Vec::new() } else { variables.unwrap_or_default() };
         let streams = match &input {
             Some(input) => Streams::Piped(input.stream()?),
             None => Streams::Inherited,
@@ -83,13 +87,12 @@ impl RunArgs {
     }
 }
 
-/// Standard input as a converted module with these words gets it: in frames, unless it only helps, refuses its options,
-/// or must not depend on when input comes.
-fn framed_input(words: &[String]) -> Result<Option<HostInput>> {
-    match Options::parse(words.iter().skip(1).cloned()) {
-        Ok(told) if !told.help && !told.deterministic => HostInput::open(told.tty != Some(false)).map(Some),
-        _ => Ok(None),
-    }
+/// Standard input as a converted module with these options gets it: in frames, unless it must not depend on when input
+/// comes.
+fn framed_input(options: &ModuleOptions) -> Result<Option<HostInput>> {
+    let told = &options.told;
+    let input = || HostInput::open(told.tty != Some(false) && !told.no_stdin, !told.no_stdin);
+    (!told.deterministic).then(input).transpose()
 }
 
 /// The module's arguments: its name, its own options if it was made by prelift, and the container's arguments.
@@ -103,17 +106,6 @@ fn words(module: &Path, options: Option<(&ModuleOptions, &[Directory])>, args: V
     }
     words.extend(args);
     words
-}
-
-fn parse_env(text: &str) -> Result<(String, String)> {
-    match text.split_once('=') {
-        Some(("", _)) => bail!("expected a name before ="),
-        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
-        None => {
-            let value = std::env::var(text).with_context(|| format!("{text} has no value here"))?;
-            Ok((text.to_owned(), value))
-        }
-    }
 }
 
 fn parse_dir(text: &str) -> Result<Directory> {
@@ -152,21 +144,46 @@ mod tests {
             "-e",
             "run",
         ]);
-        assert_eq!(verb.env, [("A".to_owned(), "b=c".to_owned())]);
         let directory =
             |host: &str, guest: &str, read_only| Directory { host: host.into(), guest: guest.into(), read_only };
         assert_eq!(verb.dir, [directory("x", "/y", false), directory("z", "z", true)]);
         let (module, args) = verb.command.split();
         let all = words(&module, Some((&verb.options, &verb.dir)), args);
-        assert_eq!(all, ["out.wasm", EXACT_EXIT, READ_ONLY, "z", "--stats", "--stats", "--", "-e", "run"]);
+        let own = ["out.wasm", EXACT_EXIT, READ_ONLY, "z", "--stats", "--env", "A=b=c"];
+        assert_eq!(all, [&own[..], &["--stats", "--", "-e", "run"]].concat());
         let (module, args) = parse(&["m", "--", "--stats"]).command.split();
         assert_eq!(words(&module, None, args), ["m", "--", "--stats"]);
     }
 
     #[test]
+    fn options_are_the_modules_in_their_order() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "# variables\nIN=file\nPATH\n").unwrap();
+        let file = format!("--env-file={}", file.path().display());
+        let words =
+            ["--no-tty", "-w", "/x", "-u", "1:2", "--env", "PRELIFT_IS_NOT_SET", "-t", &file, "--stats=json", "m"];
+        let verb = parse(&words);
+        let path = format!("PATH={}", std::env::var("PATH").unwrap());
+        let own =
+            ["--no-tty", "--workdir=/x", "--user=1:2", "--tty", "--stats=json", "--env", "IN=file", "--env", &path];
+        assert_eq!(verb.options.words(), [&own[..], &["--env", "PRELIFT_IS_NOT_SET"]].concat());
+        assert_eq!((verb.options.told.tty, verb.options.only_variables()), (Some(true), None));
+        let only = parse(&["-e", "A=1", "-e", "PRELIFT_IS_NOT_SET", "m"]).options.only_variables();
+        assert_eq!(only, Some(vec![("A".to_owned(), "1".to_owned())]));
+    }
+
+    #[test]
     fn wrong_values_are_usage_errors() {
-        let unset = "PRELIFT_IS_NOT_SET";
-        for words in [&["-e", "=x", "m"][..], &["-e", unset, "m"], &["--dir", "::x", "m"], &["--what", "m"], &[]] {
+        for words in [
+            &["-e", "=x", "m"][..],
+            &["--env-file", "/no/such/file", "m"],
+            &["--workdir", "x", "m"],
+            &["--stop-signal", "STAHP", "m"],
+            &["--framed-stdin", "m"],
+            &["--dir", "::x", "m"],
+            &["--what", "m"],
+            &[],
+        ] {
             let error = Cli::try_parse_from(["prelift", "run"].iter().chain(words)).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{words:?}");
         }

@@ -54,6 +54,8 @@ pub fn start_message(config: &ImageConfig, command: Option<&[String]>) -> Start 
         hostname: if config.hostname.is_empty() { "prelift".into() } else { config.hostname.clone() },
         terminal: None,
         directories: Vec::new(),
+        volumes: config.volumes.iter().cloned().collect(),
+        reaper: false,
         wall_clock_ns: EPOCH_NS,
         seed: vec![0x5a; 32],
     }

@@ -6,11 +6,11 @@
 //! ```
 //!
 //! Between terminals the host's is in raw mode, and a signal that ends a process ends this one, with the terminal as
-//! it was. Otherwise SIGINT and SIGTERM are the program's, as with `docker run`; the third one ends this process.
+//! it was. Otherwise signals are the program's, as with `docker run`; the third SIGINT or SIGTERM ends this process.
 //!
 //! A frame is written in one piece, which a pipe takes whole, so the threads need no lock. They end with the process, or
 //! when nobody reads the pipe. Bytes wait for room in the pipe. Signals and sizes do not: where a program leaves its input
-//! unread until the pipe is full, a signal ends this process at once, and a size is lost.
+//! unread until the pipe is full, SIGINT and SIGTERM end this process at once, and other signals and sizes are lost.
 
 use super::raw_mode::RawMode;
 use anyhow::{Context, Result};
@@ -19,7 +19,7 @@ use runtime::host::frames::{Frame, MAX_DATA};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::stdio::{stdin, stdout};
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGWINCH};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use std::io::{IsTerminal, PipeReader, PipeWriter};
@@ -28,8 +28,10 @@ use std::sync::Arc;
 /// Signals that say something about the terminal, or end this process.
 const OF_TERMINAL: &[i32] = &[SIGWINCH, SIGCONT, SIGTSTP, SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 /// Signals that are passed on where there is no terminal.
-const PASSED_ON: &[i32] = &[SIGINT, SIGTERM];
-/// How many of them are, before one ends this process.
+const PASSED_ON: &[i32] = &[SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
+/// Those of them that ask for an end,
+const ENDING: &[i32] = &[SIGINT, SIGTERM];
+/// and how many of these are passed on, before one ends this process.
 const PATIENCE: usize = 2;
 
 /// Standard input and signals, framed, until it is dropped.
@@ -39,11 +41,12 @@ pub struct HostInput {
 }
 
 impl HostInput {
-    /// Begins to read. If `terminal` is allowed, and standard input and output are one, the program has one too.
+    /// Begins to read, if it is to. If `terminal` is allowed, and standard input and output are one, the program has one
+    /// too.
     ///
     /// # Errors
     /// If the system has no threads or pipes to give, or the terminal cannot be set.
-    pub fn open(terminal: bool) -> Result<HostInput> {
+    pub fn open(terminal: bool, reads: bool) -> Result<HostInput> {
         let (frames, to) = std::io::pipe().context("a pipe for standard input")?;
         rustix::io::ioctl_fionbio(&to, true).context("a pipe for standard input")?;
         let terminal = terminal && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
@@ -56,7 +59,9 @@ impl HostInput {
             None => pass_on(signals, &to_too),
         };
         std::thread::Builder::new().name("signals".into()).spawn(watch).context("start a thread")?;
-        std::thread::Builder::new().name("stdin".into()).spawn(move || read(&to)).context("start a thread")?;
+        if reads {
+            std::thread::Builder::new().name("stdin".into()).spawn(move || read(&to)).context("start a thread")?;
+        }
         Ok(HostInput { frames, terminal })
     }
 
@@ -113,9 +118,13 @@ fn watch_terminal(mut signals: Signals, mode: &RawMode, to: &PipeWriter) {
 }
 
 fn pass_on(mut signals: Signals, to: &PipeWriter) {
-    for (count, signal) in signals.forever().enumerate() {
+    let mut asked = 0;
+    for signal in signals.forever() {
+        let ending = ENDING.contains(&signal);
+        asked += usize::from(ending);
         let number = u8::try_from(signal).unwrap_or_default();
-        if count >= PATIENCE || send(to, &Frame::Signal(number)).is_err() {
+        let lost = asked > PATIENCE || send(to, &Frame::Signal(number)).is_err();
+        if ending && lost {
             // If the signal cannot be had again, it is as if it had not come.
             let _ = emulate_default_handler(signal);
         }

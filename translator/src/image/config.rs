@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
+use runtime::host::signals;
 use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 
 use super::digest::Digest;
@@ -71,6 +72,9 @@ impl ImageDocument {
         let raw: Raw = serde_json::from_slice(json).context("expected an image configuration in JSON")?;
         let platform = format!("{}/{}", raw.os, raw.architecture);
         ensure!(platform == "linux/amd64", "image is for {platform}, expected linux/amd64");
+        let signal = &raw.config.stop_signal;
+        let valid = signal.is_empty() || signals::number(signal).is_some();
+        ensure!(valid, "StopSignal of the image configuration: expected {}, got {signal:?}", signals::EXPECTED);
         let text = raw.config.text_fields().find(|text| text.contains('\0'));
         ensure!(text.is_none(), "image configuration holds a NUL in {:?}", text.unwrap_or_default());
         let diff_ids = raw.rootfs.diff_ids.iter().map(|id| Digest::parse(id)).collect::<Result<_>>();
@@ -82,6 +86,7 @@ impl ImageConfig {
     /// What becomes a C string in the guest.
     fn text_fields(&self) -> impl Iterator<Item = &str> {
         let lists = [&self.entrypoint, &self.cmd, &self.env].into_iter().flatten();
+        let lists = lists.chain(&self.volumes);
         lists.chain([&self.working_dir, &self.user, &self.hostname]).map(String::as_str)
     }
 }
@@ -106,7 +111,7 @@ mod tests {
     use super::*;
 
     const DOCUMENT: &str = r#"{"architecture":"amd64","os":"linux","config":{"Cmd":["sh","-c","a b"],"Entrypoint":null,
-        "Env":["PATH=/bin"],"ExposedPorts":{"80/tcp":{}},"Volumes":null,"Labels":{"a":"b"},"User":"1:2","Healthcheck":{}},
+        "Env":["PATH=/bin"],"ExposedPorts":{"80/tcp":{}},"Volumes":null,"Labels":{"a":"b"},"User":"1:2","StopSignal":"SIGQUIT","Healthcheck":{}},
         "rootfs":{"type":"layers","diff_ids":[]}}"#;
 
     #[test]
@@ -127,6 +132,7 @@ mod tests {
         };
         assert!(refused("amd64", "arm64").contains("linux/arm64, expected linux/amd64"));
         assert!(refused("\"diff_ids\":[]", "\"diff_ids\":[\"x\"]").contains("has no algorithm"));
+        assert!(refused("SIGQUIT", "SIGN").contains("StopSignal of the image configuration: expected a signal"));
         assert!(refused("a b", "a\\u0000b").contains("NUL"));
         assert!(refused("\"os\"", "\"so\"").contains("missing field `os`"));
     }

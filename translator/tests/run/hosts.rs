@@ -119,7 +119,7 @@ fn the_stock_command_has_a_shell_on_a_terminal_that_is_raw() {
     assert_eq!(shell.end().code(), Some(5));
 }
 
-/// `wasmtime run` of the module, with these options.
+/// `wasmtime run` of busybox, with these options.
 pub(crate) fn stock_run(options: &[&str], words: &[&str]) -> Command {
     let (_entry, wasmtime) = stock_wasmtime(&Cache::of_user().unwrap(), &|_| ()).unwrap();
     let mut command = Command::new(&wasmtime);

@@ -1,9 +1,10 @@
 //! A module at its users' hands: `prelift run` on a terminal and without one, and the same file under the stock `wasmtime`
 //! command and node.
 //!
-//! An image is converted once for all tests. `PRELIFT_TEST_VMLINUX=FILE` gives the kernel and saves its build.
+//! Each image is converted once for all tests. `PRELIFT_TEST_VMLINUX=FILE` gives the kernel and saves its build.
 //! Every wait has an end, at which the test says what it expected and what came instead.
 
+mod container;
 mod directories;
 mod hosts;
 mod module;
@@ -12,3 +13,4 @@ mod process;
 mod pty;
 mod streams;
 mod terminal;
+mod world;

@@ -1,22 +1,28 @@
-//! The module that all tests run: Debian's busybox.
+//! The modules that the tests run: Debian's busybox, and an image whose configuration says all about its container.
 
 use kernel_snapshot::cache::Cache;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use test_images::Format;
+use test_images::{Format, Recipe};
 use translator::convert::{self, CodeChoices, GuestRequest, KernelChoice, Request, Training};
+use translator::discover::Coverage;
 
 /// A shell at work, so that there is translated code.
 const TRAINING: &str = "i=0; while [ $i -lt 200 ]; do i=$((i+1)); done; echo $i | cat; id";
 
-/// Path of the module, converted on first use.
+/// Path of the module of busybox, converted on first use.
 pub(crate) fn busybox() -> &'static Path {
     static MODULE: OnceLock<PathBuf> = OnceLock::new();
-    MODULE.get_or_init(|| {
-        let path = directory().join("busybox.wasm");
-        publish(&path, &converted());
-        path
-    })
+    let command = ["sh", "-c", TRAINING].map(str::to_owned).into();
+    MODULE.get_or_init(|| converted("busybox", &test_images::busybox().unwrap(), command, CodeChoices::default()))
+}
+
+/// Path of the module of the image that says all about its container, converted on first use; with little translated code.
+pub(crate) fn world() -> &'static Path {
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    let mut code = CodeChoices::default();
+    (code.discover.coverage, code.discover.max_bytes) = (Coverage::Hot, 256 << 10);
+    MODULE.get_or_init(|| converted("world", &test_images::world().unwrap(), vec!["/bin/world".to_owned()], code))
 }
 
 /// Where the tests keep files that others may read again.
@@ -31,14 +37,18 @@ pub(crate) fn publish(path: &Path, bytes: &[u8]) {
     file.persist(path).unwrap();
 }
 
-fn converted() -> Vec<u8> {
+/// Converts an image, trained with a command, and publishes the module.
+fn converted(name: &str, recipe: &Recipe, command: Vec<String>, code: CodeChoices) -> PathBuf {
     let image = tempfile::NamedTempFile::new_in(directory()).unwrap();
-    test_images::busybox().unwrap().write(Format::DockerSave, image.path()).unwrap();
+    recipe.write(Format::DockerSave, image.path()).unwrap();
     let kernel = std::env::var_os("PRELIFT_TEST_VMLINUX");
     let kernel = kernel.map_or(KernelChoice::Debian, |path| KernelChoice::Vmlinux(path.into()));
     let guest = GuestRequest { kernel, ..GuestRequest::default() };
-    let command = ["sh", "-c", TRAINING].map(str::to_owned).into();
     let training = Training { command: Some(command), ..Training::default() };
-    let request = Request { image: image.path(), guest, training, code: CodeChoices::default() };
-    convert::convert(&request, &Cache::of_user().unwrap(), &|text| eprintln!("busybox: {text}")).unwrap().module
+    let request = Request { image: image.path(), guest, training, code };
+    let cache = Cache::of_user().unwrap();
+    let module = convert::convert(&request, &cache, &|text| eprintln!("{name}: {text}")).unwrap().module;
+    let path = directory().join(name).with_extension("wasm");
+    publish(&path, &module);
+    path
 }

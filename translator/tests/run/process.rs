@@ -2,16 +2,22 @@
 
 use crate::output::{Output, PATIENCE};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// Time between two looks at a process.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// `prelift run` of the module, with what the container gets.
+/// `prelift run` of busybox, with what the container gets.
 pub(crate) fn prelift_run(words: &[&str]) -> Command {
+    prelift_run_of(crate::module::busybox(), &[], words)
+}
+
+/// `prelift run` of a module, with its own options and what the container gets.
+pub(crate) fn prelift_run_of(module: &Path, options: &[&str], words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_prelift"));
-    command.args(["--quiet", "run"]).arg(crate::module::busybox()).args(words);
+    command.args(["--quiet", "run"]).args(options).arg(module).args(words);
     command
 }
 

@@ -85,3 +85,32 @@ fn a_signal_ends_or_stops_the_run_with_the_terminal_as_it_was() {
     shell.process.signal(Signal::TERM);
     assert_eq!(shell.end().signal(), Some(Signal::TERM.as_raw()));
 }
+
+/// Programs that draw the whole screen: what they show is looked for by parts, since where each goes is their affair.
+#[test]
+fn full_screen_programs_draw_and_take_keys() {
+    let mut shell = Terminal::shell(SIZE);
+    shell.keys("vi /tmp/text\r");
+    shell.output.expect("/tmp/text");
+    shell.keys("ione\rtwo\x1bkyypZZ");
+    shell.output.expect(PROMPT);
+    let shown = shell.line("cat /tmp/text; wc -l /tmp/text");
+    assert!(shown.ends_with("\r\none\r\none\r\ntwo\r\n3 /tmp/text\r\n"), "{shown:?}");
+    shell.line("seq 1000 >/tmp/numbers");
+    shell.keys("less /tmp/numbers\r");
+    // The first page is as high as the terminal, without its last line.
+    shell.output.expect("\n30");
+    shell.keys(" ");
+    shell.output.expect("\n60");
+    shell.keys("G");
+    shell.output.expect("\n1000");
+    shell.keys("q");
+    shell.output.expect(PROMPT);
+    shell.keys("top\r");
+    shell.output.expect("Load average:");
+    shell.output.expect("top");
+    shell.keys("q");
+    shell.output.expect(PROMPT);
+    let shown = shell.line("stty | grep -c echo; echo $?");
+    assert!(shown.ends_with("\r\n0\r\n1\r\n"), "the terminal after them: {shown:?}");
+}

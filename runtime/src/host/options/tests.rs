@@ -53,12 +53,20 @@ fn wrong_values_name_option_and_expectation() {
     assert_eq!(refused(&["--terminal", "0x80"]), "--terminal: expected ROWSxCOLUMNS, got \"0x80\"");
     assert_eq!(refused(&["--stats=xml"]), "--stats: expected json, got \"xml\"");
     assert_eq!(refused(&["--snapshot-at=5"]), "--snapshot-at: expected N,FILE, got \"5\"");
-    for words in [&["--env", "=x"][..], &["--workdir", "x"], &["--hostname="], &["--terminal=80"]] {
+    assert_eq!(refused(&["--workdir", "x"]), "--workdir: expected an absolute path, got \"x\"");
+    assert_eq!(refused(&["--env", "=x"]), "--env: expected a name, or NAME=VALUE, got \"=x\"");
+    for words in [&["--hostname="][..], &["--hostname", &"h".repeat(65)], &["--terminal=80"], &["--env-file="]] {
         assert!(refused(words).contains("expected"), "{words:?}");
     }
 }
 
 #[test]
+fn signals_have_names_and_numbers() {
+    assert_eq!(parse(&["--stop-signal", "quit"]).stop_signal, Some(3));
+    assert!(refused(&["--stop-signal", "SIGSTOPP"]).contains("expected a signal"));
+}
+
+#[test]
 fn help_names_every_option() {
-    assert!(ROWS.iter().all(|row| help().contains(row.0)));
+    assert!(rows::all().all(|row| help().contains(row.name)));
 }

@@ -1,0 +1,74 @@
+//! What a container sees of its world: blessed, and the same that Debian's runc makes on this machine from Docker's defaults.
+//!
+//! `INSTA_UPDATE=always` blesses. Docker's defaults are those of moby, `daemon/pkg/oci/defaults.go` and `caps/defaults.go`;
+//! runc's own are in its `libcontainer/SPEC.md`. Where the host lets no container be made, the comparison is skipped and says
+//! why.
+
+use crate::module::world;
+use crate::process::{Piped, prelift_run_of};
+use std::process::Stdio;
+use test_images::runc;
+
+/// The lines of a section of what the probe prints.
+fn section<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
+    let lines = text.lines().skip_while(|line| !line.starts_with(&format!("[{name}"))).skip(1);
+    lines.take_while(|line| !line.is_empty()).collect()
+}
+
+/// What the probe prints with these options of `prelift run`.
+fn probed(options: &[&str], words: &[&str]) -> String {
+    let mut command = prelift_run_of(world(), options, words);
+    let (status, stdout, stderr) = Piped::spawn(command.stdin(Stdio::null())).finish();
+    assert_eq!((status.code(), &*stderr), (Some(0), if options.contains(&"--tty") { "" } else { "error\n" }));
+    stdout.replace("\r\n", "\n")
+}
+
+#[test]
+fn the_images_user_sees_the_blessed_world() {
+    let text = probed(&[], &[]);
+    assert_eq!(section(&text, "identity")[1], "umask 0022, directory /srv/work, host name image-host");
+    assert_eq!(section(&text, "arguments"), ["<default argument>"]);
+    insta::assert_snapshot!("user", text);
+}
+
+#[test]
+fn root_with_a_terminal_sees_the_blessed_world() {
+    let options = ["--user", "root", "--tty", "--hostname", "box", "--workdir", "/", "--env", "FROM=option"];
+    let text = probed(&options, &["one", "two words"]);
+    assert!(section(&text, "status").contains(&"CapBnd:\t00000000a80425fb"), "{text}");
+    insta::assert_snapshot!("root", text);
+}
+
+/// Sections that depend on the container alone, not on the kernel or on what Docker adds to runc.
+const RUNCS: [&str; 6] =
+    ["identity", "arguments", "status", "namespaces", "open files of process 1", "what needs privilege"];
+
+#[test]
+fn the_world_is_runcs() {
+    for user in [(0, 0, &[0, 30][..]), (1000, 1000, &[1000, 29])] {
+        let theirs = match runc::run(&test_images::world().unwrap(), user, &["one", "two words"]) {
+            Ok(text) => text,
+            Err(error) => return eprintln!("skipped: no container can be made with runc here: {error:#}"),
+        };
+        let name = user.0.to_string();
+        let ours = probed(&["--user", &name, "--hostname", runc::HOSTNAME], &["one", "two words"]);
+        for name in RUNCS {
+            assert_eq!(section(&ours, name), section(&theirs, name), "[{name}] of user {}", user.0);
+        }
+        for name in ["mounts", "devices", "masked", "read-only", "streams"] {
+            let (ours, theirs) = (section(&ours, name), section(&theirs, name));
+            let missing: Vec<_> = theirs.into_iter().filter(|line| !is_hosts(line) && !ours.contains(line)).collect();
+            assert!(missing.is_empty(), "[{name}] of user {}: runc has {missing:#?}, and not one of {ours:#?}", user.0);
+        }
+    }
+}
+
+/// Lines that say something about the host's kernel or how it mounts control groups, those of what it does not have, and that of
+/// `/sys`, whose network namespace runc makes and init does not.
+fn is_hosts(line: &str) -> bool {
+    let kernels =
+        ["/ ", "/sys ", "/sys/fs/cgroup", "/proc/acpi", "/proc/interrupts:", "/proc/keys:", "/proc/timer_list:"];
+    kernels.iter().any(|start| line.starts_with(start))
+        || line.ends_with(": absent")
+        || line.ends_with("nonexistent directory")
+}
