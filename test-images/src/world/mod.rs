@@ -32,7 +32,6 @@ pub fn world() -> Result<Recipe> {
     // Files that are no programs, one for each reason.
     layer.file("bin/locked", 0o644, b"#!/bin/sh\n")?.file("bin/damaged", 0o755, b"\x7fELF")?;
     layer.file("bin/lost", 0o755, b"#!/no/such/shell\n")?;
-    layer.directory("private", 0o700)?;
     let config = json!({
         "Entrypoint": ["/bin/world"],
         "Cmd": ["default argument"],

@@ -48,7 +48,7 @@ for file in /proc/acpi /proc/asound /proc/interrupts /proc/kcore /proc/keys /pro
     else echo "$file: absent"; fi
 done
 section 'read-only and not'
-for file in /proc/sysrq-trigger /proc/sys/kernel/hostname /proc/sys/vm/drop_caches /proc/irq/default_smp_affinity /sys/kernel/mm/x \
+for file in /proc/sysrq-trigger /proc/sys/kernel/hostname /proc/sys/vm/drop_caches /sys/kernel/mm/x \
     /sys/fs/cgroup/cgroup.procs /proc/self/comm /dev/null /dev/shm/x /tmp/x /etc/x; do
     [ -e "${file%/*}" ] && try_write $file
 done
