@@ -24,9 +24,11 @@ fn both(options: &[&str], script: &str) -> [Command; 2] {
 
 #[test]
 fn options_are_docker_runs_under_both_commands() {
-    let options = ["--user", "nobody", "--workdir", "/new/place", "--hostname", "box", "--env", "A=1", "--env", "HOME"];
-    let script = "id; pwd; stat -c '%u:%g %a' .; hostname; cat /etc/hostname; echo $A $HOME";
-    let expected = "uid=65534(nobody) gid=65534(nogroup) groups=65534(nogroup)\n/new/place\n0:0 755\nbox\nbox\n1 /\n";
+    let options =
+        ["--user", "nobody", "--workdir", "/new/place", "--hostname", "box", "--env", "A=1", "--env", "NOT_HERE"];
+    let script = "id; pwd; stat -c '%u:%g %a' .; hostname; cat /etc/hostname; echo $A $HOME ${NOT_HERE-unset}";
+    let expected =
+        "uid=65534(nobody) gid=65534(nogroup) groups=65534(nogroup)\n/new/place\n0:0 755\nbox\nbox\n1 / unset\n";
     for mut command in both(&options, script) {
         assert_eq!(run(&mut command), (0, expected.to_owned(), String::new()), "{command:?}");
     }
