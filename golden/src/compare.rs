@@ -10,6 +10,7 @@ use crate::undefined::Undefined;
 use crate::{layout, operand};
 use anyhow::{Context, Result, ensure};
 use iced_x86::{Instruction, Mnemonic};
+use runtime::mmu::canonical;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -111,7 +112,7 @@ fn is_fault_of(insn: &Instruction, operand: u32, state: &State, fault: Fault) ->
         Fault::Page { address, access: Access::Read, .. } => {
             bytes.find(|&byte| !layout::is_readable(byte)) == Some(address)
         }
-        Fault::Protection(0) | Fault::Stack(0) => bytes.any(|byte| !layout::is_canonical(byte)),
+        Fault::Protection(0) | Fault::Stack(0) => bytes.any(|byte| !canonical(byte)),
         _ => false,
     }
 }

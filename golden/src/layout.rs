@@ -49,11 +49,6 @@ pub fn is_readable(address: u64) -> bool {
     data_offset(address).is_some() || address.checked_sub(CODE_PAGES).is_some_and(|offset| offset < CODE_PAGES_LEN)
 }
 
-/// Whether bits 63 to 47 of an address are the same (SDM volume 1, section 3.3.7.1).
-pub fn is_canonical(address: u64) -> bool {
-    (address << 16) as i64 >> 16 == address as i64
-}
-
 /// Guest address of an offset below [`DATA_LEN`] in the data backing, that of the window where there are two.
 pub fn data_address(offset: usize) -> u64 {
     let offset = offset as u64;

@@ -127,7 +127,7 @@ impl CodeCache {
     /// Which of [`FRONT`] places; those of one page's addresses are in one run of [`PAGE`], whatever the generation.
     #[inline(always)]
     fn front_index(rip: u64, generation: u64) -> usize {
-        (rip ^ (rip >> 13) ^ (generation >> 44) % PAGE as u64) as usize % FRONT
+        (rip ^ (rip >> 13) ^ ((generation >> 44) % PAGE as u64)) as usize % FRONT
     }
 
     /// The block at `rip`, if it was found there since the generation began.

@@ -1,6 +1,6 @@
 //! A block's instructions, in order; what is part of an expression is emitted where it is used.
 
-use super::emit::{BUDGET, Emitter, Label, SELECTOR, unaligned};
+use super::emit::{BUDGET, Emitter, SELECTOR, unaligned};
 use super::tree::{self, Trees};
 use crate::ir::{Block, BlockId, Inst, Type, Value};
 use anyhow::Result;
@@ -29,9 +29,8 @@ impl Emitter<'_> {
     fn start(&mut self, block: &Block) -> Result<()> {
         if let Some(check) = block.check {
             self.set_exit(check.exit)?;
-            let depth = self.depth(Label::SideExit);
             self.op().local_get(BUDGET).i64_const(check.need.into()).i64_lt_s();
-            self.br_seldom(depth);
+            self.exit_seldom();
         }
         if let Some(selector) = block.select {
             self.op().i32_const(selector as i32).local_set(SELECTOR);

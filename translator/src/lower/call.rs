@@ -42,7 +42,6 @@ impl Emitter<'_> {
         let frame = (FRAME + SLOT * self.local_count()) as i32;
         self.op().local_get(ROOM).i32_const(frame).i32_le_s();
         self.if_seldom(|this| this.go_on(&exit, target))?;
-        self.op().end();
         let how = Transfer::Call { frame };
         self.op().block(BlockType::Result(ValType::I64));
         if let Some(target) = target {
@@ -57,7 +56,6 @@ impl Emitter<'_> {
         self.if_seldom(|this| {
             this.op().local_get(rip).return_();
         });
-        self.op().end();
         self.give_back(ValType::I64, rip);
         self.load_registers(back);
         Ok(true)

@@ -120,21 +120,38 @@ impl<'a> Emitter<'a> {
         (function, self.hints.into_iter().map(hint).collect())
     }
 
-    /// A branch that is hardly ever taken, so that the engine puts what it leads to aside. In what is put aside already all that
-    /// follows stays there: for the engine such a branch is taken.
-    pub(super) fn br_seldom(&mut self, depth: u32) {
+    /// Takes a side exit if the condition on the stack holds, which it hardly ever does, so that the engine puts what leads there
+    /// aside. In what is put aside already all that follows stays there: for the engine such a branch is taken.
+    pub(super) fn exit_seldom(&mut self) {
         self.hints.push((self.code.len(), self.seldom));
+        let depth = self.depth(Label::SideExit);
         self.op().br_if(depth);
     }
 
     /// What hardly ever is reached: `body`, if the condition on the stack holds.
     pub(super) fn if_seldom<T>(&mut self, body: impl FnOnce(&mut Self) -> T) -> T {
+        let done = self.open_seldom(body);
+        self.labels.pop();
+        self.op().end();
+        done
+    }
+
+    /// `seldom` if the condition on the stack holds, which it hardly ever does, else `usual`.
+    pub(super) fn either_seldom(&mut self, seldom: impl FnOnce(&mut Self), usual: impl FnOnce(&mut Self)) {
+        self.open_seldom(seldom);
+        self.op().else_();
+        usual(self);
+        self.labels.pop();
+        self.op().end();
+    }
+
+    /// Leaves the `if` open.
+    fn open_seldom<T>(&mut self, body: impl FnOnce(&mut Self) -> T) -> T {
         self.hints.push((self.code.len(), false));
         let outside = std::mem::replace(&mut self.seldom, true);
         self.op().if_(BlockType::Empty);
         self.labels.push(Label::If);
         let done = body(self);
-        self.labels.pop();
         self.seldom = outside;
         done
     }

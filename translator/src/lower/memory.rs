@@ -11,7 +11,7 @@
 //! and else leaves the block: its memory is mapped in one piece. In a program's code the members are looked up one by one, and the
 //! block is left if one misses.
 
-use super::emit::{EXIT, Emitter, Label, Places, at};
+use super::emit::{EXIT, Emitter, Places, at};
 use super::lookup::Adjacent;
 use super::shared::Shared;
 use crate::ir::{Access, ExitId, Group, GroupId, Inst, Member, Value};
@@ -69,9 +69,8 @@ impl Emitter<'_> {
         self.set_exit(exit)?;
         self.op().local_get(entry).i64_load(at(table + offset_of!(TlbEntry, tag) as u32, 8));
         self.wide(address)?;
-        let depth = self.depth(Label::SideExit);
         self.op().i64_xor().i64_const(limit(span)).i64_gt_u();
-        self.br_seldom(depth);
+        self.exit_seldom();
         Ok(())
     }
 
@@ -106,13 +105,11 @@ impl Emitter<'_> {
         self.set_exit(exit)?;
         let places = match (&group.members[..], self.privilege) {
             ([_], _) => {
-                let depth = self.depth(Label::SideExit);
-                self.br_seldom(depth);
+                self.exit_seldom();
                 Places::Each(vec![self.place_of_group(table, entry, address)])
             }
             (_, Privilege::Kernel) => {
                 self.if_seldom(|this| this.leave_unless_contiguous(group, (address, entry)));
-                self.op().end();
                 Places::From(self.place_of_group(table, entry, address), id)
             }
             (_, Privilege::User) => Places::Each(self.places_of_members(group, table, entry, address)),
@@ -147,22 +144,21 @@ impl Emitter<'_> {
             let function = self.addresses.shared(Shared::Contiguous(access));
             self.op().local_get(address).i64_const(distance).call(function);
         }
-        let depth = self.depth(Label::SideExit);
         self.op().i32_eqz();
-        self.br_seldom(depth);
+        self.exit_seldom();
     }
 
     /// New locals for the places of a group's members, which miss one by one where the group is not in one page.
     fn places_of_members(&mut self, group: &Group, table: u32, entry: u32, address: u32) -> Vec<u32> {
         let places: Vec<u32> = group.members.iter().map(|_| self.scratch(ValType::I32)).collect();
-        self.if_seldom(|this| this.look_each_up(group, address, &places));
-        self.op().else_();
-        self.place_in_page(table, entry, address);
-        self.op().local_set(entry);
-        for (member, &place) in group.members.iter().zip(&places) {
-            self.op().local_get(entry).i32_const(member.offset.into()).i32_add().local_set(place);
-        }
-        self.op().end();
+        let each = |this: &mut Self| this.look_each_up(group, address, &places);
+        self.either_seldom(each, |this| {
+            this.place_in_page(table, entry, address);
+            this.op().local_set(entry);
+            for (member, &place) in group.members.iter().zip(&places) {
+                this.op().local_get(entry).i32_const(member.offset.into()).i32_add().local_set(place);
+            }
+        });
         places
     }
 
@@ -190,9 +186,8 @@ impl Emitter<'_> {
                 self.look_up_here(member, place);
             } else {
                 let function = self.addresses.shared(Shared::Lookup(member.access));
-                let depth = self.depth(Label::SideExit);
                 self.op().i64_const(limit(member.span)).call(function).local_tee(place).i32_eqz();
-                self.br_seldom(depth);
+                self.exit_seldom();
             }
         }
     }
@@ -201,9 +196,8 @@ impl Emitter<'_> {
     fn look_up_here(&mut self, member: &Member, place: u32) {
         let (address, entry) = (self.scratch(ValType::I64), self.scratch(ValType::I32));
         let table = self.table(member.access);
-        let depth = self.depth(Label::SideExit);
         self.look_up(table, (address, entry), member.span);
-        self.br_seldom(depth);
+        self.exit_seldom();
         self.place_in_page(table, entry, address);
         self.op().local_set(place);
         self.give_back(ValType::I64, address);
@@ -217,9 +211,7 @@ impl Emitter<'_> {
         match *self.region.inst(condition) {
             Inst::Both(first, second) if self.held(condition).is_none() => {
                 self.truth(first)?;
-                self.if_seldom(|this| this.leave_if(second))?;
-                self.op().end();
-                Ok(())
+                self.if_seldom(|this| this.leave_if(second))
             }
             _ => self.leave_if(condition),
         }
@@ -227,8 +219,7 @@ impl Emitter<'_> {
 
     fn leave_if(&mut self, condition: Value) -> Result<()> {
         self.truth(condition)?;
-        let depth = self.depth(Label::SideExit);
-        self.br_seldom(depth);
+        self.exit_seldom();
         Ok(())
     }
 

@@ -33,7 +33,6 @@ impl Emitter<'_> {
         let generation = at(self.cpu(generation), 8);
         self.op().local_get(BASE).i32_const(0).i64_load(generation).i64_add().i64_ne();
         self.if_seldom(|this| this.return_with(ExitReason::Stale));
-        self.op().end();
     }
 
     /// Leaves unless SSE instructions may run: CR0.EM and CR0.TS clear, CR4.OSFXSR set (SDM 3A, 13.1). Only privileged
@@ -44,7 +43,6 @@ impl Emitter<'_> {
         self.op().i32_const(0).i64_load(cr4).i64_const(CR4_OSFXSR).i64_and().i64_const(CR4_OSFXSR).i64_xor();
         self.op().i64_or().i64_eqz().i32_eqz();
         self.if_seldom(|this| this.return_with(ExitReason::Rare));
-        self.op().end();
     }
 
     /// Leaves unless VEX instructions may run: CR0.TS clear, CR4.OSXSAVE set, SSE and AVX set in XCR0 (SDM 1, 14.8 and
@@ -58,7 +56,6 @@ impl Emitter<'_> {
         self.op().i32_const(0).i64_load(xcr0).i64_const(XCR0_SSE_AVX).i64_and().i64_const(XCR0_SSE_AVX).i64_xor();
         self.op().i64_or().i64_eqz().i32_eqz();
         self.if_seldom(|this| this.return_with(ExitReason::Rare));
-        self.op().end();
     }
 
     /// Loads the variables that a block, or what follows, reads before they are set.

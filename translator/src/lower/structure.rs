@@ -166,7 +166,6 @@ impl Emitter<'_> {
                 self.address(self.region.block(*back).offset);
                 self.op().i64_ne();
                 self.if_seldom(|this| this.leave(id, *exit, Some(*target)))?;
-                self.op().end();
                 self.go(shape, id, *back, steps);
             }
             Terminator::Branch { condition, then, other } => {

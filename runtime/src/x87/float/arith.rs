@@ -19,10 +19,8 @@ pub(in super::super) enum Binary {
 #[inline(always)]
 pub(in super::super) fn binary(op: Binary, context: Context, a: Operand, b: Operand) -> Rounded {
     let widened = a.denormal || b.denormal;
-    match ordinary::binary(op, context, a.value, b.value) {
-        Some(result) if !widened => result,
-        _ => any(op, context, a, b),
-    }
+    let ordinary = if widened { None } else { ordinary::binary(op, context, a.value, b.value) };
+    ordinary.unwrap_or_else(|| any(op, context, a, b))
 }
 
 /// [`binary`] of whatever operands.
