@@ -49,6 +49,12 @@ pub fn is_readable(address: u64) -> bool {
     data_offset(address).is_some() || address.checked_sub(CODE_PAGES).is_some_and(|offset| offset < CODE_PAGES_LEN)
 }
 
+/// Whether a guest address can be written.
+pub fn is_writable(address: u64) -> bool {
+    let read_only = address.checked_sub(READ_ONLY).is_some_and(|offset| offset < READ_ONLY_LEN);
+    data_offset(address).is_some() && !read_only
+}
+
 /// Guest address of an offset below [`DATA_LEN`] in the data backing, that of the window where there are two.
 pub fn data_address(offset: usize) -> u64 {
     let offset = offset as u64;

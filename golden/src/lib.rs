@@ -20,6 +20,7 @@ pub mod generate;
 pub mod images;
 pub mod interpreter;
 pub mod layout;
+pub mod makers;
 pub mod operand;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod oracle;

@@ -7,7 +7,7 @@
 use crate::case::{Case, End};
 use crate::layout;
 use crate::operand;
-use crate::state::{RSP, State};
+use crate::state::{RSP, STATUS_FLAGS, State};
 use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, RflagsBits};
 
 const CF: u64 = 1;
@@ -29,8 +29,8 @@ pub struct Undefined {
     pub flags: u64,
     /// Of the x87 status word.
     pub status: u16,
-    /// Of memory: address and length. The last-instruction pointers that the first instruction stored, in which makers differ; or what an
-    /// ENTER that faults has pushed below RSP.
+    /// Of memory: address and length. The last-instruction pointers that the first instruction stored, in which makers differ; what an
+    /// ENTER that faults has pushed below RSP; or what an access of more than eight bytes that faults has written (SDM volume 3, 8.1.1).
     pub memory: Option<(u64, u64)>,
 }
 
@@ -46,10 +46,15 @@ impl Undefined {
             all.flags = all.flags & !defined | one.flags;
             all.status = if straight && defines_status(insn) { 0 } else { all.status } | one.status;
         }
+        let faults = matches!(end, End::Fault(_));
         all.memory = list.first().and_then(|insn| match insn.mnemonic() {
-            Mnemonic::Enter => pushed(insn, &case.state).filter(|_| matches!(end, End::Fault(_))),
+            Mnemonic::Enter => pushed(insn, &case.state).filter(|_| faults),
+            _ if faults => large_operand(insn, &case.state),
             _ => pointers(insn, &case.state),
         });
+        if faults && list.first().is_some_and(is_repeated_comparison) {
+            all.flags |= STATUS_FLAGS;
+        }
         all
     }
 
@@ -75,6 +80,23 @@ fn pointers(insn: &Instruction, state: &State) -> Option<(u64, u64)> {
     let stores = matches!(insn.mnemonic(), Mnemonic::Fnstenv | Mnemonic::Fnsave);
     let operand = operand::memory_operand(insn).filter(|_| stores)?;
     operand::address(insn, operand, state).map(|address| (address.wrapping_add(12), 16))
+}
+
+/// CMPS and SCAS with a prefix: at a page fault RFLAGS may not be what they were before (SDM volume 2, REP).
+fn is_repeated_comparison(insn: &Instruction) -> bool {
+    use Mnemonic as M;
+    let compares = matches!(
+        insn.mnemonic(),
+        M::Cmpsb | M::Cmpsw | M::Cmpsd | M::Cmpsq | M::Scasb | M::Scasw | M::Scasd | M::Scasq
+    );
+    compares && insn.is_string_instruction() && (insn.has_rep_prefix() || insn.has_repne_prefix())
+}
+
+/// A memory operand of more than eight bytes.
+fn large_operand(insn: &Instruction, state: &State) -> Option<(u64, u64)> {
+    let size = insn.memory_size().size() as u64;
+    let operand = operand::memory_operand(insn).filter(|_| size > 8)?;
+    operand::address(insn, operand, state).map(|address| (address, size))
 }
 
 /// What ENTER pushes: RBP, and as many frame pointers as it nests.

@@ -70,8 +70,8 @@ pub(super) fn masked_move(vm: &mut Vm, insn: &Insn, w: Width) -> Done {
     Ok(())
 }
 
-/// VGATHER and VPGATHER: lanes of width `w` at indices of width `index_width`. Lanes go in order, and each that is done clears its
-/// mask, so that after a fault the rest is gathered. The masks of those not reached stay; some processors fill them.
+/// VGATHER and VPGATHER: lanes of width `w` at indices of width `index_width`. The mask is made of the lanes' signs first. Lanes go
+/// in order, and each that is done clears its mask, so that after a fault the rest is gathered.
 pub(super) fn gather(vm: &mut Vm, insn: &Insn, index_width: Width, w: Width) -> Done {
     vm.avx_available()?;
     let ((dst, mut result), (mask_number, mut mask)) = (register(vm, insn, 0)?, register(vm, insn, 2)?);
@@ -80,12 +80,15 @@ pub(super) fn gather(vm: &mut Vm, insn: &Insn, index_width: Width, w: Width) -> 
         return Err(Exception::UD);
     }
     let halves = if insn.vex == Vex::L256 { 2 } else { 1 };
-    let lanes = per_half(w).min(per_half(index_width)) * halves;
+    let (lanes, signs) = (per_half(w).min(per_half(index_width)) * halves, mask);
+    if halves == 1 {
+        mask[1] = 0;
+    }
     for index in 0..lanes {
-        if !is_set(w, mask, index) {
-            put(w, &mut mask, index, 0);
-            continue;
-        }
+        let all = if is_set(w, mask, index) { w.mask() } else { 0 };
+        put(w, &mut mask, index, all);
+    }
+    for index in (0..lanes).filter(|&index| is_set(w, signs, index)) {
         let distance = index_width.sign_extend(get(index_width, indices, index)) << insn.mem.scale;
         match element(vm, insn, w, distance) {
             Ok(value) => put(w, &mut result, index, value),

@@ -162,15 +162,16 @@ pub fn horizontal<M: Machine>(m: &mut M, insn: &Insn, op: FloatOp, w: FloatWidth
     Ok(())
 }
 
-/// DPPS: products of the lanes in the immediate's high half, summed, into the lanes in its low half.
+/// DPPS: products of the lanes in the immediate's high half, summed, into the lanes in its low half. Which NaN a sum of several
+/// is differs by lane on Intel's processors: the order of the operands is theirs.
 #[inline(never)]
 pub fn dpps<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     let (dst, a, b) = pair(m, insn)?;
     let imm = insn.imm as u8;
     let [a, b] = [a, b].map(|x| x.map(|_, x| keep_lanes32(m, x, imm >> 4)));
     let products = bin(m, FloatOp::Mul, FloatWidth::F32, a, b)?;
-    let sums = neighbours(m, products, FloatWidth::F32, [[0, 0, 2, 2], [1, 1, 3, 3]])?;
-    let total = neighbours(m, sums, FloatWidth::F32, [[0; 4], [2; 4]])?;
+    let sums = neighbours(m, products, FloatWidth::F32, [[1, 0, 3, 2], [0, 1, 2, 3]])?;
+    let total = neighbours(m, sums, FloatWidth::F32, [[0, 1, 2, 3], [2, 3, 0, 1]])?;
     let result = total.map(|_, x| keep_lanes32(m, x, imm));
     set_wide(m, insn, dst, result);
     Ok(())
@@ -186,7 +187,7 @@ pub fn dppd<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     let used = lanes32(imm >> 4);
     let [a, b] = [a, b].map(|x| x.map(|_, x| keep_lanes32(m, x, used)));
     let products = bin(m, FloatOp::Mul, FloatWidth::F64, a, b)?;
-    let total = neighbours(m, products, FloatWidth::F64, [[0, 1, 0, 1], [2, 3, 2, 3]])?;
+    let total = neighbours(m, products, FloatWidth::F64, [[0, 1, 2, 3], [2, 3, 0, 1]])?;
     let result = total.map(|_, x| keep_lanes32(m, x, lanes32(imm)));
     set_wide(m, insn, dst, result);
     Ok(())

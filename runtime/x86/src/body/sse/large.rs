@@ -18,7 +18,7 @@ use crate::width::Width;
 pub fn bin<M: Machine>(m: &mut M, insn: &Insn, op: LargeOp) -> Result<(), M::Stop> {
     available(m, insn)?;
     let dst = number(m, insn, 0)?;
-    let b = if matches!(op, LargeOp::Sha(_)) { unaligned(m, insn)? } else { source(m, insn, first(insn) + 1)? };
+    let b = source(m, insn, first(insn) + 1)?;
     let a = base(m, insn)?;
     let c = if op == LargeOp::Sha(ShaOp::Rounds256) { m.xmm(0) } else { b };
     let result = m.vec_large(op, [a, b, c])?;
@@ -37,8 +37,7 @@ pub fn un<M: Machine>(m: &mut M, insn: &Insn, op: LargeOp) -> Result<(), M::Stop
     Ok(())
 }
 
-/// Operand 1, whose memory need not be aligned, unlike that of other legacy instructions: strings, and SHA as AMD's
-/// processors have it.
+/// Operand 1, whose memory need not be aligned, unlike that of other legacy instructions.
 fn unaligned<M: Machine>(m: &mut M, insn: &Insn) -> Result<M::Vec, M::Stop> {
     if insn.operands[1] == Operand::Mem {
         let address = address(m, insn);
