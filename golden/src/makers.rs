@@ -144,3 +144,7 @@ fn one_nan32(pair: u64) -> u64 {
     let one = |bits: u32| if f32::from_bits(bits).is_nan() { f32::NAN.to_bits() } else { bits };
     u64::from(one(pair as u32)) | u64::from(one((pair >> 32) as u32)) << 32
 }
+
+#[cfg(test)]
+#[path = "makers_tests.rs"]
+mod tests;

@@ -7,6 +7,7 @@
 use golden::images::native::Native;
 use golden::images::{Converted, Mode, Run, case, render};
 use kernel_snapshot::cache::{Cache, Recipe};
+use kernel_snapshot::testing;
 use std::path::Path;
 use test_images::modes::CASES;
 
@@ -16,7 +17,7 @@ fn both_modes_in_one_program() {
     let image = Converted::new(&recipe, "/bin/modes").unwrap();
     let native = Native::new(&recipe);
     if let Err(reason) = &native {
-        eprintln!("skipped: nothing runs natively: {reason:#}");
+        testing::skipped(&format!("nothing runs natively: {reason:#}"));
     }
     let mut wrong = Vec::new();
     for case in CASES {
@@ -44,7 +45,7 @@ fn a_32_bit_busybox_does_what_the_64_bit_one_does() {
     let entry = cache.entry("package", digest, &|line| eprintln!("{line}"), make);
     let recipe = match entry.and_then(|entry| test_images::busybox_i386(entry.path())) {
         Ok(recipe) => recipe,
-        Err(reason) => return eprintln!("skipped: no 32-bit busybox: {reason:#}"),
+        Err(reason) => return testing::skipped(&format!("no 32-bit busybox: {reason:#}")),
     };
     let image = Converted::new(&recipe, "ls -l / | sort | head -n 3; exit 0").unwrap();
     let native = Native::new(&recipe);

@@ -3,6 +3,7 @@
 //! `INSTA_UPDATE=always cargo test -p golden --test system` blesses the interpreter's text.
 
 use golden::system::{For, assemble, case_of, departures, emulate, interpret, kernels, require};
+use kernel_snapshot::testing;
 
 /// The lines whose cases are compared.
 fn compared<'a>(text: &'a str, kernel: &str) -> Vec<&'a str> {
@@ -13,11 +14,11 @@ fn compared<'a>(text: &'a str, kernel: &str) -> Vec<&'a str> {
 #[test]
 fn bare_kernels_say_what_the_manual_and_qemu_say() {
     if let Err(reason) = require("binutils", "as") {
-        return eprintln!("skipped: {reason:#}");
+        return testing::skipped(&format!("{reason:#}"));
     }
     let qemu = require("qemu-system-x86", "qemu-system-x86_64");
     if let Err(reason) = &qemu {
-        eprintln!("skipped: nothing is compared with QEMU: {reason:#}");
+        testing::skipped(&format!("nothing is compared with QEMU: {reason:#}"));
     }
     let mut wrong = Vec::new();
     for kernel in kernels().unwrap() {

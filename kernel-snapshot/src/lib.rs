@@ -10,7 +10,7 @@
 //! lays it out, with the initramfs, the command line and the tables that the 64-bit boot protocol asks for, as
 //! bytes at guest-physical addresses; [`machine::power_up`] makes a machine of them. [`ready::ready_snapshot`] boots
 //! that machine natively, with the init of [`guest::init_binary`], until it waits for a program; [`command::run`] runs
-//! one in it.
+//! one in it. [`testing`] is for the tests of the other crates.
 
 pub mod boot;
 pub mod cache;
@@ -24,3 +24,4 @@ pub mod machine;
 pub mod packages;
 pub mod ready;
 mod source;
+pub mod testing;

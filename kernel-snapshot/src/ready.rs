@@ -17,6 +17,7 @@ use runtime::snapshot::Snapshot;
 use runtime::vm::TSC_KHZ;
 use std::fs::File;
 use std::io::BufWriter;
+use std::path::Path;
 use x86::Level;
 
 /// The guest's wall clock at power-up, in nanoseconds since the Unix epoch: 2024-01-01. `Start` sets the true time.
@@ -160,9 +161,10 @@ pub fn go_on(session: &mut Session, event: &Event) -> Result<()> {
 /// # Errors
 /// Those of [`boot()`], of the file system, and of a cached snapshot that was damaged.
 pub fn ready_snapshot(request: &ReadyRequest<'_>, cache: &Cache, progress: &dyn Fn(&str)) -> Result<Snapshot> {
-    let program = std::env::current_exe().context("find this program")?;
+    // This program's own file, even where another has taken its place meanwhile.
+    let program = Path::new("/proc/self/exe");
     let recipe = Recipe::new(KIND).bytes("boot", &request.boot_digest().0).bytes("image", request.image);
-    let digest = recipe.file("program", &program)?.digest();
+    let digest = recipe.file("program", program)?.digest();
     let mut made = None;
     let entry = cache.entry("ready", digest, progress, |directory| {
         let snapshot = Snapshot::take(&mut boot(request, progress)?, request.boot_digest().0);

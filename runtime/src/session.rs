@@ -5,12 +5,13 @@
 
 use crate::devices::{Backends, Stream};
 use crate::memory::Memory;
-use crate::snapshot::codec::{CodecError, Reader, Writer};
+use crate::snapshot::codec::{CodecError, Field, Reader, Writer};
 use crate::vm::{Pause, Vm};
-use channel::{Start, ToGuest, ToHost};
+use channel::{Directory, Start, ToGuest, ToHost};
+use serde::{Deserialize, Serialize};
 
 /// Version of the section that [`Session::save`] writes.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 
 /// Takes the guest's output.
 pub trait Output {
@@ -58,18 +59,82 @@ pub enum Standing {
     Started,
 }
 
+/// What a run has to go on with that was saved while its program ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// Its standard streams.
+    pub streams: StreamKind,
+    /// Its first working directory.
+    pub cwd: String,
+    /// The directories of the host that it has, in the order of their indices.
+    pub directories: Vec<Directory>,
+}
+
+/// What the standard streams of a program that has started are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StreamKind {
+    /// Three pipes.
+    Pipes,
+    /// A terminal.
+    Terminal,
+}
+
+impl Program {
+    fn of(start: &Start) -> Program {
+        let streams = if start.terminal.is_some() { StreamKind::Terminal } else { StreamKind::Pipes };
+        Program { streams, cwd: start.cwd.clone(), directories: start.directories.clone() }
+    }
+}
+
+impl Field for Program {
+    fn save(&self, to: &mut Writer) {
+        to.field(&self.streams);
+        to.bytes(self.cwd.as_bytes());
+        to.field(&(self.directories.len() as u32));
+        for Directory { path, read_only } in &self.directories {
+            to.bytes(path.as_bytes());
+            to.field(read_only);
+        }
+    }
+
+    fn load(from: &mut Reader<'_>) -> Result<Self, CodecError> {
+        let (streams, cwd) = (from.field()?, text(from)?);
+        let mut directories = Vec::new();
+        for _ in 0..from.field::<u32>()? {
+            directories.push(Directory { path: text(from)?, read_only: from.field()? });
+        }
+        Ok(Program { streams, cwd, directories })
+    }
+}
+
+fn text(from: &mut Reader<'_>) -> Result<String, CodecError> {
+    let text = std::str::from_utf8(from.bytes()?).map(str::to_owned);
+    from.check(text.is_ok(), "UTF-8")?;
+    Ok(text.unwrap_or_default())
+}
+
+/// Whether it is a terminal.
+impl Field for StreamKind {
+    fn save(&self, to: &mut Writer) {
+        to.field(&(*self == StreamKind::Terminal));
+    }
+
+    fn load(from: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Ok(if from.field()? { StreamKind::Terminal } else { StreamKind::Pipes })
+    }
+}
+
 /// The way of a machine to its program, from wherever it was when its snapshot was taken: what init is told, and when.
 #[derive(Debug)]
-pub struct Launch(Option<Box<Start>>);
+pub struct Launch(Option<ToGuest>);
 
 impl Launch {
-    /// What is to be said first.
-    pub fn begin(start: Start, standing: Standing) -> (Launch, Option<ToGuest>) {
-        let start = Box::new(start);
+    /// What is to be said first. `word` starts the program, or is what one that has started is told when its machine goes on.
+    pub fn begin(word: Option<ToGuest>, standing: Standing) -> (Launch, Option<ToGuest>) {
         match standing {
-            Standing::PowerUp => (Launch(Some(start)), None),
-            Standing::Waiting => (Launch(None), Some(ToGuest::Start(start))),
-            Standing::Started => (Launch(None), None),
+            Standing::PowerUp => (Launch(word), None),
+            Standing::Waiting | Standing::Started => (Launch(None), word),
         }
     }
 
@@ -77,7 +142,7 @@ impl Launch {
     pub fn answer(&mut self, message: &ToHost) -> Option<ToGuest> {
         match message {
             ToHost::Booted if self.0.is_some() => Some(ToGuest::Prepare),
-            ToHost::Ready => self.0.take().map(ToGuest::Start),
+            ToHost::Ready => self.0.take(),
             _ => None,
         }
     }
@@ -89,21 +154,29 @@ pub struct Session {
     pub vm: Vm,
     from_guest: Vec<u8>,
     to_guest: Vec<u8>,
-    started: bool,
+    program: Option<Program>,
+    /// What the program wrote before the machine was saved, for whoever goes on with it.
+    withheld: Vec<(Stream, Vec<u8>)>,
 }
 
 impl Session {
     /// Where the machine is on its way.
     pub fn standing(&self) -> Standing {
-        match self.started {
-            true => Standing::Started,
-            false if self.vm.retired() == 0 => Standing::PowerUp,
-            false => Standing::Waiting,
+        match self.program {
+            Some(_) => Standing::Started,
+            None if self.vm.retired() == 0 => Standing::PowerUp,
+            None => Standing::Waiting,
         }
     }
 
-    /// Tells init to start a program; [`Launch::answer`] says what to answer on the way there.
+    /// The program, once init was told what to run.
+    pub fn program(&self) -> Option<&Program> {
+        self.program.as_ref()
+    }
+
+    /// Tells init to start a program, unless one has started; [`Launch::answer`] says what to answer on the way there.
     pub fn launch(&mut self, start: Start) -> Launch {
+        let start = self.program.is_none().then(|| ToGuest::Start(Box::new(start)));
         let (launch, first) = Launch::begin(start, self.standing());
         first.iter().for_each(|message| self.send(message));
         launch
@@ -111,7 +184,12 @@ impl Session {
 
     /// A session with a machine whose channel is at the beginning of a message.
     pub fn new(vm: Vm) -> Session {
-        Session { vm, from_guest: Vec::new(), to_guest: Vec::new(), started: false }
+        Session { vm, from_guest: Vec::new(), to_guest: Vec::new(), program: None, withheld: Vec::new() }
+    }
+
+    /// Output that was taken from the guest, in order, and is to be written by the run that goes on from here.
+    pub fn withhold(&mut self, output: Vec<(Stream, Vec<u8>)>) {
+        self.withheld = output;
     }
 
     /// Writes the machine's state, and what is on its way in the channel, as one section.
@@ -120,7 +198,12 @@ impl Session {
             self.vm.save_state(to);
             to.bytes(&self.from_guest);
             to.bytes(&self.to_guest);
-            to.field(&self.started);
+            to.field(&self.program);
+            to.field(&(self.withheld.len() as u32));
+            for (stream, bytes) in &self.withheld {
+                to.field(&(*stream == Stream::Stderr));
+                to.bytes(bytes);
+            }
         });
     }
 
@@ -132,13 +215,21 @@ impl Session {
         from.section("session", VERSION, |from| {
             let vm = Vm::load_state(from, memory, backends)?;
             let (from_guest, to_guest) = (from.bytes()?.to_vec(), from.bytes()?.to_vec());
-            Ok(Session { vm, from_guest, to_guest, started: from.field()? })
+            let program = from.field()?;
+            let mut withheld = Vec::new();
+            for _ in 0..from.field::<u32>()? {
+                let stream = if from.field()? { Stream::Stderr } else { Stream::Stdout };
+                withheld.push((stream, from.bytes()?.to_vec()));
+            }
+            Ok(Session { vm, from_guest, to_guest, program, withheld })
         })
     }
 
     /// Sends a message to init; what does not fit now follows while the guest runs.
     pub fn send(&mut self, message: &ToGuest) {
-        self.started |= matches!(message, ToGuest::Start(_));
+        if let ToGuest::Start(start) = message {
+            self.program = Some(Program::of(start));
+        }
         self.to_guest.extend(channel::encode(message));
         self.pump_config();
     }
@@ -171,6 +262,9 @@ impl Session {
     /// # Errors
     /// [`SessionError`] where the guest cannot go on.
     pub fn step(&mut self, limit: u64, output: &mut dyn Output) -> Result<Event, SessionError> {
+        for (stream, bytes) in std::mem::take(&mut self.withheld) {
+            output.write(stream, &bytes);
+        }
         loop {
             if let Some(message) = channel::decode(&mut self.from_guest)? {
                 return Ok(Event::Message(message));

@@ -1,55 +1,30 @@
 //! The runtime as a native program, with a real guest: arguments, streams and exit codes.
-//!
-//! `PRELIFT_TEST_VMLINUX` names the kernel; without it, or without mkfs.erofs and a static busybox, the tests are skipped
-//! and say why.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use kernel_snapshot::cache::Cache;
-use kernel_snapshot::guest;
 use kernel_snapshot::ready::{self, ReadyRequest};
+use kernel_snapshot::{guest, testing};
 use runtime::snapshot::Snapshot;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-const BUSYBOX: [&str; 2] = ["/bin/busybox", "/usr/bin/busybox"];
 const CONFIG: &str = r#"{"Entrypoint":["/bin/busybox"],"Cmd":["echo","default"],"Env":["PATH=/bin","FOO=image"]}"#;
 
-/// A directory with `snapshot`, `image` and `config`, made once; `None` where something is missing.
-fn machine() -> Option<&'static Path> {
-    static MACHINE: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let machine = MACHINE.get_or_init(|| {
-        let Some(vmlinux) = std::env::var_os("PRELIFT_TEST_VMLINUX") else {
-            eprintln!("skipped: PRELIFT_TEST_VMLINUX does not name a kernel");
-            return None;
-        };
+/// A directory with `snapshot`, `image` and `config`, made once.
+fn machine() -> &'static Path {
+    static MACHINE: OnceLock<PathBuf> = OnceLock::new();
+    MACHINE.get_or_init(|| {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("program");
         fs::create_dir_all(&directory).unwrap();
-        let image = image(&directory).inspect_err(|error| eprintln!("skipped: {error:#}")).ok()?;
-        make_snapshot(&directory, &fs::read(vmlinux).unwrap(), &image).unwrap();
+        let image = testing::busybox_image(&directory).unwrap();
+        make_snapshot(&directory, &fs::read(testing::vmlinux().unwrap()).unwrap(), &image).unwrap();
         fs::write(directory.join("config"), CONFIG).unwrap();
-        Some(directory)
-    });
-    machine.as_deref()
-}
-
-fn image(directory: &Path) -> Result<Vec<u8>> {
-    let program = BUSYBOX.iter().map(Path::new).find(|path| path.is_file()).context("no busybox")?;
-    let root = directory.join("root");
-    for name in ["bin", "dev", "etc", "proc", "sys", "tmp"] {
-        fs::create_dir_all(root.join(name))?;
-    }
-    fs::copy(program, root.join("bin/busybox"))?;
-    let file = directory.join("image");
-    let output = Command::new("mkfs.erofs").args(["-Enoinline_data", "-T0"]).args([&file, &root]).output();
-    let output = output.context("start mkfs.erofs")?;
-    ensure!(output.status.success(), "mkfs.erofs: {}", String::from_utf8_lossy(&output.stderr));
-    let mut image = fs::read(&file)?;
-    image.resize(image.len().next_multiple_of(2 << 20), 0);
-    fs::write(&file, &image)?;
-    Ok(image)
+        directory
+    })
 }
 
 fn make_snapshot(directory: &Path, vmlinux: &[u8], image: &[u8]) -> Result<()> {
@@ -89,7 +64,7 @@ fn texts(output: &Output) -> (Option<i32>, String, String) {
 
 #[test]
 fn arguments_environment_streams_and_exit_code_are_the_programs() {
-    let Some(machine) = machine() else { return };
+    let machine = machine();
     let script = "echo $FOO $BAR; read line; echo got $line >&2; uname -n; pwd; exit 3";
     let options = ["--env", "BAR=option", "--hostname=box", "--workdir", "/tmp"];
     let words = [&options[..], &["sh", "-c", script]].concat();
@@ -102,7 +77,7 @@ fn arguments_environment_streams_and_exit_code_are_the_programs() {
 
 #[test]
 fn input_of_every_kind_arrives_and_ends() {
-    let Some(machine) = machine() else { return };
+    let machine = machine();
     let long: Vec<u8> = (0..300_000u32).map(|i| (i * 7 % 251) as u8).collect();
     assert!(run(machine, &["cat"], &long).stdout == long);
     let file = machine.join("long");
@@ -116,7 +91,7 @@ fn input_of_every_kind_arrives_and_ends() {
 
 #[test]
 fn codes_that_hosts_do_not_pass_on_are_named() {
-    let Some(machine) = machine() else { return };
+    let machine = machine();
     let words = ["--exact-exit", "sh", "-c", "exit 137"];
     assert_eq!(texts(&run(machine, &words, b"")), (Some(137), String::new(), String::new()));
     let (code, _, error) = texts(&run(machine, &words[1..], b""));
@@ -125,7 +100,7 @@ fn codes_that_hosts_do_not_pass_on_are_named() {
 
 #[test]
 fn a_reader_that_leaves_ends_the_program() {
-    let Some(machine) = machine() else { return };
+    let machine = machine();
     let mut child = program(machine, &["--exact-exit", "yes"]).spawn().unwrap();
     let mut first = [0; 2];
     child.stdout.take().unwrap().read_exact(&mut first).unwrap();
@@ -135,7 +110,7 @@ fn a_reader_that_leaves_ends_the_program() {
 
 #[test]
 fn deterministic_runs_are_the_same() {
-    let Some(machine) = machine() else { return };
+    let machine = machine();
     let script = "head -c 16 /dev/urandom | od -x; sleep 5; date; cat | wc -c; uname -n";
     let ran = [(); 2].map(|()| {
         let output = run(machine, &["--deterministic", "--stats=json", "sh", "-c", script], &[b'x'; 100_000]);
@@ -151,6 +126,51 @@ fn deterministic_runs_are_the_same() {
 }
 
 #[test]
+fn a_run_that_was_saved_goes_on() {
+    let machine = machine();
+    let file = machine.join("saved");
+    let path = file.to_str().unwrap();
+    let script = "i=0; while [ $i -lt 40 ]; do i=$((i+1)); echo $i; sleep 0.05; done
+        read line; echo got $line; date +%s; head -c 16 /dev/urandom | od -x; exit 7";
+    let words = ["--checkpoint", path, "--checkpoint-after=0.7", "sh", "-c", script];
+    let mut child = program(machine, &words).stdin(Stdio::piped()).spawn().unwrap();
+    // Input that is at its end is so in the machine that goes on, too.
+    let open = child.stdin.take();
+    let (code, begun, told) = texts(&child.wait_with_output().unwrap());
+    drop(open);
+    assert_eq!((code, told), (Some(0), format!("prelift: saved to {path}\n")));
+    let goes_on = |words: &[&str]| texts(&run(machine, &[&["--resume", path], words].concat(), b"a line\n"));
+    let ends = [(); 2].map(|()| {
+        let (code, rest, told) = goes_on(&[]);
+        assert_eq!((code, told), (Some(7), String::new()));
+        let all = begun.clone() + &rest;
+        let lines: Vec<&str> = all.lines().collect();
+        let counted: Vec<String> = (1..=40).map(|number| number.to_string()).collect();
+        assert_eq!(lines[..40], counted, "{all}");
+        assert_eq!(lines[40], "got a line");
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        assert!(now.abs_diff(lines[41].parse().unwrap()) <= 5, "{all}");
+        lines[42].to_owned()
+    });
+    assert_ne!(ends[0], ends[1], "the same random numbers in two runs");
+    // Saved again, it goes on from there.
+    let again = goes_on(&["--checkpoint", path, "--checkpoint-after", "0.1", "--leave-running"]);
+    assert_eq!((again.0, again.2), (Some(7), format!("prelift: saved to {path}\n")));
+    assert_eq!(goes_on(&[]).0, Some(7));
+    for (words, expected) in [
+        (&["sh"][..], "arguments: the program has started already"),
+        (&["--env=A=b"], "variables: the program has started already"),
+        (&["--tty"], "the program that goes on has pipes"),
+        (&["--deterministic", "--checkpoint=x"], "--checkpoint and --deterministic exclude each other"),
+        (&["--leave-running"], "expected --checkpoint FILE"),
+    ] {
+        let (code, out, error) = goes_on(words);
+        assert_eq!((code, out.as_str()), (Some(125), ""), "{words:?}");
+        assert!(error.contains(expected), "{words:?}: {error}");
+    }
+}
+
+#[test]
 fn failures_name_what_is_wrong() {
     let run = |words: &[&str]| {
         texts(&Command::new(env!("CARGO_BIN_EXE_prelift-runtime")).args(words).stdin(Stdio::null()).output().unwrap())
@@ -159,6 +179,7 @@ fn failures_name_what_is_wrong() {
         (&["ls"][..], "there is no snapshot to run"),
         (&["--stats=xml"], "--stats: expected json, got \"xml\""),
         (&["--snapshot", "/nonexistent"], "/nonexistent: No such file"),
+        (&["--resume", "/nonexistent"], "/nonexistent: No such file"),
         (&["--snapshot", env!("CARGO_BIN_EXE_prelift-runtime")], "this is no snapshot"),
     ] {
         let (code, out, error) = run(words);

@@ -14,6 +14,7 @@ pub mod suite;
 
 use anyhow::{Context, Result};
 use kernel_snapshot::cache::Cache;
+use kernel_snapshot::testing;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use tempfile::TempDir;
@@ -22,9 +23,6 @@ use translator::convert::{self, CodeChoices, GuestRequest, KernelChoice, Request
 use translator::engine::{Engine, Program, RunOptions, Streams};
 
 pub use translator::engine::{Directory, Outcome};
-
-/// Names the kernel to use instead of Debian's.
-const VMLINUX: &str = "PRELIFT_TEST_VMLINUX";
 
 /// Who carries out the guest's instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +137,7 @@ pub fn module(
     let image = archive(recipe, &directory)?;
     let training = Training { command: Some(Run::shell(script).command), ..Training::default() };
     let guest = GuestRequest { kernel: kernel(), ..guest };
-    let request = Request { image: &image, guest, training, code: CodeChoices::default() };
+    let request = Request { image: &image, guest, training, entrypoint: None, code: CodeChoices::default() };
     Ok(convert::convert(&request, cache, say)?.module)
 }
 
@@ -162,7 +160,7 @@ pub fn root(recipe: &Recipe) -> Result<Vec<u8>> {
 
 /// The kernel of test guests.
 pub fn kernel() -> KernelChoice {
-    std::env::var_os(VMLINUX).map_or(KernelChoice::Debian, |path| KernelChoice::Vmlinux(path.into()))
+    std::env::var_os(testing::VMLINUX).map_or(KernelChoice::Debian, |path| KernelChoice::Vmlinux(path.into()))
 }
 
 /// What the shared busybox image is trained with: a shell at work, alone and with other programs.

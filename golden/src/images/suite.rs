@@ -4,6 +4,7 @@ use super::case::Case;
 use super::native::Native;
 use super::{Converted, Mode, Outcome, render};
 use anyhow::{Context, Result, ensure};
+use kernel_snapshot::testing;
 use std::time::Instant;
 
 /// What a case wrote.
@@ -23,7 +24,7 @@ pub struct Answer {
 /// If one cannot be run.
 pub fn run(cases: &[Case], image: &Converted, native: &Result<Native>) -> Result<Vec<Answer>> {
     if let Err(reason) = native {
-        eprintln!("skipped: no case runs natively: {reason:#}");
+        testing::skipped(&format!("no case runs natively: {reason:#}"));
     }
     cases.iter().map(|case| answer(case, image, native).with_context(|| case.name.clone())).collect()
 }
@@ -62,7 +63,7 @@ fn translated(case: &Case, image: &Converted) -> Result<Outcome> {
 fn answer(case: &Case, image: &Converted, native: &Result<Native>) -> Result<Answer> {
     let mut others = vec![("translated", timed(case, "translated", || translated(case, image))?)];
     match (&case.not_native, native) {
-        (Some(reason), _) => eprintln!("skipped: {} does not run natively: {reason}", case.name),
+        (Some(reason), _) => testing::skipped(&format!("{} does not run natively: {reason}", case.name)),
         (None, Ok(native)) => others.push(("native", timed(case, "native", || native.run(&case.run))?)),
         (None, Err(_)) => {}
     }

@@ -12,6 +12,8 @@
 //!   |<-------------------- Start --|   clock, entropy, host name, program
 //!   |-- Exit --------------------->|   the program ended and its output is drained
 //! ```
+//!
+//! A machine that was saved while its program ran is told [`ToGuest::Resumed`] when it goes on.
 
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
@@ -37,6 +39,8 @@ pub enum ToGuest {
     Resize(WindowSize),
     /// Send this signal to the program (`kill(2)` number).
     Signal(u8),
+    /// The machine was saved while the program ran, and goes on.
+    Resumed(Resumed),
 }
 
 /// What the guest tells the host.
@@ -77,6 +81,17 @@ pub struct Start {
     pub wall_clock_ns: u64,
     /// Fresh entropy for the guest's random number generator.
     pub seed: Vec<u8>,
+}
+
+/// What is new where a machine goes on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumed {
+    /// Wall-clock time now, nanoseconds since the Unix epoch.
+    pub wall_clock_ns: u64,
+    /// Fresh entropy for the guest's random number generator.
+    pub seed: Vec<u8>,
+    /// The terminal's size, if the program has one and its size is known.
+    pub terminal: Option<WindowSize>,
 }
 
 /// A directory of the host in the container.

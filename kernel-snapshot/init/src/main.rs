@@ -11,7 +11,8 @@
 //!  Start     clock, entropy, terminal; the waiting process takes
 //!            on host name, user, limits, capabilities, and execs
 //!  run       bytes between ports and pipes (or the terminal),
-//!            Resize, Signal; the program's end through a pidfd    ──► Exit
+//!            Resize, Signal, Resumed; the program's end through
+//!            a pidfd                                              ──► Exit
 //! ```
 //!
 //! All that does not depend on the program happens before `Ready`, so that a resumed snapshot does little.

@@ -5,6 +5,7 @@ use crate::flow::{Flow, State, wait};
 use crate::host::Host;
 use crate::streams::Streams;
 use crate::terminal::Terminal;
+use crate::{clock, entropy};
 use anyhow::Result;
 use channel::ToGuest;
 use rustix::event::{PollFd, PollFlags};
@@ -81,6 +82,11 @@ impl Pump {
             (ToGuest::Signal(signal), _) => self.program.signal(signal),
             (ToGuest::Resize(size), Some(terminal)) => terminal.resize(size),
             (ToGuest::Resize(_), None) => Ok(()),
+            (ToGuest::Resumed(resumed), terminal) => {
+                clock::set(resumed.wall_clock_ns)?;
+                entropy::reseed(&resumed.seed)?;
+                resumed.terminal.iter().zip(terminal).try_for_each(|(&size, terminal)| terminal.resize(size))
+            }
             (other, _) => anyhow::bail!("configuration channel: {other:?} while the program runs"),
         }
     }

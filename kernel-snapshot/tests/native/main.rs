@@ -1,25 +1,17 @@
 //! A real kernel in the interpreter: lockstep of a loaded machine with the original, a command run to its end, and
 //! directories of the host.
-//!
-//! `PRELIFT_TEST_VMLINUX` names the kernel; without it, or without mkfs.erofs and a static busybox, the tests are skipped
-//! and say why.
 
-use anyhow::{Context, Result, ensure};
 use channel::{Directory, Start};
 use kernel_snapshot::cache::Cache;
 use kernel_snapshot::ready::{self, ReadyRequest};
-use kernel_snapshot::{command, guest};
+use kernel_snapshot::{command, guest, testing};
 use runtime::devices::virtio::ninep::SharedDirectory;
 use runtime::devices::{Backends, Stream};
 use runtime::host::tree::UnixTree;
 use runtime::session::{Event, Output, Session};
 use runtime::snapshot::Snapshot;
 use runtime::vm::Resume;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::Command;
-
-const BUSYBOX: [&str; 2] = ["/bin/busybox", "/usr/bin/busybox"];
 
 struct Parts {
     vmlinux: Vec<u8>,
@@ -28,16 +20,10 @@ struct Parts {
 }
 
 impl Parts {
-    /// `None`, and why on the standard error, where something is not there.
-    fn find() -> Option<Parts> {
-        let skipped = |why: &str| eprintln!("skipped: {why}");
-        let Some(vmlinux) = std::env::var_os("PRELIFT_TEST_VMLINUX") else {
-            skipped("PRELIFT_TEST_VMLINUX does not name a kernel");
-            return None;
-        };
-        let image = image().inspect_err(|error| skipped(&format!("{error:#}"))).ok()?;
+    fn get() -> Parts {
+        let image = testing::busybox_image(tempfile::tempdir().unwrap().path()).unwrap();
         let init = guest::init_binary(&Cache::of_user().unwrap(), &|line| eprintln!("{line}")).unwrap();
-        Some(Parts { vmlinux: std::fs::read(vmlinux).unwrap(), init, image })
+        Parts { vmlinux: std::fs::read(testing::vmlinux().unwrap()).unwrap(), init, image }
     }
 
     fn request(&self) -> ReadyRequest<'_> {
@@ -50,26 +36,6 @@ impl Parts {
             extra: "",
         }
     }
-}
-
-/// An EROFS with busybox and the directories that a container's root needs.
-fn image() -> Result<Vec<u8>> {
-    let program = BUSYBOX.iter().map(Path::new).find(|path| path.is_file()).context("no busybox")?;
-    let directory = tempfile::tempdir()?;
-    let root = directory.path().join("root");
-    for name in ["bin", "dev", "etc", "proc", "sys", "tmp"] {
-        std::fs::create_dir_all(root.join(name))?;
-    }
-    std::fs::copy(program, root.join("bin/busybox"))?;
-    std::fs::set_permissions(root.join("bin/busybox"), std::fs::Permissions::from_mode(0o755))?;
-    let file = directory.path().join("image");
-    let mut make = Command::new("mkfs.erofs");
-    make.args(["-Enoinline_data", "-T0", "-U00000000-0000-0000-0000-000000000001"]).arg(&file).arg(&root);
-    let output = make.output().context("start mkfs.erofs")?;
-    ensure!(output.status.success(), "mkfs.erofs: {}", String::from_utf8_lossy(&output.stderr));
-    let mut image = std::fs::read(file)?;
-    image.resize(image.len().next_multiple_of(2 << 20), 0);
-    Ok(image)
 }
 
 /// What a program wrote.
@@ -113,7 +79,7 @@ fn start(args: &[&str]) -> Start {
 
 #[test]
 fn a_loaded_boot_goes_on_in_lockstep() {
-    let Some(parts) = Parts::find() else { return };
+    let parts = Parts::get();
     let mut original = ready::power_up(&parts.request()).unwrap();
     for taken in [3_000_000, 9_000_001] {
         run_to(&mut original, taken);
@@ -130,7 +96,7 @@ fn a_loaded_boot_goes_on_in_lockstep() {
 
 #[test]
 fn runs_a_command_natively() {
-    let Some(parts) = Parts::find() else { return };
+    let parts = Parts::get();
     let request = parts.request();
     let mut original = ready::boot(&request, &|line| eprintln!("{line}")).unwrap();
     let snapshot = Snapshot::take(&mut original, request.boot_digest().0);
@@ -160,7 +126,7 @@ fn runs_a_command_natively() {
 #[test]
 fn directories_are_the_hosts() {
     const SCRIPT: &str = include_str!("../directories.sh");
-    let Some(parts) = Parts::find() else { return };
+    let parts = Parts::get();
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut native = Command::new("busybox");
     native.args(["sh", "-c", SCRIPT, "sh"]).arg(here.path()).env("LC_ALL", "C");
@@ -185,7 +151,7 @@ fn directories_are_the_hosts() {
 /// What a resumed machine is told of the host arrives: its random numbers are others, and it runs.
 #[test]
 fn resumed_machines_differ() {
-    let Some(parts) = Parts::find() else { return };
+    let parts = Parts::get();
     let snapshot = ready::ready_snapshot(&parts.request(), &Cache::Refused, &|_| ()).unwrap();
     let [first, again, other] = [1, 1, 2].map(|seed| {
         let mut session = snapshot.restore(&parts.image, ready::backends()).unwrap();
@@ -202,14 +168,14 @@ fn resumed_machines_differ() {
 
 #[test]
 fn the_same_request_gives_the_same_snapshot() {
-    let Some(parts) = Parts::find() else { return };
+    let parts = Parts::get();
     let taken = || ready::ready_snapshot(&parts.request(), &Cache::Refused, &|_| ()).unwrap();
     assert!(taken() == taken());
 }
 
 #[test]
 fn what_init_misses_is_in_the_error() {
-    let Some(parts) = Parts::find() else { return };
+    let parts = Parts::get();
     let error = ready::boot(&ReadyRequest { image: &[], ..parts.request() }, &|_| ()).err().unwrap();
     assert!(format!("{error:#}").contains("neither /dev/pmem0 nor /dev/vda exists"), "{error:#}");
     let error = ready::boot(&ReadyRequest { init: b"no program", ..parts.request() }, &|_| ()).err().unwrap();

@@ -21,15 +21,17 @@ pub enum DirectoryError {
     Root(String),
 }
 
-/// All directories of the run, but for the one that `--snapshot-at` writes to.
+/// All directories of the run, but for those of `--resume`, `--checkpoint` and `--snapshot-at`.
 ///
 /// # Errors
 /// [`DirectoryError::Host`].
 pub fn shared(options: &Options) -> Result<Vec<SharedDirectory>, DirectoryError> {
     let mut directories = tree::directories(options)?;
     directories.retain(|directory| {
-        let save = options.save.as_ref().map(|save| save.path.as_path());
-        !save.is_some_and(|path| path.starts_with(&directory.guest))
+        let checkpoint = options.checkpoint.as_ref().map(|checkpoint| &checkpoint.path);
+        let save = options.save.as_ref().map(|save| &save.path);
+        let mut files = options.resume.iter().chain(checkpoint).chain(save);
+        !files.any(|path| path.starts_with(&directory.guest))
     });
     for directory in &mut directories {
         directory.read_only |= options.read_only.contains(&directory.guest);

@@ -9,13 +9,15 @@
 //!
 //! An idle guest waits in one poll of the host and uses no processor time; in deterministic mode it jumps to its next timer.
 
+use super::checkpoint::{self, Checkpoint};
 use super::console::Console;
 use super::input::Input;
 use super::pace::Pace;
 use super::system::{Host, Sink};
 use crate::devices::Stream;
 use crate::session::{Event, Launch, Output, Session, SessionError, Standing};
-use channel::{Start, ToGuest, ToHost};
+use crate::snapshot::Snapshot;
+use channel::{ToGuest, ToHost};
 use std::io::ErrorKind;
 use std::time::Duration;
 
@@ -31,6 +33,8 @@ pub trait Guest {
     fn step(&mut self, output: &mut dyn Output) -> Result<Event, SessionError>;
     /// Where it is on its way.
     fn standing(&self) -> Standing;
+    /// A snapshot of it as it is now.
+    fn snapshot(&mut self) -> Snapshot;
     /// Sends a message to init.
     fn send(&mut self, message: &ToGuest);
     /// Bytes of standard input that the guest has room for.
@@ -54,6 +58,10 @@ impl Guest for Session {
 
     fn standing(&self) -> Standing {
         Session::standing(self)
+    }
+
+    fn snapshot(&mut self) -> Snapshot {
+        Snapshot::take(self, [0; 32])
     }
 
     fn send(&mut self, message: &ToGuest) {
@@ -115,6 +123,15 @@ pub enum Failure {
     Stuck,
 }
 
+/// How a run came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The program's, with this exit code.
+    Exit(u8),
+    /// The machine was saved.
+    Saved,
+}
+
 /// How guest time goes on.
 enum Time {
     /// With the instructions.
@@ -124,7 +141,7 @@ enum Time {
 }
 
 /// What a run is like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manner {
     /// Guest time is the number of instructions.
     pub deterministic: bool,
@@ -134,6 +151,8 @@ pub struct Manner {
     pub framed: bool,
     /// What the program gets in place of SIGTERM.
     pub stop_signal: u8,
+    /// Where the machine is saved on request, and when without one. Not in deterministic mode.
+    pub checkpoint: Option<Checkpoint>,
 }
 
 /// A run.
@@ -142,6 +161,7 @@ pub struct Drive<'a, 'h, G, H> {
     console: &'a mut Console<'h, H>,
     time: Time,
     input: Input,
+    checkpoint: Option<Checkpoint>,
     idle: Duration,
 }
 
@@ -154,7 +174,7 @@ impl<'a, 'h, G: Guest, H: Host> Drive<'a, 'h, G, H> {
         if manner.no_input {
             input.close(guest);
         }
-        Drive { guest, console, time, input, idle: Duration::ZERO }
+        Drive { guest, console, time, input, checkpoint: manner.checkpoint, idle: Duration::ZERO }
     }
 
     /// How long the run has waited for the host.
@@ -162,12 +182,13 @@ impl<'a, 'h, G: Guest, H: Host> Drive<'a, 'h, G, H> {
         self.idle
     }
 
-    /// Starts the program, unless it was started before, and runs it to its end; its exit code.
+    /// Runs the program to its end, or until the machine is saved. `word` is what init is told first: the program to start, or
+    /// what is new for one that has started.
     ///
     /// # Errors
     /// [`Failure`] if it does not come to that.
-    pub fn run(&mut self, start: Start) -> Result<u8, Failure> {
-        let (mut launch, first) = Launch::begin(start, self.guest.standing());
+    pub fn run(&mut self, word: Option<ToGuest>) -> Result<End, Failure> {
+        let (mut launch, first) = Launch::begin(word, self.guest.standing());
         first.iter().for_each(|message| self.guest.send(message));
         loop {
             if let Time::Deterministic = self.time {
@@ -176,7 +197,7 @@ impl<'a, 'h, G: Guest, H: Host> Drive<'a, 'h, G, H> {
             let event = self.guest.step(self.console)?;
             let closed = self.close_broken();
             match event {
-                Event::Message(ToHost::Exit(code)) => return Ok(code),
+                Event::Message(ToHost::Exit(code)) => return Ok(End::Exit(code)),
                 Event::Message(ToHost::Failed(text)) => return Err(Failure::Init(text)),
                 Event::Message(message) => match launch.answer(&message) {
                     Some(answer) => self.guest.send(&answer),
@@ -186,7 +207,36 @@ impl<'a, 'h, G: Guest, H: Host> Drive<'a, 'h, G, H> {
                 Event::Idle(_) if closed => {}
                 Event::Idle(deadline) => self.wait(deadline)?,
             }
+            if self.saves() {
+                return Ok(End::Saved);
+            }
         }
+    }
+
+    /// Saves the machine if that is due. Whether the run is at its end with it; one that could not be saved goes on.
+    fn saves(&mut self) -> bool {
+        let requested = self.input.take_request();
+        let Some(checkpoint) = &mut self.checkpoint else { return false };
+        let now = self.console.host.now();
+        let due = checkpoint.after.take_if(|after| *after <= now).is_some();
+        if !requested && !due {
+            return false;
+        }
+        let saved = checkpoint::write(&self.guest.snapshot(), &checkpoint.path);
+        let ends = saved.is_ok() && !checkpoint.leave_running;
+        let mut text = match saved {
+            Ok(()) => format!("prelift: saved to {}\n", checkpoint.path.display()),
+            Err(error) => format!("prelift: {error}\n"),
+        };
+        if ends && self.input.waiting() > 0 {
+            let lost = self.input.waiting();
+            text.push_str(&format!(
+                "prelift: {lost} bytes of standard input that the program had not taken are lost\n"
+            ));
+        }
+        // If standard error cannot be written, there is nobody to tell.
+        let _ = self.console.host.write(Sink::Stderr, text.as_bytes());
+        ends
     }
 
     /// A pipe that nobody reads ends the guest's too, so that its program gets SIGPIPE. Whether there was one.
@@ -204,6 +254,11 @@ impl<'a, 'h, G: Guest, H: Host> Drive<'a, 'h, G, H> {
         any
     }
 
+    /// Whether the machine is to be saved at a time to come.
+    fn saves_later(&self) -> bool {
+        self.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.after.is_some())
+    }
+
     fn busy(&mut self) {
         let Time::Real(pace) = self.time else { return };
         let now = self.console.host.now();
@@ -217,12 +272,15 @@ impl<'a, 'h, G: Guest, H: Host> Drive<'a, 'h, G, H> {
         }
         match (&self.time, deadline) {
             (Time::Deterministic, Some(deadline)) => self.guest.advance_tsc(deadline),
-            (_, None) if !self.input.wanted(self.guest) => return Err(Failure::Stuck),
+            (_, None) if !self.input.wanted(self.guest) && !self.saves_later() => return Err(Failure::Stuck),
             (Time::Deterministic, None) => {}
             (&Time::Real(pace), deadline) => {
                 let host = &mut *self.console.host;
                 let before = host.now();
-                let timeout = deadline.map(|deadline| pace.until(deadline, before));
+                let timer = deadline.map(|deadline| pace.until(deadline, before));
+                let checkpoint = self.checkpoint.as_ref().and_then(|checkpoint| checkpoint.after);
+                let checkpoint = checkpoint.map(|after| after.saturating_sub(before));
+                let timeout = timer.into_iter().chain(checkpoint).min();
                 self.input.wait(self.guest, host, before, timeout);
                 let after = host.now();
                 self.idle += after.saturating_sub(before);

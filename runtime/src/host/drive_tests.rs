@@ -1,7 +1,11 @@
 //! The loop against a scripted guest and a scripted host.
 
 use super::*;
+use crate::devices::Backends;
 use crate::host::system::Sink;
+use crate::memory::Memory;
+use crate::vm::Vm;
+use channel::Start;
 use std::collections::VecDeque;
 use std::io;
 
@@ -61,6 +65,11 @@ impl Guest for Script {
                 }
             }
         }
+    }
+
+    fn snapshot(&mut self) -> Snapshot {
+        let memory = Memory::new(8192, 0).unwrap();
+        Snapshot::take(&mut Session::new(Vm::new(memory, 0, Backends::default())), [0; 32])
     }
 
     fn send(&mut self, message: &ToGuest) {
@@ -164,13 +173,22 @@ fn guest(steps: impl IntoIterator<Item = Step>) -> Script {
     }
 }
 
-const REAL: Manner = Manner { deterministic: false, no_input: false, framed: false, stop_signal: 3 };
+const REAL: Manner = Manner { deterministic: false, no_input: false, framed: false, stop_signal: 3, checkpoint: None };
 const DETERMINISTIC: Manner = Manner { deterministic: true, ..REAL };
 const FRAMED: Manner = Manner { framed: true, ..REAL };
 
-fn run(guest: &mut Script, world: &mut World, manner: Manner) -> Result<u8, Failure> {
+fn end(guest: &mut Script, world: &mut World, manner: Manner) -> Result<End, Failure> {
     let mut console = Console::new(world, false);
-    Drive::new(guest, &mut console, manner).run(Start { args: vec!["x".into()], ..Start::default() })
+    let start = Start { args: vec!["x".into()], ..Start::default() };
+    Drive::new(guest, &mut console, manner).run(Some(ToGuest::Start(Box::new(start))))
+}
+
+/// The exit code.
+fn run(guest: &mut Script, world: &mut World, manner: Manner) -> Result<u8, Failure> {
+    match end(guest, world, manner)? {
+        End::Exit(code) => Ok(code),
+        End::Saved => panic!("saved"),
+    }
 }
 
 #[test]
@@ -312,4 +330,46 @@ fn what_init_says_ends_the_run() {
         |message| run(&mut guest([Step::Event(Event::Message(message))]), &mut World::default(), REAL).unwrap_err();
     assert_eq!(fails(ToHost::Failed("Prepare: no image".into())).to_string(), "Prepare: no image");
     assert!(matches!(fails(ToHost::Ready), Failure::Message(ToHost::Ready)));
+}
+
+/// A checkpoint's file in a directory of its own.
+fn checkpoint(directory: &tempfile::TempDir) -> Checkpoint {
+    Checkpoint { path: directory.path().join("saved"), ..Checkpoint::default() }
+}
+
+#[test]
+fn a_request_saves_the_machine_and_ends_the_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let manner = Manner { checkpoint: Some(checkpoint(&directory)), ..FRAMED };
+    let input: [&[u8]; 2] = [b"\0\x0a\x000123456789", b"\x04\0\0"];
+    let input: VecDeque<_> = input.into_iter().enumerate().map(|(n, bytes)| (ms(n as u64), bytes)).collect();
+    let mut world = World { input: input.clone(), ..World::default() };
+    let mut saved = guest([idle(None), idle(None)]);
+    assert_eq!(end(&mut saved, &mut world, manner.clone()).unwrap(), End::Saved);
+    let file = std::fs::read(directory.path().join("saved")).unwrap();
+    assert_eq!(crate::snapshot::header(&file).unwrap().ram_size, 8192);
+    let told = &world.written[0].1;
+    assert!(told.contains("prelift: saved to ") && told.contains("2 bytes of standard input"), "{told}");
+    let running = Checkpoint { leave_running: true, ..checkpoint(&directory) };
+    let mut world = World { input, ..World::default() };
+    let mut goes_on = guest([idle(None), idle(None), exit(5)]);
+    assert_eq!(run(&mut goes_on, &mut world, Manner { checkpoint: Some(running), ..manner }).unwrap(), 5);
+}
+
+#[test]
+fn a_machine_is_saved_at_its_time_though_nothing_would_wake_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = Checkpoint { after: Some(ms(7)), ..checkpoint(&directory) };
+    let manner = Manner { checkpoint: Some(at), no_input: true, ..REAL };
+    let mut world = World::default();
+    assert_eq!(end(&mut guest([idle(None), idle(None)]), &mut world, manner.clone()).unwrap(), End::Saved);
+    assert_eq!(world.waits, [(false, Some(ms(7)))]);
+    // What cannot be written does not end the run.
+    let at = Checkpoint { path: "/no/such/directory/saved".into(), after: Some(ms(7)), leave_running: false };
+    let mut world = World::default();
+    assert_eq!(
+        run(&mut guest([idle(None), exit(6)]), &mut world, Manner { checkpoint: Some(at), ..manner }).unwrap(),
+        6
+    );
+    assert!(world.written[0].1.contains("/no/such/directory/saved: the snapshot could not be written"));
 }

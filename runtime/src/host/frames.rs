@@ -10,6 +10,7 @@
 //! | 1 | none: its standard input is at its end; signals and sizes may follow |
 //! | 2 | the number of a signal for the program, one byte; for SIGTERM it gets the image's stop signal |
 //! | 3 | the terminal's rows and columns, 16 bits each, little-endian |
+//! | 4 | none: save the machine (`--checkpoint`) |
 
 use channel::WindowSize;
 
@@ -30,6 +31,8 @@ pub enum Frame<'a> {
     Signal(u8),
     /// The terminal's new size.
     Resize(WindowSize),
+    /// Save the machine.
+    Checkpoint,
 }
 
 /// What is no frame.
@@ -54,6 +57,7 @@ impl Frame<'_> {
             Frame::End => (1, Vec::new()),
             Frame::Signal(signal) => (2, vec![*signal]),
             Frame::Resize(window) => (3, size(window)),
+            Frame::Checkpoint => (4, Vec::new()),
         };
         assert!(payload.len() <= MAX_DATA, "a frame of {} bytes", payload.len());
         let mut frame = vec![kind];
@@ -71,6 +75,7 @@ impl Frame<'_> {
                 rows: u16::from_le_bytes([r0, r1]),
                 columns: u16::from_le_bytes([c0, c1]),
             })),
+            (4, []) => Ok(Frame::Checkpoint),
             _ => Err(FrameError { kind, length: payload.len() }),
         }
     }
@@ -108,7 +113,14 @@ mod tests {
     #[test]
     fn frames_survive_being_cut() {
         let size = WindowSize { rows: 300, columns: 80 };
-        let all = [Frame::Data(b"ab"), Frame::Resize(size), Frame::Signal(15), Frame::Data(b""), Frame::End];
+        let all = [
+            Frame::Data(b"ab"),
+            Frame::Resize(size),
+            Frame::Signal(15),
+            Frame::Data(b""),
+            Frame::Checkpoint,
+            Frame::End,
+        ];
         let stream: Vec<u8> = all.iter().flat_map(Frame::encode).collect();
         for piece in 1..=stream.len() {
             let (mut frames, mut seen) = (Frames::default(), 0);
@@ -126,9 +138,13 @@ mod tests {
 
     #[test]
     fn what_is_no_frame_is_an_error() {
-        for (bytes, kind, length) in
-            [(&b"\x01\x01\0x"[..], 1, 1), (b"\x02\0\0", 2, 0), (b"\x03\0\0", 3, 0), (b"e\0\0", b'e', 0)]
-        {
+        for (bytes, kind, length) in [
+            (&b"\x01\x01\0x"[..], 1, 1),
+            (b"\x02\0\0", 2, 0),
+            (b"\x03\0\0", 3, 0),
+            (b"\x04\x01\0x", 4, 1),
+            (b"e\0\0", b'e', 0),
+        ] {
             assert_eq!(Frames::default().take(bytes, |_| ()), Err(FrameError { kind, length }));
         }
     }

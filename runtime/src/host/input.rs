@@ -41,6 +41,8 @@ struct Framed {
     end: bool,
     /// the guest knows.
     closed: bool,
+    /// The machine is to be saved.
+    checkpoint: bool,
 }
 
 impl Input {
@@ -81,6 +83,16 @@ impl Input {
                 framed.deliver(guest);
             }
         }
+    }
+
+    /// Whether the machine is to be saved; each request is told once.
+    pub(super) fn take_request(&mut self) -> bool {
+        self.framed.as_mut().is_some_and(|framed| std::mem::take(&mut framed.checkpoint))
+    }
+
+    /// Bytes that were read and that the guest has no room for.
+    pub(super) fn waiting(&self) -> usize {
+        self.framed.as_ref().map_or(0, |framed| framed.data.len())
     }
 
     /// Gives the guest what it has room for by now; whether there was anything.
@@ -152,17 +164,25 @@ impl Input {
 
 impl Framed {
     fn new(stop_signal: u8) -> Framed {
-        Framed { stop_signal, frames: Frames::default(), data: VecDeque::new(), end: false, closed: false }
+        Framed {
+            stop_signal,
+            frames: Frames::default(),
+            data: VecDeque::new(),
+            end: false,
+            closed: false,
+            checkpoint: false,
+        }
     }
 
     fn take(&mut self, bytes: &[u8], guest: &mut impl Guest) -> Result<(), super::frames::FrameError> {
-        let Framed { stop_signal, frames, data, end, .. } = self;
+        let Framed { stop_signal, frames, data, end, checkpoint, .. } = self;
         frames.take(bytes, |frame| match frame {
             Frame::Data(bytes) => data.extend(bytes),
             Frame::End => *end = true,
             Frame::Signal(signals::TERM) => guest.send(&ToGuest::Signal(*stop_signal)),
             Frame::Signal(signal) => guest.send(&ToGuest::Signal(signal)),
             Frame::Resize(size) => guest.send(&ToGuest::Resize(size)),
+            Frame::Checkpoint => *checkpoint = true,
         })?;
         self.deliver(guest);
         Ok(())

@@ -12,24 +12,25 @@
 //! flags; `ram` that of the pages that are not zero, with their numbers. Nobody has an interest in a collision, and all of RAM is
 //! read at each line: a cryptographic digest took most of the time.
 //!
-//! A snapshot is a file as `prelift snapshot` writes it; what it was booted from is not known here, so that field is zero.
+//! A snapshot is a file as `prelift snapshot` writes it.
 
+use super::checkpoint::{self, SaveError};
 use super::drive::{Guest, step};
+use super::options::Options;
 use crate::devices::{Gpa, Stream};
 use crate::memory::PAGE;
 use crate::session::{Event, Output, Session, SessionError, Standing};
-use crate::snapshot::{Snapshot, Writer};
+use crate::snapshot::{Origin, Snapshot, Writer};
 use channel::ToGuest;
-use std::fs::File;
 use std::hash::Hasher as _;
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::num::NonZeroU64;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use twox_hash::XxHash3_64;
 
 /// When digests are noted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Checkpoints {
+pub struct Digests {
     /// At each multiple of this many instructions since reset.
     pub every: NonZeroU64,
     /// None before this many.
@@ -45,18 +46,11 @@ pub struct SaveAt {
     pub path: PathBuf,
 }
 
-/// A snapshot that could not be written.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: the snapshot could not be written: {error}", .path.display())]
-pub struct SaveError {
-    path: PathBuf,
-    error: io::Error,
-}
-
 /// A session that is stopped at fixed counts.
 pub struct Lockstep<'a> {
     session: &'a mut Session,
-    checkpoints: Option<Checkpoints>,
+    origin: Origin,
+    digests: Option<Digests>,
     next: u64,
     lines: Vec<String>,
     save: Option<SaveAt>,
@@ -64,13 +58,14 @@ pub struct Lockstep<'a> {
 }
 
 impl<'a> Lockstep<'a> {
-    /// A session that is stopped at checkpoints, and once for a snapshot, or never.
-    pub fn new(session: &'a mut Session, checkpoints: Option<Checkpoints>, save: Option<SaveAt>) -> Lockstep<'a> {
-        let next = checkpoints.map_or(u64::MAX, |points| {
+    /// A session that is stopped for digests, and once for a snapshot, or never.
+    pub fn new(session: &'a mut Session, origin: Origin, options: &Options) -> Lockstep<'a> {
+        let (digests, save) = (options.digests, options.save.clone());
+        let next = digests.map_or(u64::MAX, |points| {
             let after = session.vm.retired().max(points.from.saturating_sub(1));
             (after / points.every).saturating_add(1).saturating_mul(points.every.get())
         });
-        Lockstep { session, checkpoints, next, lines: Vec::new(), save, saved: Ok(()) }
+        Lockstep { session, origin, digests, next, lines: Vec::new(), save, saved: Ok(()) }
     }
 
     /// The lines so far, and one for the state now.
@@ -78,7 +73,7 @@ impl<'a> Lockstep<'a> {
     /// # Errors
     /// If the snapshot could not be written, or the run ended before it was due.
     pub fn finish(mut self) -> (Vec<String>, Result<(), SaveError>) {
-        if self.checkpoints.is_some() {
+        if self.digests.is_some() {
             self.lines.push(describe(self.session));
         }
         if let Some(SaveAt { path, retired }) = self.save {
@@ -96,13 +91,12 @@ impl<'a> Lockstep<'a> {
     fn save(&mut self) {
         let retired = self.session.vm.retired();
         if let Some(SaveAt { path, .. }) = self.save.take_if(|save| save.retired <= retired) {
-            self.saved =
-                write(&Snapshot::take(self.session, [0; 32]), &path).map_err(|error| SaveError { path, error });
+            self.saved = checkpoint::write(&self.snapshot(), &path);
         }
     }
 
     fn note(&mut self) {
-        let Some(points) = self.checkpoints else { return };
+        let Some(points) = self.digests else { return };
         while self.session.vm.retired() >= self.next {
             self.lines.push(describe(self.session));
             self.next = self.next.saturating_add(points.every.get());
@@ -128,12 +122,6 @@ fn describe(session: &Session) -> String {
     format!("state {} rip={:#x} machine={machine:016x} ram={ram:016x}", vm.retired(), vm.cpu.rip)
 }
 
-fn write(snapshot: &Snapshot, path: &Path) -> io::Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
-    snapshot.write(&mut file)?;
-    file.flush()
-}
-
 impl Guest for Lockstep<'_> {
     fn standing(&self) -> Standing {
         self.session.standing()
@@ -144,6 +132,10 @@ impl Guest for Lockstep<'_> {
         self.note();
         self.save();
         Ok(event)
+    }
+
+    fn snapshot(&mut self) -> Snapshot {
+        Snapshot::of(self.session, self.origin)
     }
 
     fn send(&mut self, message: &ToGuest) {

@@ -4,13 +4,14 @@
 //!  arguments ── options ─┬─ environment (--env, --env-file)
 //!  image's configuration ┴─ config ──► Start ──┐
 //!  snapshot ── module (Wasm) or files (native) ─► resume ──► drive: step the guest, move time on, feed input, write output
-//!                                                              └─► exit code, or Failure ── stats
+//!                                                              └─► exit code, checkpoint, or Failure ── stats
 //! ```
 //!
 //! The loop in [`drive`] knows the machine as a [`Guest`](drive::Guest) and the world as a [`Host`](system::Host), so it
 //! runs against scripts of both. The same source makes the Wasm module and the native program; only [`system`]'s streams,
 //! the host's directories ([`tree`]) and where the machine comes from differ.
 
+pub mod checkpoint;
 pub mod config;
 pub mod console;
 pub mod directories;

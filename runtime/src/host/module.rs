@@ -2,14 +2,16 @@
 
 #![allow(unsafe_code)]
 
+use super::checkpoint;
 use super::options::Options;
-use super::run::{LoadError, Loaded};
+use super::run::{LoadError, Loaded, unusable};
 use crate::devices::Backends;
 use crate::memory::{Memory, PAGE};
 use crate::session::Session;
-use crate::snapshot::Reader;
+use crate::snapshot::{Origin, Reader};
 use crate::translated::{Translated, abi::Layout};
 use std::ops::Range;
+use std::path::Path;
 
 /// Where everything is: zeros as built; the linker writes over it.
 #[unsafe(no_mangle)]
@@ -31,7 +33,7 @@ const EMPTY: Layout = Layout {
     image_size: 0,
     ram: 0,
     ram_size: 0,
-    reserved: 0,
+    origin: 0,
 };
 
 /// Bytes of a page of linear memory.
@@ -49,6 +51,7 @@ pub fn load(options: &Options, backends: Backends) -> Result<Loaded, LoadError> 
     }
     let state = part("the snapshot", layout.snapshot, layout.snapshot_size, 1)?;
     let config = part("the configuration", layout.config, layout.config_size, 1)?;
+    let origin = part("the snapshot's origin", layout.origin, Origin::SIZE as u32, 1)?;
     part("the regions' descriptions", layout.bindings, layout.bindings_size, 1)?;
     let image = part("the image", layout.image, layout.image_size, PAGE)?;
     let ram = part("RAM", layout.ram, layout.ram_size, PAGE)?;
@@ -58,15 +61,31 @@ pub fn load(options: &Options, backends: Backends) -> Result<Loaded, LoadError> 
     }
     // SAFETY: both are in linear memory, page-aligned and disjoint, and the linker gave them to nobody else.
     let memory = unsafe { Memory::at(ram, image) };
-    let mut reader = Reader::new(bytes(&state));
-    let mut session = Session::load(&mut reader, memory, backends)?;
-    reader.finish()?;
+    let origin = Reader::new(bytes(&origin)).field()?;
+    let mut session = match &options.resume {
+        None => own_session(bytes(&state), memory, backends)?,
+        Some(path) => resumed_session(path, memory, &origin, backends)?,
+    };
     if !options.interpret {
         // SAFETY: the layout is the linker's.
         session.vm.translated = unsafe { Translated::of_module(layout) };
         session.vm.start();
     }
-    Ok(Loaded { session, config: bytes(&config).to_vec() })
+    Ok(Loaded { session, config: bytes(&config).to_vec(), origin })
+}
+
+/// The machine of the module's own snapshot, whose RAM is in place.
+fn own_session(state: &[u8], memory: Memory, backends: Backends) -> Result<Session, LoadError> {
+    let mut reader = Reader::new(state);
+    let session = Session::load(&mut reader, memory, backends)?;
+    reader.finish()?;
+    Ok(session)
+}
+
+/// The machine of a file, with the module's image.
+fn resumed_session(path: &Path, memory: Memory, origin: &Origin, backends: Backends) -> Result<Session, LoadError> {
+    let snapshot = checkpoint::read(path)?;
+    snapshot.restore_in(memory, origin.image, backends).map_err(|error| unusable(path, error))
 }
 
 /// A part of linear memory, checked.

@@ -1,32 +1,37 @@
 //! The whole program: from its arguments to its exit code.
 
+use super::checkpoint::{self, SaveError, StartedError};
 use super::config::{self, ConfigError, ImageConfig, Surroundings};
 use super::console::Console;
 use super::directories::{self, DirectoryError};
-use super::drive::{Drive, Failure, Manner};
+use super::drive::{Drive, End, Failure, Manner};
 use super::environment::{self, EnvFileError};
-use super::lockstep::{Lockstep, SaveError};
+use super::lockstep::Lockstep;
 use super::options::{self, OptionError, Options};
 use super::resume::Seeds;
 use super::stats::{Begin, Times};
 use super::system::{Host, Sink, System};
 use crate::devices::Backends;
 use crate::memory::MemoryError;
-use crate::session::{Session, Standing};
-use crate::snapshot::CodecError;
-use channel::Start;
+use crate::session::Session;
+use crate::snapshot::{CodecError, Origin};
+use channel::{Resumed, ToGuest};
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::io;
+use std::path::Path;
 
 /// Exit code where prelift fails, as Docker's own.
 pub const FAILED: u8 = 125;
 
-/// A machine that waits for its program, and the image's configuration as JSON.
+/// A machine, and the image's configuration as JSON.
 pub struct Loaded {
     /// The machine, with init at its end of the channel.
     pub session: Session,
     /// The configuration; empty for none.
     pub config: Vec<u8>,
+    /// What the machine was made from.
+    pub origin: Origin,
 }
 
 /// Why there is no machine to run.
@@ -63,6 +68,11 @@ pub enum LoadError {
     },
 }
 
+/// [`LoadError::File`].
+pub(super) fn unusable(path: &Path, error: impl Display) -> LoadError {
+    LoadError::File { path: path.to_owned(), text: error.to_string() }
+}
+
 /// Why a run has no exit code of its program's.
 #[derive(Debug, thiserror::Error)]
 enum RunError {
@@ -82,6 +92,14 @@ enum RunError {
     Random(#[source] io::Error),
     #[error("--framed-stdin and --deterministic exclude each other: frames come when they come")]
     FramesInTime,
+    #[error(
+        "--checkpoint and --deterministic exclude each other: a checkpoint comes when it is asked for (--snapshot-at counts)"
+    )]
+    CheckpointInTime,
+    #[error("--checkpoint-after and --leave-running: expected --checkpoint FILE with them")]
+    NoFile,
+    #[error(transparent)]
+    Started(#[from] StartedError),
     #[error(transparent)]
     Failure(#[from] Failure),
     #[error(transparent)]
@@ -115,18 +133,21 @@ fn run(
     if options.framed_stdin && options.deterministic {
         return Err(RunError::FramesInTime);
     }
+    if let Some(checkpoint) = &options.checkpoint {
+        if checkpoint.path.as_os_str().is_empty() {
+            return Err(RunError::NoFile);
+        }
+        if options.deterministic {
+            return Err(RunError::CheckpointInTime);
+        }
+    }
     let env = environment()?;
     let in_env = |name: &str| env.iter().find_map(|entry| entry.strip_prefix(name)?.strip_prefix('='));
     let variables = environment::gather(&options, |name| in_env(name).map(str::to_owned))?;
     let seeds = if options.deterministic { Seeds::fixed() } else { Seeds::draw(system).map_err(RunError::Random)? };
     let directories = directories::shared(&options)?;
     let names: Vec<_> = directories.iter().map(|shared| (shared.guest.clone(), shared.read_only)).collect();
-    let Loaded { mut session, config } = load(&options, seeds.backends(directories))?;
-    let wall_clock_ns = match options.deterministic {
-        // A run under way goes on as if it had not been interrupted.
-        true if session.standing() == Standing::Started => session.vm.devices.wall_clock(session.vm.tsc()),
-        deterministic => seeds.refresh(&mut session.vm, (!deterministic).then(|| system.wall_clock_ns())),
-    };
+    let Loaded { mut session, config, origin } = load(&options, seeds.backends(directories))?;
     let config = ImageConfig::parse(&config)?;
     let (input, output) = (system.input_is_terminal(), system.output_is_terminal());
     let manner = Manner {
@@ -134,35 +155,50 @@ fn run(
         no_input: options.no_stdin || (options.deterministic && input),
         framed: options.framed_stdin,
         stop_signal: config.stop_signal(&options)?,
+        checkpoint: options.checkpoint.clone(),
     };
-    let surroundings = Surroundings {
-        env,
-        variables,
-        terminal: input && output && !manner.no_input && !options.deterministic,
-        directories: names,
-        hostname: seeds.hostname(),
-        wall_clock_ns,
-        seed: seeds.guest(),
+    let word = if let Some(program) = session.program() {
+        let has_variables = !env.is_empty() || !variables.is_empty();
+        checkpoint::check(program, &options, has_variables, &names)?;
+        // In deterministic mode it goes on as if it had not been interrupted.
+        (!options.deterministic).then(|| {
+            let wall_clock_ns = seeds.refresh(&mut session.vm, Some(system.wall_clock_ns()));
+            ToGuest::Resumed(Resumed { wall_clock_ns, seed: seeds.guest(), terminal: options.terminal })
+        })
+    } else {
+        let real = (!options.deterministic).then(|| system.wall_clock_ns());
+        let surroundings = Surroundings {
+            env,
+            variables,
+            terminal: input && output && !manner.no_input && !options.deterministic,
+            directories: names,
+            hostname: seeds.hostname(),
+            wall_clock_ns: seeds.refresh(&mut session.vm, real),
+            seed: seeds.guest(),
+        };
+        Some(ToGuest::Start(Box::new(config::start(&config, &options, surroundings)?)))
     };
-    let start = config::start(&config, &options, surroundings)?;
-    let code = play(system, &mut session, &options, manner, start)?;
-    Ok(reported(system, code, options.exact_exit))
+    match play(system, &mut session, origin, &options, manner, word)? {
+        End::Exit(code) => Ok(reported(system, code, options.exact_exit)),
+        End::Saved => Ok(0),
+    }
 }
 
 /// Runs the program, and writes what is to be told of it.
 fn play(
     system: &mut System,
     session: &mut Session,
+    origin: Origin,
     options: &Options,
     manner: Manner,
-    start: Start,
-) -> Result<u8, RunError> {
+    word: Option<ToGuest>,
+) -> Result<End, RunError> {
     let begin = Begin::of(&session.vm);
     let mut times = Times { resumed: system.now(), ..Times::default() };
     let mut console = Console::new(system, options.verbose);
-    let mut guest = Lockstep::new(session, options.checkpoints, options.save.clone());
+    let mut guest = Lockstep::new(session, origin, options);
     let mut drive = Drive::new(&mut guest, &mut console, manner);
-    let result = drive.run(start);
+    let result = drive.run(word);
     times.idle = drive.idle();
     times.first_output = console.first_output();
     let serial = console.serial_tail();
@@ -181,8 +217,8 @@ fn play(
         let text = begin.stats(&session.vm, times).render(format);
         let _ = system.write(Sink::Stderr, text.as_bytes());
     }
-    let code = result?;
-    Ok(saved.map(|()| code)?)
+    let end = result?;
+    Ok(saved.map(|()| end)?)
 }
 
 /// What the devices noted, and the instructions that raised #UD for want of a body.

@@ -8,7 +8,7 @@
 //! field. Sections are those of [`codec`](super::codec); offsets in errors are offsets in the file.
 
 use super::codec::{CodecError, Reader, Writer};
-use super::{PageRun, Snapshot};
+use super::{Header, PageRun, Snapshot};
 use crate::memory::MemoryError;
 use sha2::{Digest as _, Sha256};
 use std::io::{self, Read, Write};
@@ -16,7 +16,7 @@ use std::io::{self, Read, Write};
 const MAGIC: &[u8; 16] = b"prelift snapshot";
 const CHECKSUM: usize = 32;
 /// Version of the file as a whole; the sections have their own.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// Why a snapshot cannot be read or restored.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +46,14 @@ pub enum SnapshotError {
         run: PageRun,
         /// Bytes of RAM.
         ram_size: u64,
+    },
+    /// Another size of RAM.
+    #[error("snapshot: expected the {expected} bytes of RAM that it was taken with, found {found}")]
+    Ram {
+        /// The snapshot's.
+        expected: u64,
+        /// The machine's.
+        found: u64,
     },
     /// Another image than the snapshot was taken with.
     #[error("snapshot: expected the image of {expected} bytes that it was taken with, found another of {found} bytes")]
@@ -95,6 +103,23 @@ impl Snapshot {
             read => Ok(read?),
         }
     }
+}
+
+/// What the snapshot is of that a file has; nothing else is looked at.
+///
+/// # Errors
+/// If it begins with no snapshot of this version.
+pub fn header(file: &[u8]) -> Result<Header, SnapshotError> {
+    if !file.starts_with(MAGIC) {
+        return Err(SnapshotError::Magic);
+    }
+    let mut reader = Reader::new(file);
+    reader.raw(MAGIC.len() as u64)?;
+    Ok(reader.section("snapshot", VERSION, |reader| {
+        let header = reader.section("header", 1, |reader| reader.field())?;
+        reader.rest();
+        Ok(header)
+    })?)
 }
 
 fn parse(body: &[u8]) -> Result<Snapshot, CodecError> {

@@ -11,13 +11,40 @@ mod file;
 mod pages;
 
 pub use codec::{CodecError, Field, Reader, Writer};
-pub use file::SnapshotError;
+pub use file::{SnapshotError, header};
 pub use pages::{PageRun, RamPages};
 
 use crate::devices::{Backends, Gpa};
 use crate::memory::{IMAGE_BASE, Memory};
-use crate::session::Session;
+use crate::session::{Session, StreamKind};
 use sha2::{Digest as _, Sha256};
+
+/// What a machine was made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// SHA-256 that tells what was booted: kernel and command line, as the maker defines it.
+    pub boot: [u8; 32],
+    /// SHA-256 of the image's bytes.
+    pub image: [u8; 32],
+}
+crate::fields!(Origin { boot, image });
+
+impl Origin {
+    /// Size of its encoding in bytes.
+    pub const SIZE: usize = 64;
+
+    /// Its encoding.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.field(self);
+        writer.into_bytes()
+    }
+
+    /// That of a machine with the image that `memory` has.
+    pub fn new(boot: [u8; 32], memory: &Memory) -> Origin {
+        Origin { boot, image: Sha256::digest(image_bytes(memory)).into() }
+    }
+}
 
 /// What a snapshot is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +53,12 @@ pub struct Header {
     pub ram_size: u64,
     /// Bytes of the image, which is not part of the snapshot.
     pub image_size: u64,
-    /// SHA-256 that tells what was booted: kernel and command line, as the maker defines it.
-    pub boot: [u8; 32],
-    /// SHA-256 of the image's bytes.
-    pub image: [u8; 32],
+    /// What was booted, with which image.
+    pub origin: Origin,
+    /// The streams of the program that runs; none where the machine waits for one.
+    pub program: Option<StreamKind>,
 }
-crate::fields!(Header { ram_size, image_size, boot, image });
+crate::fields!(Header { ram_size, image_size, origin, program });
 
 /// A machine at rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,25 +72,24 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Takes a snapshot between two steps of `session`. `boot` is [`Header::boot`].
+    /// Takes a snapshot between two steps of `session`. `boot` is [`Origin::boot`].
     ///
     /// The session's own TLBs are emptied, as those of a loaded one are: a guest that clears an accessed bit without
     /// telling the processor then sees the same in both, and both go on alike.
     pub fn take(session: &mut Session, boot: [u8; 32]) -> Snapshot {
+        let origin = Origin::new(boot, &session.vm.memory);
+        Snapshot::of(session, origin)
+    }
+
+    /// [`Snapshot::take`] of a machine whose origin is known.
+    pub fn of(session: &mut Session, origin: Origin) -> Snapshot {
         session.vm.start();
+        let program = session.program().map(|program| program.streams);
         let memory = &session.vm.memory;
         let mut writer = Writer::new();
         session.save(&mut writer);
-        Snapshot {
-            header: Header {
-                ram_size: memory.ram_size(),
-                image_size: memory.image_size(),
-                boot,
-                image: Sha256::digest(image_bytes(memory)).into(),
-            },
-            state: writer.into_bytes(),
-            ram: RamPages::of(memory),
-        }
+        let header = Header { ram_size: memory.ram_size(), image_size: memory.image_size(), origin, program };
+        Snapshot { header, state: writer.into_bytes(), ram: RamPages::of(memory) }
     }
 
     /// A session that goes on where the snapshot was taken; `image` is what it was taken with.
@@ -72,15 +98,42 @@ impl Snapshot {
     /// If `image` is another one, the sizes cannot be, the state is damaged, or `backends` does not lend the devices
     /// that there were.
     pub fn restore(&self, image: &[u8], backends: Backends) -> Result<Session, SnapshotError> {
-        if image.len() as u64 != self.header.image_size || self.header.image != <[u8; 32]>::from(Sha256::digest(image))
-        {
-            return Err(SnapshotError::Image { expected: self.header.image_size, found: image.len() as u64 });
-        }
+        self.check_image(Sha256::digest(image).into(), image.len() as u64)?;
         let mut memory = Memory::new(self.header.ram_size, self.header.image_size)?;
         self.ram.place(&mut memory)?;
         if let Some(place) = memory.place(IMAGE_BASE) {
             memory.bytes_mut(place, image.len()).copy_from_slice(image);
         }
+        self.session(memory, backends)
+    }
+
+    /// [`Snapshot::restore`] in memory that is there already, with the image whose SHA-256 is `image`; whatever its RAM
+    /// holds is gone.
+    ///
+    /// # Errors
+    /// As [`Snapshot::restore`], or if RAM is of another size.
+    pub fn restore_in(
+        &self,
+        mut memory: Memory,
+        image: [u8; 32],
+        backends: Backends,
+    ) -> Result<Session, SnapshotError> {
+        self.check_image(image, memory.image_size())?;
+        let (expected, found) = (self.header.ram_size, memory.ram_size());
+        if expected != found {
+            return Err(SnapshotError::Ram { expected, found });
+        }
+        self.ram.replace(&mut memory)?;
+        self.session(memory, backends)
+    }
+
+    fn check_image(&self, digest: [u8; 32], found: u64) -> Result<(), SnapshotError> {
+        let expected = self.header.image_size;
+        let same = expected == found && self.header.origin.image == digest;
+        if same { Ok(()) } else { Err(SnapshotError::Image { expected, found }) }
+    }
+
+    fn session(&self, memory: Memory, backends: Backends) -> Result<Session, SnapshotError> {
         let mut reader = Reader::new(&self.state);
         let session = Session::load(&mut reader, memory, backends)?;
         reader.finish()?;

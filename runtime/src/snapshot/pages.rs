@@ -90,6 +90,20 @@ impl RamPages {
         first.zip(last).map_or(0, |(first, last)| (last.end() - first.first) as usize)
     }
 
+    /// Makes RAM hold these pages and no others.
+    ///
+    /// # Errors
+    /// As [`RamPages::place`].
+    pub fn replace(&self, memory: &mut Memory) -> Result<(), SnapshotError> {
+        let mut next = 0;
+        let last = PageRun { first: (memory.ram_size() / PAGE as u64) as u32, count: 1 };
+        for run in self.runs.iter().chain([&last]) {
+            (next..run.first).for_each(|number| clear(memory, number));
+            next = run.end();
+        }
+        self.place(memory)
+    }
+
     /// Copies the pages into `memory`, whose RAM is zero.
     ///
     /// # Errors
@@ -102,6 +116,14 @@ impl RamPages {
             memory.bytes_mut(place, bytes.len()).copy_from_slice(bytes);
         }
         Ok(())
+    }
+}
+
+/// Makes a page of RAM zero, and does not touch one that is: the system has not given it yet. None beyond RAM.
+fn clear(memory: &mut Memory, number: u32) {
+    let Some(place) = memory.place(Gpa(u64::from(number) << 12)) else { return };
+    if memory.bytes(place, PAGE).iter().any(|&byte| byte != 0) {
+        memory.bytes_mut(place, PAGE).fill(0);
     }
 }
 

@@ -142,8 +142,8 @@ pub struct Layout {
     pub ram: u32,
     /// Its size, a multiple of 4096.
     pub ram_size: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// What the snapshot was made from: an encoded [`Origin`](crate::snapshot::Origin).
+    pub origin: u32,
 }
 
 impl Layout {
@@ -165,7 +165,7 @@ impl Layout {
             self.image_size,
             self.ram,
             self.ram_size,
-            self.reserved,
+            self.origin,
         ]
     }
 

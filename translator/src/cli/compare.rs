@@ -69,6 +69,7 @@ impl CompareArgs {
             image: &self.image,
             guest: self.kernel.guest(&self.machine),
             training: self.training(command)?,
+            entrypoint: None,
             code: self.code.choices(),
         };
         let converted = convert(&request, &cache, &say)?;
@@ -85,7 +86,7 @@ impl CompareArgs {
 
     /// The command itself, unless another is asked for.
     fn training(&self, command: &Command) -> Result<Training> {
-        let mut training = self.train.training()?;
+        let mut training = self.train.training(None)?;
         if training.command.is_none() {
             training.command = Some(command.words.clone());
             if self.train.train_stdin.is_none() {

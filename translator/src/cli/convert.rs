@@ -1,6 +1,6 @@
 //! `prelift convert`: an image in, a module out.
 
-use super::options::{CodeOptions, KernelOptions, MachineOptions, TrainOptions};
+use super::options::{CodeOptions, KernelOptions, MachineOptions, SnapshotOptions, TrainOptions};
 use super::{Common, write_file};
 use crate::convert::{Converted, Request, convert};
 use anyhow::Result;
@@ -22,6 +22,9 @@ pub struct ConvertArgs {
     /// Machine.
     #[command(flatten)]
     pub machine: MachineOptions,
+    /// Snapshot.
+    #[command(flatten)]
+    pub snapshot: SnapshotOptions,
     /// Training.
     #[command(flatten)]
     pub train: TrainOptions,
@@ -40,6 +43,8 @@ const EXAMPLES: &str = "\
 Examples:
   prelift convert image.tar out.wasm
   prelift convert --train 'python3 bench.py' --ram 256M python.tar.zst python.wasm
+  prelift convert --snapshot entrypoint --command 'python3 -i' --tty python.tar repl.wasm
+  prelift convert --snapshot entrypoint --until 'listening' server.tar server.wasm
   prelift convert --no-tail-calls rootfs/ out.wasm";
 
 impl ConvertArgs {
@@ -49,7 +54,8 @@ impl ConvertArgs {
         let request = Request {
             image: &self.image,
             guest: self.kernel.guest(&self.machine),
-            training: self.train.training()?,
+            training: self.train.training(self.snapshot.command()?)?,
+            entrypoint: self.snapshot.entrypoint()?,
             code: self.code.choices(),
         };
         let converted = convert(&request, &common.cache()?, &|text| progress.step(text))?;

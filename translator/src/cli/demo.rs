@@ -57,6 +57,7 @@ impl DemoArgs {
             image: &image,
             guest: self.kernel.guest(&self.machine),
             training: Training { command: Some(program), ..Training::default() },
+            entrypoint: None,
             code: self.code.choices(),
         };
         let cache = common.cache()?;

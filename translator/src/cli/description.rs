@@ -1,17 +1,24 @@
 //! What a conversion came to, as text for a person.
 
 use crate::convert::{CodeSummary, Summary};
+use runtime::session::StreamKind;
 
 /// Mnemonics on a line.
 const COLUMNS: usize = 6;
 
 /// All that a module's `prelift` section records.
 pub(super) fn conversion(summary: &Summary) -> String {
-    let Summary { version, image, image_size, ram_size, snapshot_pages, trained, code: of_code } = summary;
+    let Summary { version, image, image_size, ram_size, program, snapshot_pages, trained, code: of_code } = summary;
     let mut text = row("made by", &format!("prelift {version}"));
     text += &row("image", &format!("{image}, root file system of {} KiB", image_size >> 10));
     text +=
         &row("machine", &format!("{} MiB of RAM, {} KiB of it in the snapshot", ram_size >> 20, snapshot_pages * 4));
+    let begins = match program {
+        None => "with a program that is to be named",
+        Some(StreamKind::Pipes) => "in a program that has started, with pipes",
+        Some(StreamKind::Terminal) => "in a program that has started, on a terminal",
+    };
+    text += &row("begins", begins);
     text += &row("training", &format!("{trained} instructions"));
     text + &code(of_code)
 }
@@ -62,6 +69,7 @@ mod tests {
             image: "6c00".into(),
             image_size: 2 << 20,
             ram_size: 128 << 20,
+            program: None,
             snapshot_pages: 10,
             trained: 2_950_890_195,
             code,
@@ -70,6 +78,7 @@ mod tests {
 made by         prelift 9.9
 image           6c00, root file system of 2048 KiB
 machine         128 MiB of RAM, 40 KiB of it in the snapshot
+begins          with a program that is to be named
 training        2950890195 instructions
 translated      2169 regions with 13188 entries
                 145035 instructions: 3 KiB of x86 code, 7 KiB of Wasm

@@ -7,6 +7,7 @@
 //! A verb is registered by its row in [`Verb`]. The single stages (`snapshot`, `profile`, `translate`, `link`) do what
 //! `convert` does, with a file between any two.
 
+mod checkpoint;
 pub mod compare;
 pub mod convert;
 pub mod demo;

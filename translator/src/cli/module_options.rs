@@ -2,8 +2,8 @@
 //!
 //! Under a stock runtime the user writes them after the module's name; `prelift run` takes them before it and hands them on.
 //! There is one table and one parser, the module's own ([`runtime::host::options`]): the grammar and the help here are made
-//! from the table, and values are checked by the parser before a module is loaded. Only variables and their files are
-//! looked up here, since the module does not see what `prelift run` does.
+//! from the table, and values are checked by the parser before a module is loaded. Only variables, their files, and those of
+//! checkpoints are looked up here, since the module does not see what `prelift run` does.
 
 use clap::error::{Error, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
@@ -18,13 +18,21 @@ pub const EXACT_EXIT: &str = "--exact-exit";
 /// Option by which `prelift run` tells a module that a preopen may only be read, as WASI does not.
 pub const READ_ONLY: &str = "--read-only";
 
+/// Options whose values are looked up here: what they name the module does not see.
+const HERE: [&str; 4] = ["--env", "--env-file", RESUME, CHECKPOINT];
+
+/// Options with files that the module gets a directory for.
+pub(super) const RESUME: &str = "--resume";
+/// See [`RESUME`].
+pub(super) const CHECKPOINT: &str = "--checkpoint";
+
 /// The short names of `docker run`. A module has none: its first word that is no option begins the container's.
 const SHORT: [(&str, char); 4] = [("--env", 'e'), ("--tty", 't'), ("--user", 'u'), ("--workdir", 'w')];
 
 /// Options of a module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ModuleOptions {
-    /// All but variables, as the module's arguments.
+    /// All but variables and files, as the module's arguments.
     words: Vec<String>,
     /// Variables, `NAME=VALUE` each, or `NAME` for one that the program must not have.
     variables: Vec<String>,
@@ -65,8 +73,8 @@ impl FromArgMatches for ModuleOptions {
         let words: Vec<String> = given.into_iter().map(|(_, word)| word).collect();
         let told = Options::parse(words.clone()).map_err(|error| wrong(&error))?;
         let variables = environment::gather(&told, |name| std::env::var(name).ok()).map_err(|error| wrong(&error))?;
-        let is_variable = |word: &String| word.starts_with("--env=") || word.starts_with("--env-file=");
-        let words = words.into_iter().filter(|word| !is_variable(word)).collect();
+        let is_here = |word: &String| HERE.iter().any(|name| word.split_once('=').is_some_and(|(own, _)| own == *name));
+        let words = words.into_iter().filter(|word| !is_here(word)).collect();
         Ok(ModuleOptions { words, variables, told })
     }
 

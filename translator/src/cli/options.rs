@@ -1,6 +1,6 @@
 //! Groups of options that several verbs share.
 
-use crate::convert::{CodeChoices, GuestRequest, KernelChoice, Training};
+use crate::convert::{CodeChoices, Entrypoint, GuestRequest, KernelChoice, Training};
 use crate::discover::{self, Coverage, InlineCap};
 use crate::lift;
 use crate::link::Runtime;
@@ -34,10 +34,37 @@ pub struct MachineOptions {
     pub cpu: Level,
 }
 
+/// Where the module's machine goes on from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct SnapshotOptions {
+    /// Where the machine goes on from: `ready` waits for a program to be named, `entrypoint` is in the middle of one
+    #[arg(long, value_enum, default_value_t = SnapshotStage::default())]
+    pub snapshot: SnapshotStage,
+    /// The program that has started, split as a shell splits words; default: the image's own
+    #[arg(long, value_name = "COMMAND")]
+    pub command: Option<String>,
+    /// Take the snapshot when it has written this; default: when it waits, and nothing has happened for a second
+    #[arg(long, value_name = "TEXT")]
+    pub until: Option<String>,
+    /// Give it a terminal; default: pipes
+    #[arg(long)]
+    pub tty: bool,
+}
+
+/// Stages of a machine's way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum SnapshotStage {
+    /// Init waits for a program.
+    #[default]
+    Ready,
+    /// The program has started, and waits or has said something.
+    Entrypoint,
+}
+
 /// How the profile is gathered.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct TrainOptions {
-    /// Command to train with, split as a shell splits words; default: the image's own
+    /// Command to train with, split as a shell splits words; default: that of --command, or the image's own
     #[arg(long, value_name = "COMMAND")]
     pub train: Option<String>,
     /// The training's standard input; default: at its end
@@ -168,20 +195,48 @@ impl RuntimeOptions {
 }
 
 impl TrainOptions {
-    /// The training run that these options ask for.
+    /// The training run that these options ask for, `command` unless they name one.
     ///
     /// # Errors
     /// If the command has an open quote, or the file cannot be read.
-    pub fn training(&self) -> Result<Training> {
-        let split = |text: &String| shell_words::split(text).with_context(|| format!("--train {text}"));
+    pub fn training(&self, command: Option<Vec<String>>) -> Result<Training> {
         let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("--train-stdin {}", path.display()));
-        let command = self.train.as_ref().map(split).transpose()?;
-        ensure!(command.as_ref().is_none_or(|words| !words.is_empty()), "--train: expected a command");
         Ok(Training {
-            command,
+            command: words("--train", self.train.as_deref())?.or(command),
             stdin: self.train_stdin.as_ref().map(read).transpose()?.unwrap_or_default(),
             limit: self.train_limit.map(NonZeroU64::get),
         })
+    }
+}
+
+/// The words of a command.
+fn words(option: &str, command: Option<&str>) -> Result<Option<Vec<String>>> {
+    let Some(text) = command else { return Ok(None) };
+    let words = shell_words::split(text).with_context(|| format!("{option} {text}"))?;
+    ensure!(!words.is_empty(), "{option}: expected a command");
+    Ok(Some(words))
+}
+
+impl SnapshotOptions {
+    /// The program that starts before the snapshot is taken.
+    ///
+    /// # Errors
+    /// If it has an open quote.
+    pub fn command(&self) -> Result<Option<Vec<String>>> {
+        words("--command", self.command.as_deref())
+    }
+
+    /// Where the program is to be found.
+    ///
+    /// # Errors
+    /// If it is described, and there is none.
+    pub fn entrypoint(&self) -> Result<Option<Entrypoint>> {
+        let described = self.command.is_some() || self.until.is_some() || self.tty;
+        let wanted = self.snapshot == SnapshotStage::Entrypoint;
+        ensure!(wanted || !described, "--command, --until and --tty: expected --snapshot entrypoint with them");
+        ensure!(self.until.as_deref() != Some(""), "--until: expected a text that is not empty");
+        let (terminal, until) = (self.tty, self.until.clone());
+        wanted.then(|| Ok(Entrypoint { command: self.command()?, terminal, until })).transpose()
     }
 }
 

@@ -34,7 +34,7 @@ Examples:
 impl ProfileArgs {
     pub(super) fn execute(self, common: &Common) -> Result<ExitCode> {
         let progress = common.progress();
-        let training = self.train.training()?;
+        let training = self.train.training(None)?;
         let snapshot = read_snapshot(&self.snapshot)?;
         let root = Root::read(&self.image, &|text| progress.step(text))?;
         let guest = Guest::of_snapshot(snapshot, root).with_context(|| self.snapshot.display().to_string())?;

@@ -1,11 +1,13 @@
 //! `prelift run`: a module in the embedded engine.
 
-use super::{Common, EXACT_EXIT, ModuleOptions, READ_ONLY};
-use crate::engine::{Directory, Engine, HostInput, RunOptions, Streams};
+use super::{Common, EXACT_EXIT, ModuleOptions, READ_ONLY, checkpoint};
+use crate::convert;
+use crate::engine::{Directory, Engine, HostInput, InputPlan, RunOptions, Streams};
 use crate::link::Summary;
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
 use runtime::host::directories;
+use runtime::session::StreamKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -16,6 +18,10 @@ use std::process::ExitCode;
 /// a terminal, the program has one too; else it has pipes, and signals are passed on to it: SIGHUP, SIGINT, SIGQUIT,
 /// SIGUSR1, SIGUSR2, and for SIGTERM the image's stop signal. As process 1 it gets those that it handles; the third SIGINT
 /// or SIGTERM ends the run.
+///
+/// With --checkpoint FILE the machine is saved to FILE on SIGUSR2, on Ctrl-] of a terminal, or after --checkpoint-after SECONDS,
+/// and the run ends with exit code 0 (--leave-running: goes on). --resume FILE goes on with the same module: the program as
+/// it was, with the time and random numbers of the new run.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, override_usage = "prelift run [OPTIONS] MODULE [ARGS]...")]
 pub(super) struct RunArgs {
@@ -51,6 +57,8 @@ Examples:
   prelift run --env-file variables --user nobody --workdir /tmp --hostname box out.wasm id
   prelift run --no-stdin --entrypoint /bin/sh out.wasm -c 'kill -l'
   prelift run --tty out.wasm top -b
+  prelift run --checkpoint saved --checkpoint-after 10 out.wasm sh -c 'while sleep 1; do date; done'
+  prelift run --resume saved out.wasm
   prelift run --stats --interpret out.wasm";
 
 impl RunArgs {
@@ -58,27 +66,33 @@ impl RunArgs {
         let RunArgs { options, dir, command } = self;
         let (path, args) = command.split();
         let module = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let converted = Summary::read(&module).with_context(|| path.display().to_string())?.description.is_some();
+        let description = Summary::read(&module).with_context(|| path.display().to_string())?.description;
+        let converted = description.is_some();
         let variables = options.only_variables();
         ensure!(
             converted || variables.is_some(),
             "{} was not made by prelift: only --env, --env-file and --dir mean something to it",
             path.display()
         );
+        let of_module: Option<convert::Summary> = description.and_then(|json| serde_json::from_value(json).ok());
+        let program = checkpoint::program(&options.told, of_module.as_ref())?;
+        let files = checkpoint::Files::of(&options.told)?;
         let engine = Engine::new()?;
         let progress = common.progress();
-        let program = engine.load(&module, &common.cache()?, &|text| progress.step(text));
-        let program = program.with_context(|| path.display().to_string())?;
+        let compiled = engine.load(&module, &common.cache()?, &|text| progress.step(text));
+        let compiled = compiled.with_context(|| path.display().to_string())?;
         drop((progress, module));
         let mut args = words(&path, converted.then_some((&options, &*dir)), args);
-        let input = if converted { framed_input(&options)? } else { None };
+        args.splice(1..1, files.words);
+        let dirs = [dir, files.directories].concat();
+        let input = if converted { framed_input(&options, program)? } else { None };
         let env = if converted { Vec::new() } else { variables.unwrap_or_default() };
         let streams = match &input {
             Some(input) => Streams::Piped(input.stream()?),
             None => Streams::Inherited,
         };
         args.splice(1..1, input.iter().flat_map(HostInput::words));
-        let outcome = program.run(&engine, &RunOptions { args, env, dirs: dir, streams });
+        let outcome = compiled.run(&engine, &RunOptions { args, env, dirs, streams });
         // The terminal is as it was before anything is said.
         drop(input);
         let outcome = outcome?;
@@ -88,11 +102,16 @@ impl RunArgs {
 }
 
 /// Standard input as a converted module with these options gets it: in frames, unless it must not depend on when input
-/// comes.
-fn framed_input(options: &ModuleOptions) -> Result<Option<HostInput>> {
+/// comes. `program` is what streams a program has that has started.
+fn framed_input(options: &ModuleOptions, program: Option<StreamKind>) -> Result<Option<HostInput>> {
     let told = &options.told;
-    let input = || HostInput::open(told.tty != Some(false) && !told.no_stdin, !told.no_stdin);
-    (!told.deterministic).then(input).transpose()
+    let plan = InputPlan {
+        terminal: told.tty != Some(false) && !told.no_stdin && program != Some(StreamKind::Pipes),
+        reads: !told.no_stdin,
+        saves: told.checkpoint.is_some(),
+        started: program.is_some(),
+    };
+    (!told.deterministic).then(|| HostInput::open(plan)).transpose()
 }
 
 /// The module's arguments: its name, its own options if it was made by prelift, and the container's arguments.

@@ -1,6 +1,6 @@
 //! `prelift snapshot`: boots an image and saves the machine.
 
-use super::options::{KernelOptions, MachineOptions};
+use super::options::{KernelOptions, MachineOptions, SnapshotOptions};
 use super::{Common, write_file};
 use crate::convert::{prepare, write_snapshot};
 use anyhow::Result;
@@ -11,7 +11,8 @@ use std::process::ExitCode;
 /// Boot an image and save the machine
 ///
 /// The guest is booted natively, always in deterministic mode, so that the same inputs give the same snapshot. It is
-/// taken when the image is mounted and init waits for a program. The image itself is not part of it.
+/// taken when the image is mounted and init waits for a program, or in a program (`--snapshot entrypoint`). The image itself
+/// is not part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SnapshotArgs {
@@ -21,6 +22,9 @@ pub struct SnapshotArgs {
     /// Machine.
     #[command(flatten)]
     pub machine: MachineOptions,
+    /// Snapshot.
+    #[command(flatten)]
+    pub snapshot: SnapshotOptions,
     /// The image, as for `convert`
     #[arg(value_name = "IMAGE")]
     pub image: PathBuf,
@@ -32,7 +36,8 @@ pub struct SnapshotArgs {
 const EXAMPLES: &str = "\
 Examples:
   prelift snapshot image.tar ready.snapshot
-  prelift snapshot --ram 256M --vmlinux vmlinux image.tar ready.snapshot";
+  prelift snapshot --ram 256M --vmlinux vmlinux image.tar ready.snapshot
+  prelift snapshot --snapshot entrypoint --command 'python3 -i' --tty python.tar repl.snapshot";
 
 impl SnapshotArgs {
     pub(super) fn execute(self, common: &Common) -> Result<ExitCode> {
@@ -40,7 +45,11 @@ impl SnapshotArgs {
         let say = |text: &str| progress.step(text);
         let request = self.kernel.guest(&self.machine);
         let vmlinux = request.kernel.vmlinux(&cache, &say)?;
-        let guest = prepare(&self.image, &vmlinux, &request, &cache, &say)?;
+        let mut guest = prepare(&self.image, &vmlinux, &request, &cache, &say)?;
+        if let Some(entrypoint) = self.snapshot.entrypoint()? {
+            say("running the program to where its snapshot is taken");
+            guest.advance(&entrypoint)?;
+        }
         write_file(&self.output, &write_snapshot(&guest.snapshot)?)?;
         Ok(ExitCode::SUCCESS)
     }

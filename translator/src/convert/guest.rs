@@ -115,7 +115,7 @@ impl Guest {
         let (expected, found) = (snapshot.header.image_size, root.layout.size);
         let digest: [u8; 32] = Sha256::digest(root.bytes()?).into();
         ensure!(
-            snapshot.header.image == digest,
+            snapshot.header.origin.image == digest,
             "the snapshot was taken with another image: expected its root file system of {expected} bytes, found one of {found} bytes"
         );
         Ok(Guest { root, snapshot })

@@ -3,12 +3,14 @@
 //! ```text
 //! image ─► root file system ─┐
 //! kernel, init ──────────────┴─► boot to `ready` ─► snapshot ─► train ─► profile ─► discover ─► translate ─► link ─► module
+//!                                                       └─► program runs to its entrypoint ─► snapshot ───────┘ (if asked for)
 //! ```
 //!
 //! Each stage is a function of its inputs alone, so that the same inputs give the same bytes, whatever the number of
 //! threads.
 
 mod code;
+mod entrypoint;
 mod guest;
 mod module;
 mod regions;
@@ -16,6 +18,7 @@ mod stage;
 mod train;
 
 pub use code::{Code, CodeChoices, CodeSummary};
+pub use entrypoint::Entrypoint;
 pub use guest::{Guest, GuestRequest, KernelChoice, Root, Stage, prepare};
 pub use module::module;
 pub use regions::Regions;
@@ -26,6 +29,7 @@ use crate::link::Runtime;
 use crate::setup;
 use anyhow::{Context, Result};
 use kernel_snapshot::cache::Cache;
+use runtime::session::StreamKind;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -38,6 +42,8 @@ pub struct Request<'a> {
     pub guest: GuestRequest,
     /// The training run.
     pub training: Training,
+    /// Where the module's machine goes on from, if not from where it waits for a program.
+    pub entrypoint: Option<Entrypoint>,
     /// Choices of the translator.
     pub code: CodeChoices,
 }
@@ -62,6 +68,9 @@ pub struct Summary {
     pub image_size: u64,
     /// Bytes of guest RAM.
     pub ram_size: u64,
+    /// The streams of the program that has started; none where the machine waits for one.
+    #[serde(default)]
+    pub program: Option<StreamKind>,
     /// Pages of RAM that the snapshot holds.
     pub snapshot_pages: u64,
     /// Instructions of the training run.
@@ -78,6 +87,7 @@ impl Summary {
             image: guest.root.image.digest.clone(),
             image_size: guest.root.layout.size,
             ram_size: guest.snapshot.header.ram_size,
+            program: guest.snapshot.header.program,
             snapshot_pages: guest.snapshot.ram.count() as u64,
             trained,
             code: code.clone(),
@@ -93,11 +103,15 @@ pub fn convert(request: &Request<'_>, cache: &Cache, say: &dyn Fn(&str)) -> Resu
     let runtime = setup::runtime_module(cache, say).context("build the runtime")?;
     let runtime = Runtime::parse(&runtime).context("runtime module")?;
     let vmlinux = request.guest.kernel.vmlinux(cache, say)?;
-    let guest = prepare(request.image, &vmlinux, &request.guest, cache, say)?;
+    let mut guest = prepare(request.image, &vmlinux, &request.guest, cache, say)?;
     say("training: running the program to see which code is hot");
     let profile = train(&guest, &request.training, say).context("training run")?;
     say(&format!("translating: {} instructions were recorded", profile.retired));
     let code = Code::translate(&profile, &vmlinux, Some(&guest.root), &runtime, &request.code)?;
+    if let Some(entrypoint) = &request.entrypoint {
+        say("running the program to where its snapshot is taken");
+        guest.advance(entrypoint)?;
+    }
     let summary = Summary::new(&guest, profile.retired, &code.summary);
     say("linking");
     let module = module(&runtime, &guest, code, &summary)?;

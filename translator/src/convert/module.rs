@@ -1,7 +1,7 @@
 //! The module: where everything lies in linear memory, and linking it.
 //!
 //! ```text
-//! runtime, stack, heap │ stamps │ descriptions │ configuration │ state │ image │ RAM
+//! runtime, stack, heap │ stamps │ descriptions │ configuration │ origin │ state │ image │ RAM
 //! ```
 //!
 //! The stamps begin as zeros and are no data. Engines map data copy-on-write only while it is dense (`link::layout`).
@@ -98,6 +98,7 @@ pub fn module(runtime: &Runtime, guest: &Guest, code: Code, summary: &Summary) -
     let bindings = binding::encode(&code.bindings);
     let config = serde_json::to_vec(&guest.root.image.config)?;
     let state = &guest.snapshot.state;
+    let origin = guest.snapshot.header.origin.encode();
     let mut placer = Placer { next: plan.after_stamps, data: Vec::new() };
     let mut layout = Layout {
         magic: Layout::MAGIC,
@@ -114,6 +115,7 @@ pub fn module(runtime: &Runtime, guest: &Guest, code: Code, summary: &Summary) -
     };
     layout.bindings = placer.place(bindings.into(), 64)?;
     layout.config = placer.place(config.into(), 64)?;
+    layout.origin = placer.place(origin.into(), 64)?;
     layout.snapshot = placer.place(state.as_slice().into(), 64)?;
     layout.image = placer.place(guest.root.bytes()?.into(), PAGE as u64)?;
     layout.ram = placer.next.next_multiple_of(PAGE as u64) as u32;

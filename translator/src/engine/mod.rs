@@ -10,7 +10,7 @@ mod host_input;
 mod raw_mode;
 mod wasi;
 
-pub use host_input::HostInput;
+pub use host_input::{HostInput, InputPlan};
 pub use wasi::{Directory, Outcome, RunOptions, Streams};
 
 use anyhow::{Result, anyhow};

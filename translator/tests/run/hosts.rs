@@ -5,6 +5,7 @@ use crate::module::{busybox, directory, publish};
 use crate::process::{Piped, prelift_run};
 use crate::pty::{PROMPT, Terminal};
 use kernel_snapshot::cache::Cache;
+use kernel_snapshot::testing;
 use std::fs::File;
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
@@ -127,6 +128,14 @@ pub(crate) fn stock_run(options: &[&str], words: &[&str]) -> Command {
     command
 }
 
+/// The stock command for a module as it is.
+pub(crate) fn stock(options: &[&str], module: &Path) -> Command {
+    let (_entry, wasmtime) = stock_wasmtime(&Cache::of_user().unwrap(), &|_| ()).unwrap();
+    let mut command = Command::new(&wasmtime);
+    command.arg("run").args(options).arg(module);
+    command
+}
+
 /// The module as the stock command compiles it, once: `wasmtime run` of the module itself does the same every time.
 fn compiled(wasmtime: &Path) -> &'static Path {
     static CODE: OnceLock<PathBuf> = OnceLock::new();
@@ -156,7 +165,7 @@ fn node_gives_every_input_and_the_exit_code() {
 pub(crate) fn has_node() -> bool {
     let version = Command::new("node").arg("--version").output();
     if let Err(reason) = &version {
-        eprintln!("skipped: node cannot be run: {reason}");
+        testing::skipped(&format!("node cannot be run: {reason}"));
     }
     version.is_ok()
 }

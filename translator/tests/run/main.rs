@@ -11,6 +11,7 @@ mod module;
 mod output;
 mod process;
 mod pty;
+mod saved;
 mod streams;
 mod terminal;
 mod world;

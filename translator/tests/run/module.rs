@@ -1,10 +1,11 @@
 //! The modules that the tests run: Debian's busybox, and an image whose configuration says all about its container.
 
 use kernel_snapshot::cache::Cache;
+use kernel_snapshot::testing;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use test_images::{Format, Recipe};
-use translator::convert::{self, CodeChoices, GuestRequest, KernelChoice, Request, Training};
+use translator::convert::{self, CodeChoices, Entrypoint, GuestRequest, KernelChoice, Request, Training};
 use translator::discover::Coverage;
 
 /// A shell at work, so that there is translated code.
@@ -14,15 +15,33 @@ const TRAINING: &str = "i=0; while [ $i -lt 200 ]; do i=$((i+1)); done; echo $i 
 pub(crate) fn busybox() -> &'static Path {
     static MODULE: OnceLock<PathBuf> = OnceLock::new();
     let command = ["sh", "-c", TRAINING].map(str::to_owned).into();
-    MODULE.get_or_init(|| converted("busybox", &test_images::busybox().unwrap(), command, CodeChoices::default()))
+    let busybox = || test_images::busybox().unwrap();
+    MODULE.get_or_init(|| converted("busybox", &busybox(), command, None, CodeChoices::default()))
+}
+
+/// Path of the module of busybox in the middle of a shell that waits for a line, converted on first use.
+pub(crate) fn entrypoint() -> &'static Path {
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    const SCRIPT: &str = "echo ready; echo on stderr >&2; read line; echo got $line; date +%s; cat /proc/uptime;
+        head -c 16 /dev/urandom | md5sum; exit 3";
+    let command: Vec<String> = ["sh", "-c", SCRIPT].map(str::to_owned).into();
+    let entrypoint = Entrypoint { command: Some(command.clone()), ..Entrypoint::default() };
+    let busybox = || test_images::busybox().unwrap();
+    MODULE.get_or_init(|| converted("entrypoint", &busybox(), command, Some(entrypoint), small()))
+}
+
+/// Little translated code.
+fn small() -> CodeChoices {
+    let mut code = CodeChoices::default();
+    (code.discover.coverage, code.discover.max_bytes) = (Coverage::Hot, 256 << 10);
+    code
 }
 
 /// Path of the module of the image that says all about its container, converted on first use; with little translated code.
 pub(crate) fn world() -> &'static Path {
     static MODULE: OnceLock<PathBuf> = OnceLock::new();
-    let mut code = CodeChoices::default();
-    (code.discover.coverage, code.discover.max_bytes) = (Coverage::Hot, 256 << 10);
-    MODULE.get_or_init(|| converted("world", &test_images::world().unwrap(), vec!["/bin/world".to_owned()], code))
+    let command = || vec!["/bin/world".to_owned()];
+    MODULE.get_or_init(|| converted("world", &test_images::world().unwrap(), command(), None, small()))
 }
 
 /// Where the tests keep files that others may read again.
@@ -38,14 +57,20 @@ pub(crate) fn publish(path: &Path, bytes: &[u8]) {
 }
 
 /// Converts an image, trained with a command, and publishes the module.
-fn converted(name: &str, recipe: &Recipe, command: Vec<String>, code: CodeChoices) -> PathBuf {
+fn converted(
+    name: &str,
+    recipe: &Recipe,
+    command: Vec<String>,
+    entrypoint: Option<Entrypoint>,
+    code: CodeChoices,
+) -> PathBuf {
     let image = tempfile::NamedTempFile::new_in(directory()).unwrap();
     recipe.write(Format::DockerSave, image.path()).unwrap();
-    let kernel = std::env::var_os("PRELIFT_TEST_VMLINUX");
+    let kernel = std::env::var_os(testing::VMLINUX);
     let kernel = kernel.map_or(KernelChoice::Debian, |path| KernelChoice::Vmlinux(path.into()));
     let guest = GuestRequest { kernel, ..GuestRequest::default() };
     let training = Training { command: Some(command), ..Training::default() };
-    let request = Request { image: image.path(), guest, training, code };
+    let request = Request { image: image.path(), guest, training, entrypoint, code };
     let cache = Cache::of_user().unwrap();
     let module = convert::convert(&request, &cache, &|text| eprintln!("{name}: {text}")).unwrap().module;
     let path = directory().join(name).with_extension("wasm");

@@ -34,11 +34,16 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// An interactive shell under `prelift run`, which shows its first prompt.
     pub(crate) fn shell(size: Size) -> Terminal {
-        let (master, slave) = open();
-        resize(&master, size);
-        let mut terminal = Terminal::run(prelift_run(&["sh"]), master, slave);
+        let mut terminal = Terminal::on(prelift_run(&["sh"]), size);
         terminal.output.expect(PROMPT);
         terminal
+    }
+
+    /// Any command.
+    pub(crate) fn on(command: Command, size: Size) -> Terminal {
+        let (master, slave) = open();
+        resize(&master, size);
+        Terminal::run(command, master, slave)
     }
 
     /// Any command, on a terminal in raw mode.

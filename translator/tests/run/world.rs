@@ -6,6 +6,7 @@
 
 use crate::module::world;
 use crate::process::{Piped, prelift_run_of};
+use kernel_snapshot::testing;
 use std::process::Stdio;
 use test_images::runc;
 
@@ -48,7 +49,7 @@ fn the_world_is_runcs() {
     for user in [(0, 0, &[0, 30][..]), (1000, 1000, &[1000, 29])] {
         let theirs = match runc::run(&test_images::world().unwrap(), user, &["one", "two words"]) {
             Ok(text) => text,
-            Err(error) => return eprintln!("skipped: no container can be made with runc here: {error:#}"),
+            Err(error) => return testing::skipped(&format!("no container can be made with runc here: {error:#}")),
         };
         let name = user.0.to_string();
         let ours = probed(&["--user", &name, "--hostname", runc::HOSTNAME], &["one", "two words"]);

@@ -6,7 +6,8 @@
 
 pub mod rows;
 
-use super::lockstep::{Checkpoints, SaveAt};
+use super::checkpoint::Checkpoint;
+use super::lockstep::{Digests, SaveAt};
 use channel::WindowSize;
 use rows::{Form, Row};
 use std::fmt::Write;
@@ -49,8 +50,12 @@ pub struct Options {
     pub framed_stdin: bool,
     /// The embedder takes every exit code as it is.
     pub exact_exit: bool,
+    /// Go on with the machine of this file.
+    pub resume: Option<PathBuf>,
+    /// Where to save the machine under way.
+    pub checkpoint: Option<Checkpoint>,
     /// Note digests of the machine's state.
-    pub checkpoints: Option<Checkpoints>,
+    pub digests: Option<Digests>,
     /// Write a snapshot on the way.
     pub save: Option<SaveAt>,
     /// Directories of the host that are mounted read-only, by their names in the guest.

@@ -1,9 +1,11 @@
 //! The table of options: one row each. Parser, help, and the options of `prelift run` come from it.
 
 use super::{Options, StatsFormat};
-use crate::host::lockstep::{Checkpoints, SaveAt};
+use crate::host::lockstep::{Digests, SaveAt};
 use crate::host::signals;
 use channel::WindowSize;
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// Most bytes of a host name (Linux, `__NEW_UTS_LEN`).
 const HOSTNAME: usize = 64;
@@ -54,6 +56,10 @@ pub const OF_USERS: &[Row] = &[
     row("--tty",           Switch,                |o, _| put_switch(&mut o.tty, true),  "give the program a terminal, whatever the streams are"),
     row("--no-tty",        Switch,                |o, _| put_switch(&mut o.tty, false), "give it pipes"),
     row("--terminal",      Value("ROWSxCOLUMNS"), set_terminal,                     "give it a terminal of this size (else the host's, or 24x80)"),
+    row("--resume",        Value("FILE"),         |o, v| set_path(&mut o.resume, v), "go on with the machine of a checkpoint, with the same directories"),
+    row("--checkpoint",    Value("FILE"),         set_checkpoint,                   "save the machine to FILE on request (of an embedder) and end the run; a directory of the host that has FILE is not the container's"),
+    row("--checkpoint-after", Value("SECONDS"),   set_checkpoint_after,             "save it after so long"),
+    row("--leave-running", Switch,                |o, _| on(&mut o.checkpoint.get_or_insert_default().leave_running), "go on when it is saved"),
     row("--interpret",     Switch,                |o, _| on(&mut o.interpret),      "use no translated code"),
     row("--deterministic", Switch,                |o, _| on(&mut o.deterministic),  "let guest time be the number of instructions, so that every run is the same; a terminal gives no input"),
     row("--stats",         Optional("json"),      set_stats,                        "at the end, write figures to standard error: instructions, share in translated code, exits, MIPS"),
@@ -66,7 +72,7 @@ pub const OF_EMBEDDERS: &[Row] = &[
     row("--read-only",     Value("DIRECTORY"), set_read_only,                   "let the guest only read this directory of the host (a preopen's name)"),
     row("--framed-stdin",  Switch,             |o, _| on(&mut o.framed_stdin),  "standard input is frames with data, signals and window sizes, from `prelift run`"),
     row("--exact-exit",    Switch,             |o, _| on(&mut o.exact_exit),    "exit with codes above 125 too, which wasmtime turns into 1"),
-    row("--hash-every",    Value("N[,FROM]"),  set_checkpoints,                 "deterministic, with digests of the state every N instructions (for tests)"),
+    row("--hash-every",    Value("N[,FROM]"),  set_digests,                 "deterministic, with digests of the state every N instructions (for tests)"),
     row("--snapshot-at",   Value("N,FILE"),    set_save,                        "deterministic, with a snapshot written to FILE after N instructions since power-up (for tests)"),
     row("--help",          Switch,             |o, _| on(&mut o.help),          "print this"),
     #[cfg(not(target_arch = "wasm32"))]
@@ -128,6 +134,17 @@ fn set_stop_signal(options: &mut Options, value: &str) -> Result<(), &'static st
     ensure(options.stop_signal.is_some(), signals::EXPECTED)
 }
 
+fn set_checkpoint(options: &mut Options, value: &str) -> Result<(), &'static str> {
+    options.checkpoint.get_or_insert_default().path = value.into();
+    ensure(!value.is_empty(), "FILE")
+}
+
+fn set_checkpoint_after(options: &mut Options, value: &str) -> Result<(), &'static str> {
+    let seconds = value.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    options.checkpoint.get_or_insert_default().after = seconds;
+    ensure(seconds.is_some(), "a number of seconds")
+}
+
 fn set_read_only(options: &mut Options, value: &str) -> Result<(), &'static str> {
     options.read_only.push(value.to_owned());
     ensure(!value.is_empty(), "DIRECTORY")
@@ -152,11 +169,11 @@ fn set_stats(options: &mut Options, value: &str) -> Result<(), &'static str> {
     ensure(options.stats.is_some(), "json")
 }
 
-fn set_checkpoints(options: &mut Options, value: &str) -> Result<(), &'static str> {
+fn set_digests(options: &mut Options, value: &str) -> Result<(), &'static str> {
     let (every, from) = value.split_once(',').unwrap_or((value, "0"));
-    options.checkpoints = every.parse().ok().zip(from.parse().ok()).map(|(every, from)| Checkpoints { every, from });
+    options.digests = every.parse().ok().zip(from.parse().ok()).map(|(every, from)| Digests { every, from });
     options.deterministic = true;
-    ensure(options.checkpoints.is_some(), "N[,FROM]")
+    ensure(options.digests.is_some(), "N[,FROM]")
 }
 
 fn set_save(options: &mut Options, value: &str) -> Result<(), &'static str> {
@@ -166,8 +183,7 @@ fn set_save(options: &mut Options, value: &str) -> Result<(), &'static str> {
     ensure(options.save.is_some(), "N,FILE")
 }
 
-#[cfg(not(target_arch = "wasm32"))]
-fn set_path(path: &mut Option<std::path::PathBuf>, value: &str) -> Result<(), &'static str> {
+fn set_path(path: &mut Option<PathBuf>, value: &str) -> Result<(), &'static str> {
     *path = Some(value.into());
     ensure(!value.is_empty(), "FILE")
 }

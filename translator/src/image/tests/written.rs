@@ -9,6 +9,8 @@ use tempfile::NamedTempFile;
 
 use super::*;
 use crate::image::erofs::{ALIGNMENT, BLOCK, ErofsImage};
+use kernel_snapshot::packages::{self, Package};
+use kernel_snapshot::testing;
 
 /// Writes the tree; checks what must hold of any image.
 pub(super) fn write(tree: &Tree) -> (NamedTempFile, ErofsImage) {
@@ -21,13 +23,9 @@ pub(super) fn write(tree: &Tree) -> (NamedTempFile, ErofsImage) {
     (file, image)
 }
 
-/// Whether erofs-utils are installed; its checks are left out otherwise.
-fn erofs_utils() -> bool {
-    let found = Command::new("fsck.erofs").arg("--help").output().is_ok();
-    if !found {
-        eprintln!("skipped: fsck.erofs of erofs-utils is not installed");
-    }
-    found
+/// Installs the reference where it is missing.
+fn erofs_utils() {
+    packages::ensure(&[Package::command("erofs-utils", "fsck.erofs")], &|line| eprintln!("{line}")).unwrap();
 }
 
 fn run(command: &mut Command) -> String {
@@ -90,23 +88,20 @@ fn same_tree_same_bytes() {
 fn an_empty_tree_is_an_image() {
     let (file, image) = write(&Tree::new().unwrap());
     assert_eq!((image.inodes, image.size, image.files.len()), (1, ALIGNMENT, 0));
-    if erofs_utils() {
-        run(Command::new("fsck.erofs").arg("--extract").arg(file.path()));
-    }
+    erofs_utils();
+    run(Command::new("fsck.erofs").arg("--extract").arg(file.path()));
 }
 
 #[test]
 fn erofs_utils_accept_and_extract_it() {
-    if !erofs_utils() {
-        return;
-    }
+    erofs_utils();
     let tree = large();
     let (file, _) = write(&tree);
     run(Command::new("fsck.erofs").arg("--extract").arg(file.path()));
     let dumped = run(Command::new("dump.erofs").args(["-s", "--path=/bin/program"]).arg(file.path()));
     assert!(dumped.contains("Links: 2") && dumped.contains("2020-09-13 12:26:40.123456789"), "{dumped}");
     if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: extraction with owners and devices needs root");
+        testing::skipped("extraction with owners and devices needs root");
         return;
     }
     let dir = tempfile::tempdir().unwrap();

@@ -1,0 +1,89 @@
+//! What `prelift run` must know of a machine that goes on, and the files of checkpoints as a module gets them: each in a
+//! directory of its own, which is not the container's.
+
+use super::module_options::{CHECKPOINT, RESUME};
+use crate::convert::Summary;
+use crate::engine::Directory;
+use anyhow::{Context, Result};
+use runtime::host::options::Options;
+use runtime::session::StreamKind;
+use runtime::snapshot;
+use std::path::Path;
+
+/// What a module calls the directories.
+const DIRECTORY: &str = "/.prelift";
+
+/// Files of a run.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Files {
+    /// Directories for the module.
+    pub(super) directories: Vec<Directory>,
+    /// The module's options that name them.
+    pub(super) words: Vec<String>,
+}
+
+impl Files {
+    /// Those that the options name.
+    ///
+    /// # Errors
+    /// If a path has no file's name.
+    pub(super) fn of(options: &Options) -> Result<Files> {
+        let mut files = Files::default();
+        if let Some(path) = &options.resume {
+            files.add(RESUME, path, true)?;
+        }
+        if let Some(checkpoint) = options.checkpoint.as_ref().filter(|of| !of.path.as_os_str().is_empty()) {
+            files.add(CHECKPOINT, &checkpoint.path, false)?;
+        }
+        Ok(files)
+    }
+
+    fn add(&mut self, option: &str, path: &Path, read_only: bool) -> Result<()> {
+        let expected = || format!("{option} {}: expected the path of a file", path.display());
+        let name = path.file_name().and_then(|name| name.to_str()).with_context(expected)?;
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let guest = format!("{DIRECTORY}/{}", option.trim_start_matches('-'));
+        self.words.push(format!("{option}={guest}/{name}"));
+        self.directories.push(Directory { host: parent.to_owned(), guest, read_only });
+        Ok(())
+    }
+}
+
+/// The streams of the program that goes on, if one does: that of the file to resume, or the module's own.
+///
+/// # Errors
+/// If the file cannot be read, or is no snapshot.
+pub(super) fn program(options: &Options, module: Option<&Summary>) -> Result<Option<StreamKind>> {
+    let Some(path) = &options.resume else { return Ok(module.and_then(|module| module.program)) };
+    let file = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(snapshot::header(&file).with_context(|| path.display().to_string())?.program)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_file_is_in_a_directory_of_its_own() {
+        let words = ["--resume=a/b", "--checkpoint", "c"].map(str::to_owned);
+        let files = Files::of(&Options::parse(words).unwrap()).unwrap();
+        assert_eq!(files.words, ["--resume=/.prelift/resume/b", "--checkpoint=/.prelift/checkpoint/c"]);
+        let directory =
+            |host: &str, guest: &str, read_only| Directory { host: host.into(), guest: guest.into(), read_only };
+        let expected = [directory("a", "/.prelift/resume", true), directory(".", "/.prelift/checkpoint", false)];
+        assert_eq!(files.directories, expected);
+        let error = Files::of(&Options::parse(["--resume=..".to_owned()]).unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "--resume ..: expected the path of a file");
+    }
+
+    #[test]
+    fn a_program_that_goes_on_is_the_files_or_the_modules() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "nothing").unwrap();
+        let path = file.path().display().to_string();
+        let options = Options::parse([format!("--resume={path}")]).unwrap();
+        let error = format!("{:#}", program(&options, None).unwrap_err());
+        assert!(error.starts_with(&path) && error.contains("this is no snapshot"), "{error}");
+        assert_eq!(program(&Options::default(), None).unwrap(), None);
+    }
+}

@@ -1,0 +1,171 @@
+//! The snapshot of a program that has started: taken where it waits, or has said what it was to say.
+//!
+//! The program runs natively and deterministically, without input. What it writes on the way is kept in the snapshot, and
+//! written by each run that goes on from it. Of the new run it gets time, random numbers, standard input and signals; its
+//! arguments, variables, user and directories are those that it was started with.
+
+use super::guest::Guest;
+use super::train::start_message;
+use crate::image::ImageConfig;
+use anyhow::{Result, bail, ensure};
+use channel::{Start, ToHost, WindowSize};
+use runtime::devices::Stream;
+use runtime::session::{Event, Output, Session};
+use runtime::snapshot::Snapshot;
+
+/// Where a program is to be found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entrypoint {
+    /// Replaces the image's entrypoint and command.
+    pub command: Option<Vec<String>>,
+    /// The program has a terminal; else pipes.
+    pub terminal: bool,
+    /// What it has written when it is there; where absent it is there when it waits.
+    pub until: Option<String>,
+}
+
+/// Instructions that it may take to get there.
+const LIMIT: u64 = 20_000_000_000;
+/// A program waits when nothing but the kernel's own timers has happened for so long, in nanoseconds,
+const WAIT: u64 = 1_000_000_000;
+/// which take no more instructions in that time than this.
+const HOUSEKEEPING: u64 = WAIT / 200;
+/// Most bytes that it may write on the way.
+const MOST_OUTPUT: usize = 1 << 20;
+/// The terminal's size, until a run has another.
+const WINDOW: WindowSize = WindowSize { rows: 24, columns: 80 };
+
+impl Guest {
+    /// Runs the program, in a guest that waits for one, up to where it is to be found. The guest's snapshot is that
+    /// place then.
+    ///
+    /// # Errors
+    /// If the program ends before, says too much, or does not get there.
+    pub fn advance(&mut self, to: &Entrypoint) -> Result<()> {
+        let mut session = self.session()?;
+        let limit = session.vm.retired() + LIMIT;
+        let mut spoken = Spoken::default();
+        let reached = reach(&mut session, start(&self.root.image.config, to), to, limit, &mut spoken);
+        reached.map_err(|error| error.context(spoken.report()))?;
+        session.withhold(spoken.pieces);
+        self.snapshot = Snapshot::of(&mut session, self.snapshot.header.origin);
+        Ok(())
+    }
+}
+
+fn start(config: &ImageConfig, to: &Entrypoint) -> Start {
+    Start { terminal: to.terminal.then_some(WINDOW), ..start_message(config, to.command.as_deref()) }
+}
+
+fn reach(session: &mut Session, start: Start, to: &Entrypoint, limit: u64, spoken: &mut Spoken) -> Result<()> {
+    let mut launch = session.launch(start);
+    let mut calm = Calm::of(session, spoken);
+    loop {
+        match session.step(limit, spoken)? {
+            Event::Message(ToHost::Exit(code)) => bail!("it ended, with exit code {code}"),
+            Event::Message(ToHost::Failed(reason)) => bail!("the guest's init: {reason}"),
+            Event::Message(message) => match launch.answer(&message) {
+                Some(answer) => session.send(&answer),
+                None => bail!("the guest's init said {message:?}: expected the program's end"),
+            },
+            Event::Idle(timer) => match (timer, &to.until) {
+                _ if to.until.is_none() && calm.lasts(session, spoken) => return Ok(()),
+                (Some(timer), _) => session.vm.advance_tsc(timer),
+                (None, None) => return Ok(()),
+                (None, Some(text)) => bail!("it waits, and has not said {text:?}"),
+            },
+            Event::Limit => bail!("it ran for {LIMIT} instructions"),
+            Event::Slice => {}
+        }
+        ensure!(spoken.size() <= MOST_OUTPUT, "it wrote more than {MOST_OUTPUT} bytes");
+        if to.until.as_ref().is_some_and(|text| spoken.have(text.as_bytes())) {
+            return Ok(());
+        }
+    }
+}
+
+/// A time in which little happens.
+struct Calm {
+    since: u64,
+    retired: u64,
+    said: usize,
+}
+
+impl Calm {
+    fn of(session: &Session, spoken: &Spoken) -> Calm {
+        Calm { since: session.vm.tsc(), retired: session.vm.retired(), said: spoken.size() }
+    }
+
+    /// Whether it has lasted long enough; it begins anew where something happened.
+    fn lasts(&mut self, session: &Session, spoken: &Spoken) -> bool {
+        let now = Calm::of(session, spoken);
+        if now.said != self.said || now.retired - self.retired > HOUSEKEEPING {
+            *self = now;
+            return false;
+        }
+        now.since.saturating_sub(self.since) >= WAIT
+    }
+}
+
+/// What the program wrote, in order.
+#[derive(Default)]
+struct Spoken {
+    pieces: Vec<(Stream, Vec<u8>)>,
+}
+
+impl Spoken {
+    fn size(&self) -> usize {
+        self.pieces.iter().map(|(_, bytes)| bytes.len()).sum()
+    }
+
+    /// Whether a stream has this text.
+    fn have(&self, text: &[u8]) -> bool {
+        [Stream::Stdout, Stream::Stderr].into_iter().any(|stream| {
+            let pieces = self.pieces.iter().filter(|(of, _)| *of == stream);
+            let all: Vec<u8> = pieces.flat_map(|(_, bytes)| bytes).copied().collect();
+            text.is_empty() || all.windows(text.len()).any(|window| window == text)
+        })
+    }
+
+    /// Where the program did not get, and its last words.
+    fn report(&self) -> String {
+        const SHOWN: usize = 200;
+        let all: Vec<u8> = self.pieces.iter().flat_map(|(_, bytes)| bytes).copied().collect();
+        let last = String::from_utf8_lossy(&all[all.len().saturating_sub(SHOWN)..]).trim().to_owned();
+        format!("the program did not get to where its snapshot is taken; it last said: {last}")
+    }
+}
+
+impl Output for Spoken {
+    fn write(&mut self, stream: Stream, bytes: &[u8]) {
+        match self.pieces.last_mut() {
+            _ if stream != Stream::Stdout && stream != Stream::Stderr => {}
+            Some((last, all)) if *last == stream => all.extend_from_slice(bytes),
+            _ => self.pieces.push((stream, bytes.to_vec())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_is_kept_in_order() {
+        let mut spoken = Spoken::default();
+        for (stream, text) in [
+            (Stream::Stdout, "re"),
+            (Stream::Serial, "x"),
+            (Stream::Stdout, "a"),
+            (Stream::Stderr, "!"),
+            (Stream::Stdout, "dy"),
+        ] {
+            spoken.write(stream, text.as_bytes());
+        }
+        let piece = |stream, text: &str| (stream, text.as_bytes().to_vec());
+        let expected = [piece(Stream::Stdout, "rea"), piece(Stream::Stderr, "!"), piece(Stream::Stdout, "dy")];
+        assert_eq!((spoken.pieces.as_slice(), spoken.size()), (&expected[..], 6));
+        assert!(spoken.have(b"ready") && spoken.have(b"!") && !spoken.have(b"rea!") && !spoken.have(b"x"));
+        assert!(spoken.report().ends_with("it last said: rea!dy"));
+    }
+}
