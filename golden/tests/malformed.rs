@@ -97,7 +97,8 @@ fn modules_are_refused() {
 fn layers_are_refused() {
     let recipe = test_images::Recipe { layers: vec![garbage(1024)], ..test_images::busybox().unwrap() };
     let cache = Cache::of_user().unwrap();
-    let error = golden::images::module(GuestRequest::default(), &recipe, "true", &cache, &|_| ())
-        .expect_err("a damaged layer was taken");
+    let error =
+        golden::images::module(GuestRequest::default(), &recipe, &golden::images::training("true"), &cache, &|_| ())
+            .expect_err("a damaged layer was taken");
     assert!(format!("{error:#}").contains("layer"), "{error:#}");
 }

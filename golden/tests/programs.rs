@@ -6,18 +6,21 @@
 use anyhow::{Context, Result};
 use golden::images::case::{self, Case};
 use golden::images::native::Native;
-use golden::images::{Converted, suite};
+use golden::images::{Converted, suite, training};
 use kernel_snapshot::cache::Cache;
 use std::path::Path;
 use test_images::Recipe;
 use test_images::debian::{Debian, JAVA, LANGUAGES, NODE, TOOLS};
-use translator::convert::GuestRequest;
+use translator::convert::{GuestRequest, Training};
 use x86::Level;
 
 /// RAM of the guests, in MiB: Java's heap and compilers want most.
 const SMALL: u64 = 128;
 const MIDDLE: u64 = 512;
 const LARGE: u64 = 1024;
+
+/// Instructions of a training: all cases to their ends, so that what is compared is translated code.
+const TRAINING: u64 = 150_000_000_000;
 
 /// Programs that choose their code by the processor run on each.
 #[test]
@@ -75,7 +78,8 @@ fn differences(name: &str, recipe: &Recipe, ram: u64, level: Level) -> Result<Ve
     let native = Native::new(recipe).context("the reference")?;
     let guest = GuestRequest { ram_size: ram << 20, level, ..GuestRequest::default() };
     eprintln!("{name}, {}:", level.name());
-    let image = Converted::with(guest, recipe, &training(&cases))?;
+    let training = Training { limit: Some(TRAINING), ..training(&all(&cases)) };
+    let image = Converted::with(guest, recipe, &training)?;
     let answers = suite::run(&cases, &image, &Ok(native))?;
     Ok(answers.into_iter().flat_map(|answer| answer.differences).collect())
 }
@@ -86,7 +90,7 @@ fn is_wanted(case: &Case, level: Level) -> bool {
 }
 
 /// All cases, each in a shell of its own.
-fn training(cases: &[Case]) -> String {
+fn all(cases: &[Case]) -> String {
     let scripts = cases.iter().filter_map(|case| case.run.command.get(2));
     scripts.map(|script| format!("(\n{script}\n)\n")).collect()
 }

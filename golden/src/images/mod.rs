@@ -85,17 +85,17 @@ impl Converted {
     /// # Errors
     /// Of the conversion.
     pub fn at(stage: Stage, recipe: &Recipe, script: &str) -> Result<Converted> {
-        Converted::with(GuestRequest { stage, ..GuestRequest::default() }, recipe, script)
+        Converted::with(GuestRequest { stage, ..GuestRequest::default() }, recipe, &training(script))
     }
 
     /// The same, with a machine of one's own; its kernel is [the one of test guests](kernel).
     ///
     /// # Errors
     /// Of the conversion.
-    pub fn with(guest: GuestRequest, recipe: &Recipe, script: &str) -> Result<Converted> {
+    pub fn with(guest: GuestRequest, recipe: &Recipe, training: &Training) -> Result<Converted> {
         let say = |text: &str| eprintln!("{}: {text}", recipe.name);
         let cache = Cache::of_user()?;
-        Converted::of(&module(guest, recipe, script, &cache, &say)?, &cache, &say)
+        Converted::of(&module(guest, recipe, training, &cache, &say)?, &cache, &say)
     }
 
     /// Compiles a module.
@@ -122,6 +122,11 @@ impl Converted {
     }
 }
 
+/// Training with a shell that runs `script`.
+pub fn training(script: &str) -> Training {
+    Training { command: Some(Run::shell(script).command), ..Training::default() }
+}
+
 /// Converts an image: the module's bytes.
 ///
 /// # Errors
@@ -129,13 +134,13 @@ impl Converted {
 pub fn module(
     guest: GuestRequest,
     recipe: &Recipe,
-    script: &str,
+    training: &Training,
     cache: &Cache,
     say: &dyn Fn(&str),
 ) -> Result<Vec<u8>> {
     let directory = tempfile::tempdir().context("a temporary directory")?;
     let image = archive(recipe, &directory)?;
-    let training = Training { command: Some(Run::shell(script).command), ..Training::default() };
+    let training = training.clone();
     let guest = GuestRequest { kernel: kernel(), ..guest };
     let request = Request { image: &image, guest, training, entrypoint: None, code: CodeChoices::default() };
     Ok(convert::convert(&request, cache, say)?.module)

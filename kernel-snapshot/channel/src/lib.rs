@@ -77,6 +77,8 @@ pub struct Start {
     pub volumes: Vec<String>,
     /// Whether the container's first process is one that passes signals on and reaps orphans, with the program below it.
     pub reaper: bool,
+    /// Whether init uses what the kernel offers first, in a training run: then the directories are there for that alone.
+    pub rehearsal: bool,
     /// Wall-clock time now, nanoseconds since the Unix epoch.
     pub wall_clock_ns: u64,
     /// Fresh entropy for the guest's random number generator.

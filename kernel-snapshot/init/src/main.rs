@@ -28,6 +28,7 @@
 //! | `devices` | which devices the container may use |
 //! | `program`, `user`, `environment`, `lookup`, `privileges`, `directory` | what that process becomes |
 //! | `reaper` | what it becomes where the program is to have another process before it |
+//! | `rehearsal` | what it does before in a training run |
 //! | `streams`, `terminal`, `flow`, `pump` | pipes and pseudo terminal, and the loop that moves the bytes |
 //! | `clock`, `entropy` | what a resumed machine must be told |
 //! | `syscalls` | the system calls that need `unsafe` |
@@ -68,6 +69,7 @@ mod privileges;
 mod program;
 mod pump;
 mod reaper;
+mod rehearsal;
 mod rootfs;
 mod shared;
 mod streams;

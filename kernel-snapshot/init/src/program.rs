@@ -7,7 +7,7 @@ use crate::environment::{self, Environment};
 use crate::lookup::{self, LookupError};
 use crate::streams::Streams;
 use crate::user::{self, Account};
-use crate::{directory, etc, privileges, reaper, shared, syscalls};
+use crate::{directory, etc, privileges, reaper, rehearsal, shared, syscalls};
 use anyhow::{Context, Result, bail};
 use channel::Start;
 use rustix::fs::{Mode, OFlags, Uid};
@@ -58,6 +58,9 @@ pub(crate) fn become_program(start: &Start, terminal: Option<&str>, pipes: &Stre
     let account = user::find(&start.user)?;
     start.volumes.iter().try_for_each(|path| directory::make_all(path).context("volume of the image"))?;
     shared::mount_all(&start.directories, &account)?;
+    if start.rehearsal {
+        rehearsal::run(&start.directories)?;
+    }
     let environment = environment::complete(start, &account);
     rustix::process::setsid().context("start a session")?;
     match terminal {

@@ -5,6 +5,7 @@ use anyhow::{Context, Result, ensure};
 use kernel_snapshot::cache::Cache;
 use kernel_snapshot::kernel::{self, KernelRequest, Source};
 use kernel_snapshot::{guest as init, ready};
+use runtime::devices::Backends;
 use runtime::session::Session;
 use runtime::snapshot::Snapshot;
 use sha2::{Digest as _, Sha256};
@@ -126,7 +127,15 @@ impl Guest {
     /// # Errors
     /// If the snapshot cannot be restored.
     pub fn session(&self) -> Result<Session> {
-        Ok(self.snapshot.restore(&self.root.bytes()?, ready::backends())?)
+        self.session_with(ready::backends())
+    }
+
+    /// The same with other backends than those of boot.
+    ///
+    /// # Errors
+    /// As [`Guest::session`].
+    pub fn session_with(&self, backends: Backends) -> Result<Session> {
+        Ok(self.snapshot.restore(&self.root.bytes()?, backends)?)
     }
 }
 

@@ -14,6 +14,7 @@ mod entrypoint;
 mod guest;
 mod module;
 mod regions;
+mod rehearsal;
 mod stage;
 mod train;
 

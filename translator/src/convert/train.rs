@@ -1,6 +1,8 @@
-//! Training: the program runs once, natively and deterministically, and what runs is recorded.
+//! Training: the program runs once, natively and deterministically, and what runs is recorded. Before it init uses what the kernel
+//! offers ([`Rehearsal`]), since other programs than this one will.
 
 use super::guest::Guest;
+use super::rehearsal::Rehearsal;
 use crate::image::ImageConfig;
 use anyhow::{Context, Result, bail};
 use channel::{Start, ToHost};
@@ -30,8 +32,10 @@ const EPOCH_NS: u64 = 1_700_000_000_000_000_000;
 /// # Errors
 /// If the guest fails.
 pub fn train(guest: &Guest, training: &Training, say: &dyn Fn(&str)) -> Result<Profile> {
-    let mut session = guest.session()?;
-    let start = start_message(&guest.root.image.config, training.command.as_deref());
+    let rehearsal = Rehearsal::begin()?;
+    let mut session = guest.session_with(rehearsal.backends()?)?;
+    let own = start_message(&guest.root.image.config, training.command.as_deref());
+    let start = Start { rehearsal: true, directories: rehearsal.directories(), ..own };
     let limit = session.vm.retired() + training.limit.unwrap_or(DEFAULT_LIMIT);
     session.vm.start_profile();
     let mut output = Tail::default();
@@ -56,6 +60,7 @@ pub fn start_message(config: &ImageConfig, command: Option<&[String]>) -> Start 
         directories: Vec::new(),
         volumes: config.volumes.iter().cloned().collect(),
         reaper: false,
+        rehearsal: false,
         wall_clock_ns: EPOCH_NS,
         seed: vec![0x5a; 32],
     }

@@ -82,7 +82,7 @@ impl Machine {
         let path = folder.join(format!("{}-{}.wasm", self.name(), self.level.name()));
         if !path.exists() {
             let guest = GuestRequest { ram_size: self.ram << 20, level: self.level, ..GuestRequest::default() };
-            let module = images::module(guest, &self.recipe, &self.training(), &cache, &say)?;
+            let module = images::module(guest, &self.recipe, &images::training(&self.training()), &cache, &say)?;
             std::fs::create_dir_all(folder)?;
             std::fs::write(&path, module).with_context(|| format!("cannot write {}", path.display()))?;
         }
