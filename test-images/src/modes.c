@@ -138,7 +138,9 @@ static void stack(void)
     /* push cs; push ds; push es; push ss; pop eax; pop ecx; pop edx; pop ebx; ret */
     CODE("\x0e\x1e\x06\x16\x58\x59\x5a\x5b\xc3");
     run32();
-    printf("segments %x %x %x %x\n", state[EAX], state[ECX], state[EDX], state[EBX]);
+    /* The upper halves may be what was there (SDM volume 2, PUSH). */
+    unsigned low = 0xffff;
+    printf("segments %x %x %x %x\n", state[EAX] & low, state[ECX] & low, state[EDX] & low, state[EBX] & low);
     /* mov ebp, esp; enter 16, 2; mov eax, ebp; sub eax, esp; leave; mov ecx, esp; sub ecx, ebp; ret */
     CODE("\x89\xe5\xc8\x10\x00\x02\x89\xe8\x29\xe0\xc9\x89\xe1\x29\xe9\xc3");
     run32();

@@ -13,7 +13,7 @@ pub const SHADOW_OF_STI: u32 = 1;
 pub const SHADOW_OF_STACK: u32 = 2;
 
 /// Entries of each TLB table.
-pub const TLB_ENTRIES: usize = 2048;
+pub const TLB_ENTRIES: usize = 8192;
 
 /// One translation. A lookup of address `a` and size `n` takes entry `(a >> 12) % TLB_ENTRIES` and hits if
 /// `(tag ^ a) <= 4096 - n` (unsigned): one comparison tests page, validity and page crossing.
