@@ -92,7 +92,7 @@ impl Common {
 enum Verb {
     Demo(demo::DemoArgs),
     Convert(convert::ConvertArgs),
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     Compare(compare::CompareArgs),
     Inspect(inspect::InspectArgs),
     Kernel(kernel::KernelArgs),

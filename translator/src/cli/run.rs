@@ -142,7 +142,7 @@ mod tests {
 
     fn parse(words: &[&str]) -> RunArgs {
         match Cli::try_parse_from(["prelift", "run"].iter().chain(words)).unwrap().verb {
-            Verb::Run(verb) => verb,
+            Verb::Run(verb) => *verb,
             other => panic!("{other:?}"),
         }
     }

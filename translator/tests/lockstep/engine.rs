@@ -4,7 +4,7 @@ use crate::reference::{DATA, DATA_SIZE, Reference};
 use core::mem::{offset_of, size_of};
 use runtime::cpu::state::{SegmentRegister, TLB_ENTRIES};
 use runtime::cpu::{Cpu, Tlb, TlbEntry};
-use runtime::translated::abi::{ExitReason, FULL_ROOM, JumpCacheEntry, jump_cache_index};
+use runtime::translated::abi::{ExitReason, FULL_ROOM, JUMP_CACHE_ENTRIES, JumpCacheEntry, jump_cache_index};
 use runtime::translated::helpers::{self, Helper, Kind};
 use translator::lift::{Addresses, NoTargets, Options, Privilege, RegionSource, TailCalls, Targets};
 use translator::lower::shared::{self, SharedType};
@@ -17,8 +17,8 @@ use wasmtime::{Extern, Func, Instance, Memory, Store, TypedFunc, V128};
 
 pub(crate) const ADDRESSES: Addresses = Addresses {
     cpu: 0x1_0000,
-    jump_cache: 0x4_0000,
-    kernel_stamps: 0x7_0000,
+    jump_cache: 0x20_0000,
+    kernel_stamps: 0x30_0000,
     table: 0,
     first_type: 0,
     first_shared: HELPERS,
@@ -27,8 +27,10 @@ pub(crate) const ADDRESSES: Addresses = Addresses {
 };
 /// Number of the runtime's helpers, which are imported.
 const HELPERS: u32 = Helper::COUNT as u32;
-const USER_STAMPS: u32 = 0x8_0000;
-const PAGES: u32 = 0x10_0000;
+const USER_STAMPS: u32 = 0x31_0000;
+const PAGES: u32 = 0x32_0000;
+const _: () = assert!(ADDRESSES.cpu as usize + size_of::<Cpu>() <= ADDRESSES.jump_cache as usize);
+const _: () = assert!(JUMP_CACHE_ENTRIES * size_of::<JumpCacheEntry>() <= 0x10_0000);
 const GENERATION: u64 = 5 << 48;
 /// Index of the first region's function, and of its table entry.
 pub(crate) const FIRST_FUNCTION: u32 = HELPERS + shared::FUNCTIONS as u32;
@@ -101,7 +103,7 @@ fn module(regions: &[Translated]) -> Vec<u8> {
     let all: Vec<u32> = (0..count).map(|number| FIRST_FUNCTION + number).collect();
     elements.active(None, &ConstExpr::i32_const(FIRST_TABLE_ENTRY as i32), Elements::Functions((&all).into()));
     let mut memories = MemorySection::new();
-    memories.memory(MemoryType { minimum: 64, maximum: None, memory64: false, shared: false, page_size_log2: None });
+    memories.memory(MemoryType { minimum: 128, maximum: None, memory64: false, shared: false, page_size_log2: None });
     let mut module = Module::new();
     module.section(&types).section(&imports).section(&functions).section(&tables).section(&memories);
     module.section(&exports).section(&elements).section(&code);
