@@ -126,6 +126,29 @@ fn resuming_changes_random_numbers_only_forward() {
 }
 
 #[test]
+fn a_machine_takes_the_place_of_another() {
+    let mut original = session();
+    run(&mut original, 12_347);
+    let snapshot = Snapshot::take(&mut original, [9; 32]);
+    let used = |ram_size: u64| {
+        let mut memory = Memory::new(ram_size, 1 << 12).unwrap();
+        for page in [0, 2, 5, 20] {
+            store(&mut memory, page << 12, b"another machine's");
+        }
+        let image_place = memory.place(IMAGE_BASE).unwrap();
+        memory.bytes_mut(image_place, 5).copy_from_slice(b"image");
+        memory
+    };
+    let digest = snapshot.header.origin.image;
+    let mut session = snapshot.restore_in(used(1 << 20), digest, backends()).unwrap();
+    assert_eq!(Snapshot::take(&mut session, [9; 32]), snapshot);
+    let error = snapshot.restore_in(used(1 << 20), [0; 32], backends()).err().unwrap();
+    assert!(matches!(error, SnapshotError::Image { .. }), "{error}");
+    let error = snapshot.restore_in(used(1 << 21), digest, backends()).err().unwrap();
+    assert!(matches!(error, SnapshotError::Ram { expected: 0x10_0000, found: 0x20_0000 }), "{error}");
+}
+
+#[test]
 fn another_image_is_refused() {
     let snapshot = Snapshot::take(&mut session(), [0; 32]);
     let error = snapshot.restore(&[0; 1 << 12], backends()).err().unwrap();
