@@ -31,11 +31,13 @@ const MXCSR_FLAGS: u32 = 0x3f;
 pub fn settle(case: &Case, outcome: &mut Outcome) {
     let list = case.instructions();
     let Some(insn) = list.first() else { return };
-    if compares_memory(insn) && is_fault_of_any(insn, 0..2, outcome) {
-        outcome.end = End::Fault(Fault::Protection(0));
-    }
-    if is_dot_product(insn) {
-        settle_nans(insn, &mut outcome.state);
+    match insn.mnemonic() {
+        M::Dpps | M::Vdpps => each_word(insn, &mut outcome.state, one_nan32),
+        M::Dppd | M::Vdppd => each_word(insn, &mut outcome.state, one_nan64),
+        _ if compares_memory(insn) && is_fault_of_any(insn, 0..2, outcome) => {
+            outcome.end = End::Fault(Fault::Protection(0));
+        }
+        _ => {}
     }
     let End::Fault(fault) = &mut outcome.end else { return };
     let state = &mut outcome.state;
@@ -126,16 +128,12 @@ fn keep_signs(insn: &Instruction, bits: u32, state: &mut State) {
     }
 }
 
-fn is_dot_product(insn: &Instruction) -> bool {
-    matches!(insn.mnemonic(), M::Dpps | M::Vdpps | M::Dppd | M::Vdppd)
+/// Changes the destination's words.
+fn each_word(insn: &Instruction, state: &mut State, change: fn(u64) -> u64) {
+    state.ymm[insn.op0_register().number()].iter_mut().for_each(|word| *word = change(*word));
 }
 
-/// One NaN for all in the destination.
-fn settle_nans(insn: &Instruction, state: &mut State) {
-    let one = if matches!(insn.mnemonic(), M::Dppd | M::Vdppd) { one_nan64 } else { one_nan32 };
-    state.ymm[insn.op0_register().number()].iter_mut().for_each(|word| *word = one(*word));
-}
-
+/// One NaN for all.
 fn one_nan64(bits: u64) -> u64 {
     if f64::from_bits(bits).is_nan() { f64::NAN.to_bits() } else { bits }
 }
