@@ -106,10 +106,7 @@ fn the_stock_command_gives_every_input_and_the_exit_code() {
 
 #[test]
 fn the_stock_command_has_a_shell_on_a_terminal_that_is_raw() {
-    let (_entry, wasmtime) = stock_wasmtime(&Cache::of_user().unwrap(), &|_| ()).unwrap();
-    let mut command = Command::new(&wasmtime);
-    command.args(["run", "--allow-precompiled"]).arg(compiled(&wasmtime)).args(["--terminal", "31x97", "sh"]);
-    let mut shell = Terminal::raw(command);
+    let mut shell = Terminal::raw(stock_run(&[], &["--terminal", "31x97", "sh"]));
     shell.output.expect(PROMPT);
     assert_eq!(shell.line("stty size"), "stty size\r\n31 97\r\n");
     shell.start("sleep 1000");
@@ -122,9 +119,8 @@ fn the_stock_command_has_a_shell_on_a_terminal_that_is_raw() {
 
 /// `wasmtime run` of busybox, with these options.
 pub(crate) fn stock_run(options: &[&str], words: &[&str]) -> Command {
-    let (_entry, wasmtime) = stock_wasmtime(&Cache::of_user().unwrap(), &|_| ()).unwrap();
-    let mut command = Command::new(&wasmtime);
-    command.args(["run", "--allow-precompiled"]).args(options).arg(compiled(&wasmtime)).args(words);
+    let mut command = stock(&[&["--allow-precompiled"], options].concat(), compiled());
+    command.args(words);
     command
 }
 
@@ -137,9 +133,10 @@ pub(crate) fn stock(options: &[&str], module: &Path) -> Command {
 }
 
 /// The module as the stock command compiles it, once: `wasmtime run` of the module itself does the same every time.
-fn compiled(wasmtime: &Path) -> &'static Path {
+fn compiled() -> &'static Path {
     static CODE: OnceLock<PathBuf> = OnceLock::new();
     CODE.get_or_init(|| {
+        let (_entry, wasmtime) = stock_wasmtime(&Cache::of_user().unwrap(), &|_| ()).unwrap();
         let code = directory().join("busybox.cwasm");
         let file = tempfile::NamedTempFile::new_in(directory()).unwrap();
         let status = Command::new(wasmtime).arg("compile").arg(busybox()).arg("-o").arg(file.path()).status().unwrap();

@@ -66,8 +66,7 @@ fn converted(
 ) -> PathBuf {
     let image = tempfile::NamedTempFile::new_in(directory()).unwrap();
     recipe.write(Format::DockerSave, image.path()).unwrap();
-    let kernel = std::env::var_os(testing::VMLINUX);
-    let kernel = kernel.map_or(KernelChoice::Debian, |path| KernelChoice::Vmlinux(path.into()));
+    let kernel = KernelChoice::Vmlinux(testing::vmlinux().unwrap());
     let guest = GuestRequest { kernel, ..GuestRequest::default() };
     let training = Training { command: Some(command), ..Training::default() };
     let request = Request { image: image.path(), guest, training, entrypoint, code };
