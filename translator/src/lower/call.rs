@@ -38,7 +38,7 @@ impl Emitter<'_> {
             return Ok(false);
         }
         let exit = self.region.exits[id.index()];
-        self.write_state(block, &exit, target)?;
+        self.write_state(block, id, target)?;
         let frame = (FRAME + SLOT * self.local_count()) as i32;
         self.op().local_get(ROOM).i32_const(frame).i32_le_s();
         self.if_seldom(|this| this.go_on(&exit, target))?;

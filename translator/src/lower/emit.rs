@@ -1,7 +1,7 @@
 //! The function under construction: its bytes, locals and labels.
 
 use super::tree::Trees;
-use crate::ir::{BlockId, GroupId, Reg, Region, Temp, Type, Value};
+use crate::ir::{BlockId, ExitId, GroupId, Reg, Region, Temp, Type, Value};
 use crate::lift::{Addresses, Options, Privilege, Targets};
 use crate::link::Hint;
 use crate::passes::liveness::Liveness;
@@ -24,8 +24,10 @@ pub(super) const EXIT: u32 = 4;
 /// What a `br` can go to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Label {
-    /// The code that writes back and leaves.
-    SideExit,
+    /// The code that writes back and leaves, from a rung of the ladder on.
+    SideExit(usize),
+    /// What follows all blocks.
+    End,
     /// The block, which follows the label's end.
     Before(BlockId),
     /// The block, which is the loop's head.
@@ -45,8 +47,12 @@ pub(super) struct Emitter<'a> {
     pub(super) options: &'a Options,
     pub(super) code: Vec<u8>,
     pub(super) labels: Vec<Label>,
+    /// Whether the variables are in the processor's state when the function begins, not in its locals.
+    pub(super) loads_variables: bool,
     /// What is being written is seldom reached.
     pub(super) seldom: bool,
+    /// The rung at which the side exit enters that the constant in [`EXIT`] is for.
+    rung: usize,
     /// Places in the code of branches that are nearly always, or hardly ever, taken.
     hints: Vec<(usize, bool)>,
     locals: Vec<ValType>,
@@ -95,7 +101,9 @@ impl<'a> Emitter<'a> {
             options,
             code: Vec::new(),
             labels: Vec::new(),
+            loads_variables: true,
             seldom: false,
+            rung: 0,
             hints: Vec::new(),
             locals: vec![ValType::I64; 2 + region.temps as usize],
             registers: [None; Reg::COUNT],
@@ -124,8 +132,21 @@ impl<'a> Emitter<'a> {
     /// aside. In what is put aside already all that follows stays there: for the engine such a branch is taken.
     pub(super) fn exit_seldom(&mut self) {
         self.hints.push((self.code.len(), self.seldom));
-        let depth = self.depth(Label::SideExit);
+        let depth = self.side_exit_depth();
         self.op().br_if(depth);
+    }
+
+    /// Says which side exit is taken, if one is.
+    pub(super) fn set_exit(&mut self, exit: ExitId) -> Result<()> {
+        let packed = super::exits::pack(&self.region.exits[exit.index()])?;
+        self.rung = self.liveness.ladder.rung(exit);
+        self.op().i64_const(packed).local_set(EXIT);
+        Ok(())
+    }
+
+    /// Distance of the label of the side exit that was named last.
+    pub(super) fn side_exit_depth(&self) -> u32 {
+        self.depth(Label::SideExit(self.rung))
     }
 
     /// What hardly ever is reached: `body`, if the condition on the stack holds.

@@ -1,10 +1,11 @@
 //! Leaving a region: write back, say where, and go on.
 //!
-//! All side exits share one piece of code at the function's end. What differs between them is one constant, which the
-//! site puts into a local before it tests: the reason, the instructions to take off the budget, the operation of the lazy
-//! flags (or that it is in a variable) and the offset of the instruction.
+//! All side exits share one piece of code at the function's end, which they enter at different rungs of a ladder
+//! ([`passes::ladder`](crate::passes::ladder)). What else differs between them is one constant, which the site puts into a local
+//! before it tests: the reason, the instructions to take off the budget, the operation of the lazy flags (or that it is in a
+//! variable) and the offset of the instruction.
 
-use super::emit::{BASE, BUDGET, EXIT, Emitter, ROOM, at};
+use super::emit::{BASE, BUDGET, EXIT, Emitter, Label, ROOM, at};
 use super::shared::Shared;
 use crate::ir::{BlockId, Exit, ExitId, ExitKind, Field, FlagsAt, Reg, RegSet, Value};
 use crate::lift::{Chain, Privilege, TailCalls};
@@ -94,11 +95,11 @@ impl Emitter<'_> {
         let exit = self.region.exits[id.index()];
         if let ExitKind::Side(_) = exit.kind {
             self.set_exit(id)?;
-            let depth = self.depth(super::emit::Label::SideExit);
+            let depth = self.side_exit_depth();
             self.op().br(depth);
             return Ok(());
         }
-        self.write_state(block, &exit, target)?;
+        self.write_state(block, id, target)?;
         match (exit.kind, target) {
             (ExitKind::Return, Some(target)) if self.pairs_calls() => self.go_back(target)?,
             (ExitKind::Indirect, Some(target)) if self.options.tail_calls == TailCalls::Yes => {
@@ -110,8 +111,9 @@ impl Emitter<'_> {
     }
 
     /// Writes back, and says in RIP where guest execution goes on.
-    pub(super) fn write_state(&mut self, block: BlockId, exit: &Exit, target: Option<Value>) -> Result<()> {
-        self.write_back(block, exit);
+    pub(super) fn write_state(&mut self, block: BlockId, id: ExitId, target: Option<Value>) -> Result<()> {
+        let exit = self.region.exits[id.index()];
+        self.write_back(block, id);
         let rip = at(self.cpu(offset_of!(Cpu, rip)), 8);
         self.op().i32_const(0);
         match target {
@@ -159,8 +161,9 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    fn write_back(&mut self, block: BlockId, exit: &Exit) {
-        let registers = self.liveness.written_back(block, exit);
+    fn write_back(&mut self, block: BlockId, id: ExitId) {
+        let exit = self.region.exits[id.index()];
+        let registers = self.liveness.written_back(self.region, block, id);
         registers.iter().for_each(|reg| self.store_register(reg));
         if let FlagsAt::Known(op, w) = exit.flags {
             let place = at(self.cpu(offset_of!(Cpu, flags_op)), 4);
@@ -242,32 +245,54 @@ impl Emitter<'_> {
         self.op().i64_const(LEFT as i64).return_();
     }
 
-    /// The code that all side exits share.
+    /// Opens the blocks out of which side exits go, one for each rung, the last innermost.
+    pub(super) fn open_ladder(&mut self) {
+        for rung in 0..self.liveness.ladder.len() {
+            self.op().block(BlockType::Empty);
+            self.labels.push(Label::SideExit(rung));
+        }
+    }
+
+    /// Closes them, each before what its rung stores, and leaves.
     pub(super) fn side_exits(&mut self) {
-        let mut registers = self.liveness.dirty;
-        let flags = !registers.intersection(RegSet::FLAGS).is_empty();
+        for rung in (0..self.liveness.ladder.len()).rev() {
+            self.op().end();
+            self.labels.pop();
+            self.store_rung(self.liveness.ladder.stored_at(rung));
+        }
+        self.leave_by_constant();
+    }
+
+    fn store_rung(&mut self, mut registers: RegSet) {
+        let flags = registers.contains(Reg::FLAG_OP);
         registers = registers.without(Reg::FLAG_OP);
         registers.iter().for_each(|reg| self.store_register(reg));
-        let field = |emitter: &mut Self, shift: u32, bits: u32| {
-            emitter.op().local_get(EXIT).i64_const(shift.into()).i64_shr_u().i64_const((1 << bits) - 1).i64_and();
-        };
         if flags {
             let (local, place) = (self.register(Reg::FLAG_OP), at(self.cpu(offset_of!(Cpu, flags_op)), 4));
             self.op().i32_const(0).local_get(local);
-            field(self, REASON_BITS + RETIRED_BITS, FLAGS_BITS);
-            field(self, REASON_BITS + RETIRED_BITS, FLAGS_BITS);
+            self.exit_field(REASON_BITS + RETIRED_BITS, FLAGS_BITS);
+            self.exit_field(REASON_BITS + RETIRED_BITS, FLAGS_BITS);
             self.op().i64_const(DYNAMIC).i64_eq().select().i64_store32(place);
         }
+    }
+
+    /// Puts some bits of the constant of the side exit on the stack.
+    fn exit_field(&mut self, shift: u32, bits: u32) {
+        self.op().local_get(EXIT).i64_const(shift.into()).i64_shr_u().i64_const((1 << bits) - 1).i64_and();
+    }
+
+    /// Writes what the constant of the side exit says, and leaves.
+    fn leave_by_constant(&mut self) {
         let place = at(self.cpu(offset_of!(Cpu, budget)), 8);
         self.op().i32_const(0).local_get(BUDGET);
-        field(self, REASON_BITS, RETIRED_BITS);
+        self.exit_field(REASON_BITS, RETIRED_BITS);
         self.op().i64_sub().i64_store(place);
         let place = at(self.cpu(offset_of!(Cpu, rip)), 8);
         self.op().i32_const(0).local_get(BASE).local_get(EXIT);
         self.op().i64_const((REASON_BITS + RETIRED_BITS + FLAGS_BITS).into()).i64_shr_s().i64_add().i64_store(place);
         let place = at(self.cpu(offset_of!(Cpu, exit_reason)), 4);
         self.op().i32_const(0);
-        field(self, 0, REASON_BITS);
+        self.exit_field(0, REASON_BITS);
         self.op().i64_store32(place).i64_const(LEFT as i64);
     }
 }

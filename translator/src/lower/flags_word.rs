@@ -51,10 +51,11 @@ fn emit(region: &Region, addresses: &Addresses) -> Result<Function> {
     let liveness = liveness::Liveness::default();
     let options = Options::default();
     let mut emitter = Emitter::new(region, &liveness, (Privilege::Kernel, 0), &NoTargets, addresses, &options);
+    emitter.loads_variables = false;
     let [dst, src, carry] = [Reg::FLAG_DST, Reg::FLAG_SRC, Reg::FLAG_CARRY].map(|reg| emitter.register(reg));
     emitter.op().local_get(DST).local_set(dst).local_get(SRC).local_set(src).local_get(CARRY).local_set(carry);
     emitter.op().block(BlockType::Empty);
-    emitter.labels.push(super::emit::Label::SideExit);
+    emitter.labels.push(super::emit::Label::End);
     emitter.control_flow()?;
     emitter.op().end().local_get(src).end();
     Ok(emitter.finish(CARRY + 1).0)

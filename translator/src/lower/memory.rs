@@ -11,7 +11,7 @@
 //! and else leaves the block: its memory is mapped in one piece. In a program's code the members are looked up one by one, and the
 //! block is left if one misses.
 
-use super::emit::{EXIT, Emitter, Places, at};
+use super::emit::{Emitter, Places, at};
 use super::lookup::Adjacent;
 use super::shared::Shared;
 use crate::ir::{Access, ExitId, Group, GroupId, Inst, Member, Value};
@@ -220,13 +220,6 @@ impl Emitter<'_> {
     fn leave_if(&mut self, condition: Value) -> Result<()> {
         self.truth(condition)?;
         self.exit_seldom();
-        Ok(())
-    }
-
-    /// Says which side exit is taken, if one is.
-    pub(super) fn set_exit(&mut self, exit: ExitId) -> Result<()> {
-        let packed = super::exits::pack(&self.region.exits[exit.index()])?;
-        self.op().i64_const(packed).local_set(EXIT);
         Ok(())
     }
 

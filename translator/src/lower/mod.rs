@@ -4,9 +4,9 @@
 //! (func (param $base i64) (param $selector i32) (param $room i32) (result i64) …
 //!   stamp, or return           prologue
 //!   load variables             prologue
-//!   block                      label of the side exits
+//!   block …                    labels of the side exits
 //!     blocks                   structure, block, tree, integer, field, float, truth, vector, memory, bulk, call, helper
-//!   end
+//!   end …
 //!   write back, return)        exits
 //! ```
 
@@ -35,8 +35,8 @@ use crate::lift::{self, Addresses, Jumps, Options, RegionSource, Targets};
 use crate::link::Hint;
 use crate::passes::{self, liveness::Liveness};
 use anyhow::{Context, Result};
-use emit::{Emitter, Label};
-use wasm_encoder::{BlockType, Function};
+use emit::Emitter;
+use wasm_encoder::Function;
 
 /// A translated region.
 #[derive(Debug, Clone)]
@@ -93,12 +93,12 @@ fn lower(
     if region.uses_avx {
         emitter.test_avx();
     }
-    emitter.load_registers(region.root);
-    emitter.op().block(BlockType::Empty);
-    emitter.labels.push(Label::SideExit);
+    if !emitter.loads_at_switch(region.root) {
+        emitter.load_registers(region.root);
+    }
+    emitter.open_ladder();
     emitter.control_flow()?;
-    emitter.op().unreachable().end();
-    emitter.labels.pop();
+    emitter.op().unreachable();
     emitter.side_exits();
     emitter.op().end();
     Ok(emitter.finish(emit::BUDGET))

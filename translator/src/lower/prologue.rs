@@ -2,7 +2,7 @@
 
 use super::emit::{BASE, BUDGET, Emitter, at};
 use super::exits::home;
-use crate::ir::BlockId;
+use crate::ir::{BlockId, Terminator};
 use crate::lift::Privilege;
 use core::mem::offset_of;
 use runtime::cpu::Cpu;
@@ -56,6 +56,12 @@ impl Emitter<'_> {
         self.op().i32_const(0).i64_load(xcr0).i64_const(XCR0_SSE_AVX).i64_and().i64_const(XCR0_SSE_AVX).i64_xor();
         self.op().i64_or().i64_eqz().i32_eqz();
         self.if_seldom(|this| this.return_with(ExitReason::Rare));
+    }
+
+    /// Whether the block is the region's start, and loads for each entry what that needs: not where it is a loop's head as well.
+    pub(super) fn loads_at_switch(&self, block: BlockId) -> bool {
+        let switches = matches!(self.region.block(block).terminator, Terminator::Switch(_));
+        block == self.region.root && switches && self.loads_variables && self.region.predecessors()[block.index()].is_empty()
     }
 
     /// Loads the variables that a block, or what follows, reads before they are set.

@@ -119,7 +119,7 @@ impl Emitter<'_> {
         match label {
             Label::Loop(_) => self.op().loop_(BlockType::Empty),
             Label::If => self.op().if_(BlockType::Empty),
-            Label::Before(_) | Label::SideExit => self.op().block(BlockType::Empty),
+            Label::Before(_) | Label::SideExit(_) | Label::End => self.op().block(BlockType::Empty),
         };
         self.labels.push(label);
     }
@@ -154,6 +154,7 @@ impl Emitter<'_> {
         let block = self.region.block(id);
         match &block.terminator {
             Terminator::Jump(to) => self.go(shape, id, *to, steps),
+            Terminator::Switch(targets) if self.loads_at_switch(id) => self.switch_on_entry(shape, id, targets),
             Terminator::Switch(targets) => self.switch(shape, id, targets),
             Terminator::Leave { exit, target } => self.leave(id, *exit, *target)?,
             Terminator::Call { exit, target, back } => {
@@ -178,6 +179,22 @@ impl Emitter<'_> {
         Ok(())
     }
 
+    /// The switch of a region's start. Mostly the first entry is asked for, a function's, which needs few variables; that is
+    /// found out first, and only for the others all that any of them needs is loaded.
+    fn switch_on_entry(&mut self, shape: &Shape, id: BlockId, targets: &[BlockId]) {
+        self.op().local_get(SELECTOR);
+        self.if_seldom(|this| {
+            this.load_registers(id);
+            this.switch(shape, id, targets);
+        });
+        let Some(&first) = targets.first() else { return self.end_of_code() };
+        self.load_registers(first);
+        if let Some(label) = shape.label(id, first) {
+            let depth = self.depth(label);
+            self.op().br(depth);
+        }
+    }
+
     fn switch(&mut self, shape: &Shape, id: BlockId, targets: &[BlockId]) {
         let depths: Vec<u32> =
             targets.iter().filter_map(|to| shape.label(id, *to)).map(|label| self.depth(label)).collect();
@@ -188,7 +205,7 @@ impl Emitter<'_> {
 
     /// A switch without targets goes to what follows all blocks.
     fn end_of_code(&mut self) {
-        let depth = self.depth(Label::SideExit);
+        let depth = self.depth(Label::End);
         self.op().br(depth);
     }
 

@@ -1,11 +1,12 @@
 //! Liveness of the variables over the region, and what may differ from the processor's state where the region is left.
 //!
-//! Leaving uses what must be written back there: for a side exit all variables that the region ever sets (one piece of
-//! code serves all of them), for a block's end those set on some way there; of the flags what their operation needs. After
-//! a call nothing differs, and what is live is loaded again.
+//! Leaving uses what must be written back there: the variables set on some way there, and for a side exit what else is stored
+//! from its rung of the [`Ladder`] on; of the flags what their operation needs. After a call nothing differs, and what is live
+//! is loaded again.
 
 use super::dce;
-use crate::ir::{BlockId, Exit, ExitId, ExitKind, FlagsAt, Inst, RegSet, Region};
+use super::ladder::Ladder;
+use crate::ir::{BlockId, ExitId, ExitKind, FlagsAt, Inst, RegSet, Region};
 
 /// What was found.
 #[derive(Debug, Clone, Default)]
@@ -14,22 +15,23 @@ pub struct Liveness {
     pub live_in: Vec<RegSet>,
     /// For each block the variables that may have been set when it ends.
     pub dirty_out: Vec<RegSet>,
-    /// The variables that the region sets anywhere.
-    pub dirty: RegSet,
+    /// What side exits write back.
+    pub ladder: Ladder,
 }
 
 impl Liveness {
-    /// What is written back where `block` leaves by `exit`.
-    pub fn written_back(&self, block: BlockId, exit: &Exit) -> RegSet {
-        let dirty = match exit.kind {
-            ExitKind::Side(_) => self.dirty,
+    /// What is written back where `block` leaves by an exit.
+    pub fn written_back(&self, region: &Region, block: BlockId, id: ExitId) -> RegSet {
+        let exit = &region.exits[id.index()];
+        let stored = match exit.kind {
+            ExitKind::Side(_) => self.ladder.stored_from(self.ladder.rung(id)),
             ExitKind::Static | ExitKind::Indirect | ExitKind::Return | ExitKind::Across => {
                 self.dirty_out[block.index()]
             }
         };
-        let state = dirty.minus(RegSet::FLAGS);
+        let state = stored.minus(RegSet::FLAGS);
         match exit.flags {
-            FlagsAt::Dynamic if dirty.intersection(RegSet::FLAGS).is_empty() => state,
+            FlagsAt::Dynamic if stored.intersection(RegSet::FLAGS).is_empty() => state,
             flags => state.union(flags.registers()),
         }
     }
@@ -48,10 +50,10 @@ pub fn run(region: &mut Region) -> Liveness {
 }
 
 fn analyse(region: &Region) -> Liveness {
-    let sets: Vec<RegSet> = region.block_ids().map(|id| sets(region, id)).collect();
-    let dirty = sets.iter().fold(RegSet::EMPTY, |all, set| all.union(*set));
-    let dirty_out = dirty_out(region, &sets);
-    let mut liveness = Liveness { live_in: vec![RegSet::EMPTY; region.blocks.len()], dirty_out, dirty };
+    let dirty_in = dirty_in(region);
+    let dirty_out = region.block_ids().map(|id| dirty_in[id.index()].union(sets(region, id))).collect();
+    let ladder = Ladder::new(&differing(region, &dirty_in));
+    let mut liveness = Liveness { live_in: vec![RegSet::EMPTY; region.blocks.len()], dirty_out, ladder };
     loop {
         let mut changed = false;
         for id in region.block_ids().rev() {
@@ -72,21 +74,60 @@ fn sets(region: &Region, id: BlockId) -> RegSet {
     })
 }
 
-fn dirty_out(region: &Region, sets: &[RegSet]) -> Vec<RegSet> {
-    let mut out = sets.to_vec();
+/// For each block the variables that may have been set when it begins.
+fn dirty_in(region: &Region) -> Vec<RegSet> {
+    let sets: Vec<RegSet> = region.block_ids().map(|id| sets(region, id)).collect();
+    let mut dirty = vec![RegSet::EMPTY; region.blocks.len()];
     loop {
         let mut changed = false;
         for id in region.block_ids() {
+            let out = dirty[id.index()].union(sets[id.index()]);
             for to in region.block(id).terminator.continues_at() {
-                let more = out[to.index()].union(out[id.index()]);
-                changed |= more != out[to.index()];
-                out[to.index()] = more;
+                let more = dirty[to.index()].union(out);
+                changed |= more != dirty[to.index()];
+                dirty[to.index()] = more;
             }
         }
         if !changed {
-            return out;
+            return dirty;
         }
     }
+}
+
+/// For each side exit the variables that may differ there from the processor's state.
+fn differing(region: &Region, dirty_in: &[RegSet]) -> Vec<RegSet> {
+    let mut differing = vec![RegSet::EMPTY; region.exits.len()];
+    let mut leaves = |id: ExitId, dirty: RegSet| {
+        let exit = &region.exits[id.index()];
+        if let ExitKind::Side(_) = exit.kind {
+            let set = &mut differing[id.index()];
+            *set = set.union(dirty);
+            if exit.flags != FlagsAt::Dynamic {
+                // The operation may be another than the state's, though no variable was set.
+                *set = set.union(RegSet::FLAGS);
+            }
+        }
+    };
+    for id in region.block_ids() {
+        let block = region.block(id);
+        let mut dirty = dirty_in[id.index()];
+        if let Some(check) = block.check {
+            leaves(check.exit, dirty);
+        }
+        for value in &block.insts {
+            let inst = region.inst(*value);
+            if let Some(exit) = inst.exit() {
+                leaves(exit, dirty);
+            }
+            if let Inst::Set(reg, _) = inst {
+                dirty = dirty.with(*reg);
+            }
+        }
+        if let Some(exit) = block.terminator.exit() {
+            leaves(exit, dirty);
+        }
+    }
+    differing
 }
 
 /// Goes through a block backwards. `dead` sees the position of each set that nobody reads. Gives what is live at the start.
@@ -94,7 +135,7 @@ fn walk(region: &Region, liveness: &Liveness, id: BlockId, mut dead: impl FnMut(
     let block = region.block(id);
     let mut live =
         block.terminator.continues_at().iter().fold(RegSet::EMPTY, |all, to| all.union(liveness.live_in[to.index()]));
-    let leaving = |exit: ExitId| liveness.written_back(id, &region.exits[exit.index()]);
+    let leaving = |exit: ExitId| liveness.written_back(region, id, exit);
     if let Some(exit) = block.terminator.exit() {
         live = live.union(leaving(exit));
     }

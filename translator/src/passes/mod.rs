@@ -7,6 +7,7 @@ pub mod fold_vector;
 pub mod group;
 pub mod hoist;
 pub mod jumps;
+pub mod ladder;
 pub mod liveness;
 pub mod reducible;
 
