@@ -28,7 +28,7 @@ impl Emitter<'_> {
 
     fn start(&mut self, block: &Block) -> Result<()> {
         if let Some(check) = block.check {
-            self.set_exit(check.exit)?;
+            self.name_exit(check.exit)?;
             self.op().local_get(BUDGET).i64_const(check.need.into()).i64_lt_s();
             self.exit_seldom();
         }

@@ -51,8 +51,8 @@ pub(super) struct Emitter<'a> {
     pub(super) loads_variables: bool,
     /// What is being written is seldom reached.
     pub(super) seldom: bool,
-    /// The rung at which the side exit enters that the constant in [`EXIT`] is for.
-    rung: usize,
+    /// The side exit that is taken next, if one is.
+    exit: NamedExit,
     /// Places in the code of branches that are nearly always, or hardly ever, taken.
     hints: Vec<(usize, bool)>,
     locals: Vec<ValType>,
@@ -62,6 +62,13 @@ pub(super) struct Emitter<'a> {
     held: HashMap<Value, u32>,
     /// Where the current block's groups found their members.
     members: BTreeMap<Value, Places>,
+}
+
+/// A side exit: its constant (see `exits`), and where it enters the ladder.
+#[derive(Default)]
+struct NamedExit {
+    constant: i64,
+    rung: usize,
 }
 
 /// Where the members of a group are.
@@ -103,7 +110,7 @@ impl<'a> Emitter<'a> {
             labels: Vec::new(),
             loads_variables: true,
             seldom: false,
-            rung: 0,
+            exit: NamedExit::default(),
             hints: Vec::new(),
             locals: vec![ValType::I64; 2 + region.temps as usize],
             registers: [None; Reg::COUNT],
@@ -128,25 +135,30 @@ impl<'a> Emitter<'a> {
         (function, self.hints.into_iter().map(hint).collect())
     }
 
-    /// Takes a side exit if the condition on the stack holds, which it hardly ever does, so that the engine puts what leads there
-    /// aside. In what is put aside already all that follows stays there: for the engine such a branch is taken.
+    /// Takes the side exit that was named last if the condition on the stack holds, which it hardly ever does, so that the engine puts
+    /// what leads there aside, the exit's constant included. In what is put aside already all that follows stays there: for the
+    /// engine such a branch is taken.
     pub(super) fn exit_seldom(&mut self) {
         self.hints.push((self.code.len(), self.seldom));
-        let depth = self.side_exit_depth();
-        self.op().br_if(depth);
+        self.op().if_(BlockType::Empty);
+        self.labels.push(Label::If);
+        self.take_exit();
+        self.labels.pop();
+        self.op().end();
     }
 
-    /// Says which side exit is taken, if one is.
-    pub(super) fn set_exit(&mut self, exit: ExitId) -> Result<()> {
-        let packed = super::exits::pack(&self.region.exits[exit.index()])?;
-        self.rung = self.liveness.ladder.rung(exit);
-        self.op().i64_const(packed).local_set(EXIT);
+    /// Says which side exit the code that follows takes, if it takes one.
+    pub(super) fn name_exit(&mut self, exit: ExitId) -> Result<()> {
+        let constant = super::exits::pack(&self.region.exits[exit.index()])?;
+        self.exit = NamedExit { constant, rung: self.liveness.ladder.rung(exit) };
         Ok(())
     }
 
-    /// Distance of the label of the side exit that was named last.
-    pub(super) fn side_exit_depth(&self) -> u32 {
-        self.depth(Label::SideExit(self.rung))
+    /// Takes the side exit that was named last.
+    pub(super) fn take_exit(&mut self) {
+        let NamedExit { constant, rung } = self.exit;
+        let depth = self.depth(Label::SideExit(rung));
+        self.op().i64_const(constant).local_set(EXIT).br(depth);
     }
 
     /// What hardly ever is reached: `body`, if the condition on the stack holds.

@@ -1,8 +1,7 @@
 //! Leaving a region: write back, say where, and go on.
 //!
 //! All side exits share one piece of code at the function's end, which they enter at different rungs of a ladder
-//! ([`passes::ladder`](crate::passes::ladder)). What else differs between them is one constant, which the site puts into a local
-//! before it tests: the reason, the instructions to take off the budget, the operation of the lazy flags (or that it is in a
+//! ([`passes::ladder`](crate::passes::ladder)). What else differs between them is one constant, which the site puts into a local: the reason, the instructions to take off the budget, the operation of the lazy flags (or that it is in a
 //! variable) and the offset of the instruction.
 
 use super::emit::{BASE, BUDGET, EXIT, Emitter, Label, ROOM, at};
@@ -94,9 +93,8 @@ impl Emitter<'_> {
     pub(super) fn leave(&mut self, block: BlockId, id: ExitId, target: Option<Value>) -> Result<()> {
         let exit = self.region.exits[id.index()];
         if let ExitKind::Side(_) = exit.kind {
-            self.set_exit(id)?;
-            let depth = self.side_exit_depth();
-            self.op().br(depth);
+            self.name_exit(id)?;
+            self.take_exit();
             return Ok(());
         }
         self.write_state(block, id, target)?;

@@ -66,7 +66,7 @@ impl Emitter<'_> {
         self.narrow(address)?;
         entry_offset(&mut self.op());
         self.op().local_set(entry);
-        self.set_exit(exit)?;
+        self.name_exit(exit)?;
         self.op().local_get(entry).i64_load(at(table + offset_of!(TlbEntry, tag) as u32, 8));
         self.wide(address)?;
         self.op().i64_xor().i64_const(limit(span)).i64_gt_u();
@@ -102,7 +102,7 @@ impl Emitter<'_> {
         self.wide(base)?;
         self.op().i64_const(group.low).i64_add();
         self.look_up(table, (address, entry), group.span);
-        self.set_exit(exit)?;
+        self.name_exit(exit)?;
         let places = match (&group.members[..], self.privilege) {
             ([_], _) => {
                 self.exit_seldom();
@@ -207,7 +207,7 @@ impl Emitter<'_> {
     /// Leaves where a condition holds. Of two conditions that must both hold the second is computed only where the first
     /// does.
     pub(super) fn exit_if(&mut self, condition: Value, exit: ExitId) -> Result<()> {
-        self.set_exit(exit)?;
+        self.name_exit(exit)?;
         match *self.region.inst(condition) {
             Inst::Both(first, second) if self.held(condition).is_none() => {
                 self.truth(first)?;

@@ -61,7 +61,10 @@ impl Emitter<'_> {
     /// Whether the block is the region's start, and loads for each entry what that needs: not where it is a loop's head as well.
     pub(super) fn loads_at_switch(&self, block: BlockId) -> bool {
         let switches = matches!(self.region.block(block).terminator, Terminator::Switch(_));
-        block == self.region.root && switches && self.loads_variables && self.region.predecessors()[block.index()].is_empty()
+        block == self.region.root
+            && switches
+            && self.loads_variables
+            && self.region.predecessors()[block.index()].is_empty()
     }
 
     /// Loads the variables that a block, or what follows, reads before they are set.
