@@ -13,8 +13,8 @@
 //! - by an indirect jump: `return_call` to the *jump* function, which looks `rip` up in [`JumpCacheEntry`]s and
 //!   `return_call_indirect`s, or returns with [`ExitReason::Next`];
 //! - by a guest CALL: as the first two, but by a Wasm call, if `room` has bytes left for it;
-//! - by a guest RET: where `room` is not [`FULL_ROOM`] a region waits for this one, and it returns the address; else by an
-//!   indirect jump;
+//! - by a guest RET: where `room` is not [`FULL_ROOM`] a region waits for this one, and it returns the address, without writing
+//!   RIP; else by an indirect jump;
 //! - by a side exit: it returns with the reason, and the interpreter takes the instruction at RIP, which has not
 //!   changed any state.
 //!
@@ -23,7 +23,7 @@
 //! Without tail calls all but the last are a return with [`ExitReason::Next`] as well.
 //!
 //! **The result** is the address that guest execution goes on at, if a RET brought it there, else [`LEFT`]. A region that
-//! waits goes on if it is the address after its CALL, and otherwise returns it as well. The dispatcher does not look at it.
+//! waits goes on if it is the address after its CALL, and otherwise returns it as well. The dispatcher makes it RIP.
 //!
 //! **Stamps.** Each region has one 64-bit stamp for each address-space slot; kernel regions use one table of their own.
 //! The stamp of region `r` is at `Cpu::stamps + 8 r` (user) or [`Layout::kernel_stamps`]` + 8 r` (kernel). Where the

@@ -19,7 +19,7 @@ use crate::interp::Block;
 use crate::memory::{PAGE, Place};
 use crate::profile::Mode;
 use crate::vm::Vm;
-use abi::ExitReason;
+use abi::{ExitReason, LEFT};
 use binding::{EntryPoint, key};
 pub(crate) use table::Translated;
 use x86::CodeMode;
@@ -42,7 +42,12 @@ impl Vm {
         if !self.translated.known(self.cpu.rip, generation) && !self.find_region(generation) {
             return false;
         }
-        self.translated.call(self.cpu.rip, generation);
+        let back = self.translated.call(self.cpu.rip, generation);
+        if back != LEFT {
+            // No region waited for that address.
+            self.cpu.rip = back;
+            self.cpu.exit_reason = ExitReason::Next as u32;
+        }
         self.after_region();
         true
     }

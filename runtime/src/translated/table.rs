@@ -130,13 +130,13 @@ impl Translated {
         self.set_jump(jump_cache_index(rip, generation), JumpCacheEntry::EMPTY);
     }
 
-    /// Calls the region that the jump cache knows at `rip`.
+    /// Calls the region that the jump cache knows at `rip`; gives where to go on, or [`LEFT`](super::abi::LEFT).
     #[inline(always)]
-    pub(crate) fn call(&self, rip: u64, generation: u64) {
+    pub(crate) fn call(&self, rip: u64, generation: u64) -> u64 {
         let entry = self.jump(jump_cache_index(rip, generation));
         // SAFETY: in Wasm a function pointer is an index into the function table, and the jump cache holds only indices of
         // translated regions, which have this signature. Only a linked module enters any.
         let region: extern "C" fn(u64, u32, i32) -> u64 = unsafe { std::mem::transmute(entry.function as usize) };
-        region(entry.base, entry.entry, FULL_ROOM);
+        region(entry.base, entry.entry, FULL_ROOM)
     }
 }

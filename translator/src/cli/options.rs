@@ -82,7 +82,7 @@ pub struct CodeOptions {
     /// never ran, first those that the others call, then those of the image's other programs
     #[arg(long, value_enum, default_value_t = Coverage::default())]
     pub coverage: Coverage,
-    /// Most x86 code to translate, such as 4M; where there is more, the coldest is left to the interpreter
+    /// Most x86 code to translate, such as 4M (default 6M); where there is more, what is least likely to run is left to the interpreter
     #[arg(long, value_name = "SIZE", value_parser = parse_code_size)]
     pub max_code: Option<u64>,
     /// Use no tail calls, for engines that lack them; slower

@@ -29,6 +29,7 @@ mod targets;
 mod tests;
 mod text;
 
+pub use budget::Rank;
 pub use functions::Function;
 pub use regions::{Guess, Inlined, Region, RegionBlock, RegionId};
 pub use report::{Report, Share};
@@ -142,7 +143,7 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Regions as large as the engines' compilers take them without slowing down; 4 MiB of code.
+    /// Regions as large as the engines' compilers take them without slowing down; 6 MiB of code.
     fn default() -> Self {
         Options {
             coverage: Coverage::default(),
@@ -150,7 +151,7 @@ impl Default for Options {
             cap: Cap { blocks: 200, insns: 1800, entries: 100 },
             large: Cap { blocks: 4000, insns: 40_000, entries: 400 },
             large_per_mille: 30,
-            max_bytes: 4 << 20,
+            max_bytes: 6 << 20,
             inline: InlineCap::default(),
         }
     }
@@ -198,11 +199,7 @@ pub fn discover(inputs: Inputs<'_>, leaves: &Leaves<'_>, options: &Options) -> R
             Explored { work, text, graph, ran: trace.ran }
         })
         .collect();
-    let blocks = explored.iter().flat_map(|function| function.graph.node_weights());
-    report.threshold = budget::threshold(blocks, options.max_bytes);
-    if report.threshold > 0 {
-        explored.par_iter_mut().for_each(|function| function.graph = budget::keep(&function.graph, report.threshold));
-    }
+    report.cut = within_budget(&mut explored, options.max_bytes);
     let total = explored.iter().fold(0u64, |sum, function| sum.saturating_add(function.ran));
     let callees = Callees::new(&explored, total, options.inline);
     let regions: Vec<Vec<Region>> = explored
@@ -216,6 +213,20 @@ pub fn discover(inputs: Inputs<'_>, leaves: &Leaves<'_>, options: &Options) -> R
     }
     account(&mut report, inputs.profile, &explored);
     Ok(Discovery { regions, report })
+}
+
+/// Leaves blocks out until the rest has at most `most` bytes; gives the greatest rank of those that are left out.
+fn within_budget(explored: &mut [Explored<'_>], most: u64) -> Option<Rank> {
+    let ranks: Vec<Vec<Rank>> = explored.par_iter().map(|function| budget::ranks(&function.graph)).collect();
+    let blocks = explored
+        .iter()
+        .zip(&ranks)
+        .flat_map(|(function, ranks)| function.graph.node_weights().zip(ranks).map(|(block, rank)| (*rank, block)));
+    let cut = budget::cut(blocks, most)?;
+    explored.par_iter_mut().zip(&ranks).for_each(|(function, ranks)| {
+        function.graph = budget::keep(&function.graph, ranks, cut);
+    });
+    Some(cut)
 }
 
 /// Where fixed jumps and calls lead out of functions.

@@ -1,5 +1,6 @@
 //! How much of what ran was taken, and what was left out.
 
+use super::budget::Rank;
 use super::regions::Region;
 use runtime::profile::Mode;
 use std::fmt;
@@ -40,8 +41,8 @@ pub struct Report {
     pub kernel: Share,
     /// User mode.
     pub user: Share,
-    /// How often a block must have run to stay within the budget; 0 where all fit.
-    pub threshold: u64,
+    /// The greatest rank of the blocks that the budget had no room for; `None` where all fit.
+    pub cut: Option<Rank>,
     /// Files of which nothing could be learned, and why.
     pub notes: Vec<String>,
 }
@@ -85,7 +86,9 @@ impl fmt::Display for Report {
             writeln!(f, "  {:.4}% among them the interpreter's;", percent(left))?;
             writeln!(f, "  not taken: {:.4}% unknown, {:.4}% cold", percent(unknown), percent(cold))?;
         }
-        writeln!(f, "threshold of the budget: {}", self.threshold)?;
+        if let Some(cut) = self.cut {
+            writeln!(f, "left out for the budget: blocks {cut}, and colder ones")?;
+        }
         self.notes.iter().try_for_each(|note| writeln!(f, "{note}"))
     }
 }

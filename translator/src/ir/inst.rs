@@ -194,6 +194,8 @@ pub enum Inst {
     Temp(Temp),
     /// Sets a temporary.
     SetTemp(Temp, Value),
+    /// Sets the selector of the switch that follows.
+    SetSelector(Value),
     /// Whether `span` bytes from an address lie in one page, and the TLB has it.
     Probe {
         /// The table.
@@ -246,7 +248,8 @@ impl Inst {
             }
             Inst::VecUn(..) | Inst::VecShift(..) | Inst::VecShuffle(..) => Type::Vec,
             Inst::Set(..) | Inst::Store(..) | Inst::StoreVec(..) | Inst::ExitIf { .. } => Type::Unit,
-            Inst::Copy { .. } | Inst::Fill { .. } | Inst::Write(..) | Inst::SetTemp(..) => Type::Unit,
+            Inst::Copy { .. } | Inst::Fill { .. } | Inst::Write(..) => Type::Unit,
+            Inst::SetTemp(..) | Inst::SetSelector(_) => Type::Unit,
         }
     }
 
@@ -311,7 +314,7 @@ impl Inst {
             Inst::Check { address: a, .. } | Inst::ExitIf { condition: a, .. } => one(a),
             Inst::Group { base: a, .. } | Inst::Member { group: a, .. } => one(a),
             Inst::Probe { address: a, .. } | Inst::Distance { address: a, .. } => one(a),
-            Inst::SetTemp(_, a) | Inst::Place(a) => one(a),
+            Inst::SetTemp(_, a) | Inst::SetSelector(a) | Inst::Place(a) => one(a),
             Inst::HelpInt(_, a, b) => two(a, b),
             Inst::VecWithLane(_, a, _, b) | Inst::VecBin(_, a, b) | Inst::VecShift(_, a, b) => two(a, b),
             Inst::VecShuffle(a, b, _) => two(a, b),

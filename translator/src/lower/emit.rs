@@ -147,6 +147,12 @@ impl<'a> Emitter<'a> {
         self.op().end();
     }
 
+    /// Branches if the condition on the stack holds, which it hardly ever does.
+    pub(super) fn branch_seldom(&mut self, depth: u32) {
+        self.hints.push((self.code.len(), self.seldom));
+        self.op().br_if(depth);
+    }
+
     /// Says which side exit the code that follows takes, if it takes one.
     pub(super) fn name_exit(&mut self, exit: ExitId) -> Result<()> {
         let constant = super::exits::pack(&self.region.exits[exit.index()])?;

@@ -97,9 +97,12 @@ impl Emitter<'_> {
             self.take_exit();
             return Ok(());
         }
-        self.write_state(block, id, target)?;
+        self.write_back(block, id);
+        if let (ExitKind::Return, Some(target), true) = (exit.kind, target, self.pairs_calls()) {
+            self.go_back(target)?;
+        }
+        self.write_rip(&exit, target)?;
         match (exit.kind, target) {
-            (ExitKind::Return, Some(target)) if self.pairs_calls() => self.go_back(target)?,
             (ExitKind::Indirect, Some(target)) if self.options.tail_calls == TailCalls::Yes => {
                 self.guess(exit.offset, target, Transfer::ForGood)?;
             }
@@ -110,8 +113,12 @@ impl Emitter<'_> {
 
     /// Writes back, and says in RIP where guest execution goes on.
     pub(super) fn write_state(&mut self, block: BlockId, id: ExitId, target: Option<Value>) -> Result<()> {
-        let exit = self.region.exits[id.index()];
         self.write_back(block, id);
+        let exit = self.region.exits[id.index()];
+        self.write_rip(&exit, target)
+    }
+
+    fn write_rip(&mut self, exit: &Exit, target: Option<Value>) -> Result<()> {
         let rip = at(self.cpu(offset_of!(Cpu, rip)), 8);
         self.op().i32_const(0);
         match target {
@@ -127,12 +134,17 @@ impl Emitter<'_> {
         self.op().local_get(BASE).i64_const(offset).i64_add();
     }
 
-    /// Returns to the region that waits for this one, if one does.
+    /// Returns to the region that waits for this one, if one does: regions of the other privilege may wait below, for addresses
+    /// in the other half of memory. RIP is written by whoever goes on there, or the dispatcher.
     fn go_back(&mut self, target: Value) -> Result<()> {
-        self.op().local_get(ROOM).i32_const(FULL_ROOM).i32_ne();
-        self.own_half(target)?;
-        self.op().i32_and().if_(BlockType::Empty);
-        self.leave_for(ExitReason::Next);
+        self.op().block(BlockType::Empty).local_get(ROOM).i32_const(FULL_ROOM).i32_eq();
+        self.branch_seldom(0);
+        self.wide(target)?;
+        match self.privilege {
+            Privilege::Kernel => self.op().i64_const(LEFT as i64).i64_le_u(),
+            Privilege::User => self.op().i64_const(0).i64_lt_s(),
+        };
+        self.branch_seldom(0);
         self.wide(target)?;
         self.op().return_().end();
         Ok(())
@@ -145,18 +157,6 @@ impl Emitter<'_> {
             (Privilege::User, ExitKind::Across) => Privilege::Kernel,
             (own, _) => own,
         }
-    }
-
-    /// Puts on the stack whether an address is in the half of memory where code of this privilege is. Regions of the other
-    /// privilege may wait below, for addresses in the other half.
-    fn own_half(&mut self, target: Value) -> Result<()> {
-        self.wide(target)?;
-        self.op().i64_const(0);
-        match self.privilege {
-            Privilege::Kernel => self.op().i64_lt_s(),
-            Privilege::User => self.op().i64_ge_s(),
-        };
-        Ok(())
     }
 
     fn write_back(&mut self, block: BlockId, id: ExitId) {

@@ -4,7 +4,7 @@ use crate::reference::{DATA, DATA_SIZE, Reference};
 use core::mem::{offset_of, size_of};
 use runtime::cpu::state::{SegmentRegister, TLB_ENTRIES};
 use runtime::cpu::{Cpu, Tlb, TlbEntry};
-use runtime::translated::abi::{ExitReason, FULL_ROOM, JUMP_CACHE_ENTRIES, JumpCacheEntry, jump_cache_index};
+use runtime::translated::abi::{ExitReason, FULL_ROOM, JUMP_CACHE_ENTRIES, JumpCacheEntry, LEFT, jump_cache_index};
 use runtime::translated::helpers::{self, Helper, Kind};
 use translator::lift::{Addresses, NoTargets, Options, Privilege, RegionSource, TailCalls, Targets};
 use translator::lower::shared::{self, SharedType};
@@ -302,7 +302,13 @@ impl Engine {
 
     pub(crate) fn call(&mut self, region: usize, base: u64, entry: u32) -> ExitReason {
         let function = self.functions[region].clone();
-        function.call(&mut self.store, (base as i64, entry as i32, FULL_ROOM)).expect("translated code does not trap");
+        let arguments = (base as i64, entry as i32, FULL_ROOM);
+        let back = function.call(&mut self.store, arguments).expect("translated code does not trap") as u64;
+        if back != LEFT {
+            // As the dispatcher does.
+            self.set_cpu64(offset_of!(Cpu, rip), back);
+            return ExitReason::Next;
+        }
         let reason = self.cpu64(offset_of!(Cpu, exit_reason)) as u32;
         ExitReason::ALL[reason as usize]
     }

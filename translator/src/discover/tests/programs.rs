@@ -63,7 +63,7 @@ fn only_what_ran() {
 #[test]
 fn the_budget_drops_the_coldest() {
     let found = find(&loop_profile(), &Options { max_bytes: 10, ..Options::default() });
-    assert_eq!((found.report.threshold, offsets(&found.regions[0])), (2, vec![0x102]));
+    assert_eq!((found.report.cut, offsets(&found.regions[0])), (Some(crate::discover::Rank::Ran(1)), vec![0x102]));
     assert_eq!(found.regions[0].entries, [0x102]);
 }
 
