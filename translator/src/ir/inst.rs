@@ -194,8 +194,6 @@ pub enum Inst {
     Temp(Temp),
     /// Sets a temporary.
     SetTemp(Temp, Value),
-    /// Sets the selector of the switch that follows.
-    SetSelector(Value),
     /// Whether `span` bytes from an address lie in one page, and the TLB has it.
     Probe {
         /// The table.
@@ -249,7 +247,7 @@ impl Inst {
             Inst::VecUn(..) | Inst::VecShift(..) | Inst::VecShuffle(..) => Type::Vec,
             Inst::Set(..) | Inst::Store(..) | Inst::StoreVec(..) | Inst::ExitIf { .. } => Type::Unit,
             Inst::Copy { .. } | Inst::Fill { .. } | Inst::Write(..) => Type::Unit,
-            Inst::SetTemp(..) | Inst::SetSelector(_) => Type::Unit,
+            Inst::SetTemp(..) => Type::Unit,
         }
     }
 
@@ -314,7 +312,7 @@ impl Inst {
             Inst::Check { address: a, .. } | Inst::ExitIf { condition: a, .. } => one(a),
             Inst::Group { base: a, .. } | Inst::Member { group: a, .. } => one(a),
             Inst::Probe { address: a, .. } | Inst::Distance { address: a, .. } => one(a),
-            Inst::SetTemp(_, a) | Inst::SetSelector(a) | Inst::Place(a) => one(a),
+            Inst::SetTemp(_, a) | Inst::Place(a) => one(a),
             Inst::HelpInt(_, a, b) => two(a, b),
             Inst::VecWithLane(_, a, _, b) | Inst::VecBin(_, a, b) | Inst::VecShift(_, a, b) => two(a, b),
             Inst::VecShuffle(a, b, _) => two(a, b),

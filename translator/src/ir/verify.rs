@@ -66,7 +66,7 @@ fn expected(inst: &Inst) -> Vec<Type> {
         Inst::Set(reg, _) if reg.ty() == Vector => vec![Vector],
         Inst::Set(..) | Inst::Write(..) | Inst::Un(..) | Inst::FromBits(..) => vec![Int],
         Inst::Check { .. } | Inst::Group { .. } | Inst::Probe { .. } | Inst::Distance { .. } => vec![Int],
-        Inst::SetTemp(..) | Inst::SetSelector(_) | Inst::Place(_) => vec![Int],
+        Inst::SetTemp(..) | Inst::Place(_) => vec![Int],
         Inst::Bin(..) | Inst::Compare(..) | Inst::VecFrom(..) => vec![Int, Int],
         Inst::Int(_) | Inst::Not(_) | Inst::ExitIf { .. } => vec![Bool],
         Inst::Both(..) | Inst::Either(..) => vec![Bool, Bool],

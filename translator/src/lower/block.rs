@@ -63,10 +63,6 @@ impl Emitter<'_> {
                 let local = self.register(reg);
                 self.op().local_set(local);
             }
-            Inst::SetSelector(a) => {
-                self.narrow(a)?;
-                self.op().local_set(SELECTOR);
-            }
             Inst::SetTemp(temp, a) => {
                 self.wide(a)?;
                 let local = self.temp(temp);

@@ -5,7 +5,6 @@ pub mod dce;
 pub mod fold;
 pub mod fold_vector;
 pub mod group;
-pub mod hash;
 pub mod hoist;
 pub mod jumps;
 pub mod ladder;
