@@ -246,8 +246,7 @@ impl Inst {
             }
             Inst::VecUn(..) | Inst::VecShift(..) | Inst::VecShuffle(..) => Type::Vec,
             Inst::Set(..) | Inst::Store(..) | Inst::StoreVec(..) | Inst::ExitIf { .. } => Type::Unit,
-            Inst::Copy { .. } | Inst::Fill { .. } | Inst::Write(..) => Type::Unit,
-            Inst::SetTemp(..) => Type::Unit,
+            Inst::Copy { .. } | Inst::Fill { .. } | Inst::Write(..) | Inst::SetTemp(..) => Type::Unit,
         }
     }
 
