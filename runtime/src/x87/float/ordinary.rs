@@ -106,7 +106,9 @@ fn divide((high, low): (u64, u64), divisor: u64) -> (u64, u64) {
 /// `(rest * 2^32 + next) / divisor`, below 2^32, and what it leaves.
 fn digit(rest: u64, next: u64, divisor: u64) -> (u64, u64) {
     let (high, low) = (divisor >> 32, divisor & 0xffff_ffff);
-    let (mut digit, mut left) = (rest / high, rest % high);
+    let mut digit = rest / high;
+    // Wasm has one instruction for the quotient and another for the rest, and each divides.
+    let mut left = rest - digit * high;
     while digit >> 32 != 0 || digit * low > (left << 32 | next) {
         digit -= 1;
         left += high;
