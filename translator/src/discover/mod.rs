@@ -10,6 +10,7 @@
 //! Nothing in the profile is trusted: nonsense costs speed. Results depend on the inputs alone, in order and numbers.
 
 mod assign;
+mod binaries;
 mod binding;
 mod budget;
 mod elf;
@@ -29,6 +30,7 @@ mod targets;
 mod tests;
 mod text;
 
+pub use binaries::{Binary, BinaryId};
 pub use functions::Function;
 pub use regions::{Guess, Inlined, Region, RegionBlock, RegionId};
 pub use report::{Report, Share};
@@ -161,6 +163,8 @@ impl Default for Options {
 pub struct Discovery {
     /// The regions, by number: ascending by mode and function, a function's hottest part first.
     pub regions: Vec<Region>,
+    /// Whose code ran, and is in the regions.
+    pub binaries: Vec<Binary>,
     /// How much of what ran they hold.
     pub report: Report,
 }
@@ -215,7 +219,8 @@ pub fn discover(inputs: Inputs<'_>, leaves: &Leaves<'_>, options: &Options) -> R
         report.add_region(region);
     }
     account(&mut report, inputs.profile, &explored);
-    Ok(Discovery { regions, report })
+    let binaries = binaries::assign(inputs.profile, &known, &mut regions);
+    Ok(Discovery { regions, binaries, report })
 }
 
 /// Where fixed jumps and calls lead out of functions.

@@ -1,5 +1,6 @@
 //! The function under construction: its bytes, locals and labels.
 
+use super::exits::SideExits;
 use super::tree::Trees;
 use crate::ir::{BlockId, GroupId, Reg, Region, Temp, Type, Value};
 use crate::lift::{Addresses, Options, Privilege, Targets};
@@ -45,6 +46,8 @@ pub(super) struct Emitter<'a> {
     pub(super) options: &'a Options,
     pub(super) code: Vec<u8>,
     pub(super) labels: Vec<Label>,
+    /// The side exits that are written so far.
+    pub(super) exit_counts: SideExits,
     /// What is being written is seldom reached.
     pub(super) seldom: bool,
     /// Places in the code of branches that are nearly always, or hardly ever, taken.
@@ -95,6 +98,7 @@ impl<'a> Emitter<'a> {
             options,
             code: Vec::new(),
             labels: Vec::new(),
+            exit_counts: SideExits::default(),
             seldom: false,
             hints: Vec::new(),
             locals: vec![ValType::I64; 2 + region.temps as usize],

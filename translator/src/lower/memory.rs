@@ -225,7 +225,9 @@ impl Emitter<'_> {
 
     /// Says which side exit is taken, if one is.
     pub(super) fn set_exit(&mut self, exit: ExitId) -> Result<()> {
-        let packed = super::exits::pack(&self.region.exits[exit.index()])?;
+        let exit = &self.region.exits[exit.index()];
+        let packed = super::exits::pack(exit)?;
+        self.exit_counts.add(exit);
         self.op().i64_const(packed).local_set(EXIT);
         Ok(())
     }
