@@ -38,9 +38,9 @@ pub struct RegionRow {
     pub wasm_bytes: u32,
     /// How often its instructions ran in training, added up.
     pub ran: u64,
-    /// Of all that ran: its part, and that of it and all rows before.
+    /// Its part of all that ran.
     pub share: f64,
-    /// See there.
+    /// The part of it and of all rows before it.
     pub cumulative: f64,
     /// Of what ran, what the interpreter carried out.
     pub left: u64,
