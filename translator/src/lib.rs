@@ -6,6 +6,7 @@ pub mod convert;
 pub mod discover;
 pub mod engine;
 pub mod image;
+pub mod inspect;
 pub mod ir;
 pub mod lift;
 pub mod link;

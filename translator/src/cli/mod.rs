@@ -11,7 +11,6 @@ mod checkpoint;
 pub mod compare;
 pub mod convert;
 pub mod demo;
-mod description;
 mod inspect;
 mod kernel;
 pub mod link;

@@ -1,8 +1,9 @@
 //! `prelift translate`: a profile to translated code.
 
 use super::options::{CodeOptions, KernelOptions, RuntimeOptions};
-use super::{Common, description, write_file};
+use super::{Common, write_file};
 use crate::convert::{Code, Regions, Root, read_profile};
+use crate::inspect::description;
 use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
@@ -56,7 +57,8 @@ impl TranslateArgs {
         write_file(&self.output, &Regions { code, trained: profile.retired }.write(&bytes)?)?;
         drop(progress);
         if !common.quiet {
-            eprint!("{}", description::code(&summary));
+            let facts = description::code(&summary).into_iter().chain(description::unlifted(&summary));
+            eprint!("{}", description::lines(facts));
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -1,8 +1,9 @@
 //! From a profile to the functions of all regions.
 
+use super::figures::{Figures, RegionFigures, Unlifted};
 use super::guest::Root;
 use super::module::Plan;
-use crate::discover::{self, Directory, Discovery, Exits, Guess, ImageCode, Inputs, Region, RegionBlock};
+use crate::discover::{self, Binary, Directory, Discovery, Exits, Guess, ImageCode, Inputs, Region, RegionBlock};
 use crate::lift::{Addresses, Chain, Inlined, Options, Privilege, RegionSource, SourceBlock, Targets};
 use crate::link::{FuncIndex, Function, Runtime};
 use crate::lower;
@@ -15,6 +16,7 @@ use runtime::profile::{Mode, Profile};
 use runtime::translated::abi::{ExitReason, LEFT};
 use runtime::translated::binding::RegionCode;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use wasm_encoder::{InstructionSink, MemArg, MemArgTarget};
 
 /// Which code is translated, and how.
@@ -35,6 +37,8 @@ pub struct Code {
     pub bindings: Vec<RegionCode>,
     /// Counts.
     pub summary: CodeSummary,
+    /// What is known of each region.
+    pub figures: Figures,
     pub(super) plan: Plan,
 }
 
@@ -99,8 +103,7 @@ impl Targets for Chains<'_> {
 struct Done {
     function: Function,
     binding: RegionCode,
-    instructions: u32,
-    unlifted: Vec<x86::Mnemonic>,
+    figures: RegionFigures,
     refused: Option<String>,
 }
 
@@ -122,7 +125,7 @@ impl Code {
         let leaves = |insn: &x86::Insn| crate::lift::leaves(insn, options);
         let found = discover::discover(inputs, &leaves, &choices.discover).context("discovery")?;
         let plan = Plan::new(runtime, found.regions.len())?;
-        Self::lower(&found, plan, &Options { level: profile.level, ..*options })
+        Self::lower(found, plan, &Options { level: profile.level, ..*options })
     }
 
     /// No regions: a module with this code interprets everything.
@@ -130,10 +133,10 @@ impl Code {
     /// # Errors
     /// If the runtime lacks what translated code uses.
     pub fn none(runtime: &Runtime) -> Result<Code> {
-        Code::collect(Vec::new(), Plan::new(runtime, 0)?, &Options::default())
+        Code::collect(Vec::new(), Vec::new(), Plan::new(runtime, 0)?, &Options::default())
     }
 
-    fn lower(found: &Discovery, plan: Plan, options: &Options) -> Result<Code> {
+    fn lower(found: Discovery, plan: Plan, options: &Options) -> Result<Code> {
         let directory = Directory::new(&found.regions);
         let done: Vec<Done> = found
             .regions
@@ -144,58 +147,51 @@ impl Code {
                 one(region, &targets, &plan, options)
             })
             .collect();
-        Code::collect(done, plan, options)
+        Code::collect(done, found.binaries, plan, options)
     }
 
-    fn collect(done: Vec<Done>, plan: Plan, options: &Options) -> Result<Code> {
+    fn collect(done: Vec<Done>, binaries: Vec<Binary>, plan: Plan, options: &Options) -> Result<Code> {
         let mut summary = CodeSummary { regions: done.len(), ..CodeSummary::default() };
-        let mut unlifted = std::collections::BTreeMap::<String, u64>::new();
+        let mut figures = Figures { first_function: plan.first_function, binaries, regions: Vec::new() };
+        let mut unlifted = BTreeMap::<String, u64>::new();
         let (mut functions, mut bindings) = (Vec::new(), Vec::new());
         for region in done {
             summary.entries += region.binding.entries.len();
-            summary.instructions += u64::from(region.instructions);
-            summary.guest_bytes += region.binding.ranges.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
+            summary.instructions += u64::from(region.figures.instructions);
+            summary.guest_bytes += u64::from(region.figures.guest_bytes);
             summary.wasm_bytes += region.function.code.byte_len() as u64;
             summary.refused.extend(region.refused);
-            for mnemonic in region.unlifted {
-                *unlifted.entry(format!("{mnemonic:?}")).or_default() += 1;
+            for Unlifted { mnemonic, places, .. } in &region.figures.unlifted {
+                *unlifted.entry(mnemonic.clone()).or_default() += u64::from(*places);
             }
             functions.push(region.function);
             bindings.push(region.binding);
+            figures.regions.push(region.figures);
         }
         summary.unlifted = unlifted.into_iter().collect();
         summary.unlifted.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), name.clone()));
         for (name, ty, code) in shared::functions(&plan.addresses, options.tail_calls)? {
             functions.push(Function { name: name.into(), ty: plan.ty(ty), code, hints: Vec::new() });
         }
-        Ok(Code { functions, bindings, summary, plan })
+        Ok(Code { functions, bindings, summary, figures, plan })
     }
 }
 
 fn one(region: &Region, targets: &dyn Targets, plan: &Plan, options: &Options) -> Done {
-    let source = source(region);
     let mut binding = region.code();
-    match lower::translate(&source, targets, &plan.addresses, options) {
+    let (name, ty) = (region.name.clone(), plan.ty(SharedType::Region));
+    match lower::translate(&source(region), targets, &plan.addresses, options) {
         Ok(translated) => {
             binding.entries = translated.entries.iter().map(|&offset| offset as u32).collect();
-            Done {
-                function: Function {
-                    name: region.name.clone(),
-                    ty: plan.ty(SharedType::Region),
-                    code: translated.function,
-                    hints: translated.hints,
-                },
-                binding,
-                instructions: translated.lifted,
-                unlifted: translated.unlifted.into_iter().map(|(_, mnemonic)| mnemonic).collect(),
-                refused: None,
-            }
+            let figures = RegionFigures::translated(region, &binding, &translated);
+            let function = Function { name, ty, code: translated.function, hints: translated.hints };
+            Done { function, binding, figures, refused: None }
         }
         Err(error) => {
             binding.entries.clear();
-            let (name, ty) = (region.name.clone(), plan.ty(SharedType::Region));
+            let figures = RegionFigures::refused(region, &binding);
             let function = Function { name, ty, code: unbound(&plan.addresses), hints: Vec::new() };
-            Done { function, binding, instructions: 0, unlifted: Vec::new(), refused: Some(format!("{error:#}")) }
+            Done { function, binding, figures, refused: Some(format!("{error:#}")) }
         }
     }
 }

@@ -11,6 +11,7 @@
 
 mod code;
 mod entrypoint;
+mod figures;
 mod guest;
 mod module;
 mod regions;
@@ -20,6 +21,7 @@ mod train;
 
 pub use code::{Code, CodeChoices, CodeSummary};
 pub use entrypoint::Entrypoint;
+pub use figures::{Figures, RegionFigures, Unlifted};
 pub use guest::{Guest, GuestRequest, KernelChoice, Root, Stage, prepare};
 pub use module::module;
 pub use regions::Regions;

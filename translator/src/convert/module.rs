@@ -131,6 +131,7 @@ pub fn module(runtime: &Runtime, guest: &Guest, code: Code, summary: &Summary) -
         data: placer.data,
         memory_end,
         description: serde_json::to_vec(summary)?.into(),
+        figures: code.figures.encode().into(),
     };
     runtime.link(additions).context("link")
 }

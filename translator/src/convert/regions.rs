@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! magic, section "regions" { runtime's SHA-256, instructions of the training run, summary (JSON),
-//!                            functions { name, type, body, hints }, bindings { mode, entries, ranges } }
+//!                            functions { name, type, body, hints }, bindings { mode, entries, ranges },
+//!                            what is known of each (the module's section `prelift.regions`) }
 //! ```
 //!
 //! Bodies hold indices and addresses of the runtime that they were made for, so that it must be linked to the same.
 
 use super::code::Code;
+use super::figures::Figures;
 use super::module::Plan;
 use super::stage::{read_file, seal, unseal};
 use crate::link::{Function, Hint, Runtime, TypeIndex};
@@ -22,7 +24,7 @@ use wasm_encoder::ValType;
 use wasmparser::{BinaryReader, FunctionBody};
 
 const MAGIC: &str = "prelift regions\n";
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 /// A region lies within this many bytes of its base.
 const SPAN: u32 = 1 << 31;
 
@@ -45,6 +47,7 @@ struct Raw {
     summary: Vec<u8>,
     functions: Vec<RawFunction>,
     bindings: Vec<RegionCode>,
+    figures: Vec<u8>,
 }
 
 impl Regions {
@@ -53,7 +56,7 @@ impl Regions {
     /// # Errors
     /// If the summary cannot be written as JSON.
     pub fn write(self, runtime: &[u8]) -> Result<Vec<u8>> {
-        let Code { functions, bindings, summary, plan } = self.code;
+        let Code { functions, bindings, summary, figures, plan } = self.code;
         let first_type = plan.addresses.first_type;
         let functions = functions.into_iter();
         let raw = Raw {
@@ -62,6 +65,7 @@ impl Regions {
             summary: serde_json::to_vec(&summary)?,
             functions: functions.map(|f| (f.name, f.ty.0 - first_type, f.code.into_raw_body(), f.hints)).collect(),
             bindings,
+            figures: figures.encode(),
         };
         Ok(seal(MAGIC, |writer| writer.section("regions", VERSION, |writer| raw.save(writer))))
     }
@@ -89,7 +93,16 @@ impl Regions {
         };
         let functions = raw.functions.into_iter().map(function).collect::<Result<Vec<_>>>()?;
         ensure!(functions.len() > raw.bindings.len(), "expected a function for each of {} regions", raw.bindings.len());
-        Ok(Regions { code: Code { functions, bindings: raw.bindings, summary, plan }, trained: raw.trained })
+        let figures = Figures::decode(&raw.figures, 0).context("what is known of each region")?;
+        let regions = figures.regions.len();
+        ensure!(
+            regions == raw.bindings.len() && figures.first_function == plan.first_function,
+            "figures of {regions} regions from function {} on: expected {} from {}",
+            figures.first_function.0,
+            raw.bindings.len(),
+            plan.first_function.0
+        );
+        Ok(Regions { code: Code { functions, bindings: raw.bindings, summary, figures, plan }, trained: raw.trained })
     }
 }
 
@@ -109,11 +122,13 @@ impl Raw {
         for region in &self.bindings {
             save_binding(region, to);
         }
+        to.bytes(&self.figures);
     }
 
     fn load(from: &mut Reader<'_>) -> Result<Raw, CodecError> {
         let (runtime, trained, summary) = (from.field()?, from.field()?, from.bytes()?.to_vec());
-        let mut raw = Raw { runtime, trained, summary, functions: Vec::new(), bindings: Vec::new() };
+        let (functions, bindings, figures) = (Vec::new(), Vec::new(), Vec::new());
+        let mut raw = Raw { runtime, trained, summary, functions, bindings, figures };
         for _ in 0..from.field::<u32>()? {
             let name = String::from_utf8_lossy(from.bytes()?).into_owned();
             let ty = from.field()?;
@@ -125,6 +140,7 @@ impl Raw {
         for _ in 0..from.field::<u32>()? {
             raw.bindings.push(load_binding(from)?);
         }
+        raw.figures = from.bytes()?.to_vec();
         Ok(raw)
     }
 }
@@ -219,6 +235,7 @@ mod tests {
             summary: b"{}".to_vec(),
             functions: vec![("f".into(), 2, function.into_raw_body(), vec![Hint { place: 1, taken: true }])],
             bindings: vec![RegionCode { mode: Mode::User, entries: vec![4], ranges: vec![(4, vec![0x90, 0xc3])] }],
+            figures: vec![1, 2],
         }
     }
 
@@ -231,8 +248,8 @@ mod tests {
     fn regions_come_back() {
         let back = load(&raw()).unwrap();
         assert_eq!(
-            (back.runtime, back.trained, &back.functions, &back.bindings),
-            ([3; 32], 9, &raw().functions, &raw().bindings)
+            (back.runtime, back.trained, &back.functions, &back.bindings, &back.figures),
+            ([3; 32], 9, &raw().functions, &raw().bindings, &vec![1, 2])
         );
         let body = &back.functions[0].2;
         assert_eq!(&body_of(body).unwrap().into_raw_body(), body);

@@ -10,6 +10,7 @@
 //! Nothing in the profile is trusted: nonsense costs speed. Results depend on the inputs alone, in order and numbers.
 
 mod assign;
+mod binaries;
 mod binding;
 mod budget;
 mod elf;
@@ -29,6 +30,7 @@ mod targets;
 mod tests;
 mod text;
 
+pub use binaries::{Binary, BinaryId};
 pub use budget::Rank;
 pub use functions::Function;
 pub use regions::{Guess, Inlined, Region, RegionBlock, RegionId};
@@ -162,6 +164,8 @@ impl Default for Options {
 pub struct Discovery {
     /// The regions, by number: ascending by mode and function, a function's hottest part first.
     pub regions: Vec<Region>,
+    /// Whose code ran, and is in the regions.
+    pub binaries: Vec<Binary>,
     /// How much of what ran they hold.
     pub report: Report,
 }
@@ -212,7 +216,8 @@ pub fn discover(inputs: Inputs<'_>, leaves: &Leaves<'_>, options: &Options) -> R
         report.add_region(region);
     }
     account(&mut report, inputs.profile, &explored);
-    Ok(Discovery { regions, report })
+    let binaries = binaries::assign(inputs.profile, &known, &mut regions);
+    Ok(Discovery { regions, binaries, report })
 }
 
 /// Leaves blocks out until the rest has at most `most` bytes; gives the greatest rank of those that are left out.

@@ -5,6 +5,7 @@
 //! costs only speed where it is missing: of more than the cap the coldest are left out.
 
 use super::assign::Sites;
+use super::binaries::BinaryId;
 use super::functions::Function;
 use super::graph::{Block, Edge, Graph};
 use super::inline::{Callees, Chosen};
@@ -28,6 +29,8 @@ pub struct RegionId(pub u32);
 pub struct Region {
     /// Its number.
     pub id: RegionId,
+    /// What its code comes from.
+    pub binary: BinaryId,
     /// Whose code it is.
     pub mode: Mode,
     /// The address that its offsets count from, as [`CodeAddress`](runtime::profile::CodeAddress) has it: the start of
@@ -135,6 +138,8 @@ impl Parts<'_> {
             |of: fn(&Block) -> u64| part.iter().fold(0u64, |sum, &node| sum.saturating_add(of(&self.graph[node])));
         Region {
             id: RegionId(number),
+            // Told when all regions are known.
+            binary: BinaryId(0),
             mode: self.function.mode,
             base,
             name: if number == 0 { self.function.name.clone() } else { format!("{}#{number}", self.function.name) },

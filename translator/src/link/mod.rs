@@ -35,6 +35,8 @@ use wasm_encoder::FuncType;
 
 /// Name of the custom section that describes the conversion, as JSON.
 pub const PRELIFT_SECTION: &str = "prelift";
+/// Name of the custom section that says what is known of each region: [`crate::convert::Figures`].
+pub const REGIONS_SECTION: &str = "prelift.regions";
 /// Bytes in a page of linear memory.
 pub const WASM_PAGE: u64 = 65_536;
 
@@ -105,6 +107,8 @@ pub struct Additions<'a> {
     pub memory_end: u64,
     /// JSON for the `prelift` section.
     pub description: Cow<'a, [u8]>,
+    /// Contents of the `prelift.regions` section; without any there is none.
+    pub figures: Cow<'a, [u8]>,
 }
 
 #[cfg(test)]

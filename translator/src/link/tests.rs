@@ -57,6 +57,7 @@ fn additions(runtime: &Runtime) -> Additions<'static> {
         data: vec![overlay(3 * 65_536 + 4, &[0; 4]), overlay(3 * 65_536, &[100, 0, 0, 0]), overlay(2049, b"X")],
         memory_end: 3 * WASM_PAGE + 8,
         description: br#"{"version":1}"#[..].into(),
+        ..Additions::default()
     }
 }
 

@@ -9,7 +9,7 @@ use super::features::features;
 use super::names::write_names;
 use super::parse::{RawSection, Runtime};
 use super::section::{Tail, extend_vector, id, leb, split_vector, write_custom, write_section};
-use super::{Additions, Function, PRELIFT_SECTION, WASM_PAGE};
+use super::{Additions, Function, PRELIFT_SECTION, REGIONS_SECTION, WASM_PAGE};
 use anyhow::{Context, Result, ensure};
 use std::borrow::Cow;
 use wasm_encoder::{BranchHint, BranchHints, ConstExpr, Encode, FuncType, Module};
@@ -28,7 +28,7 @@ impl Runtime {
     /// If data overlap or lie outside memory, if the result would exceed what wasm32 can hold, or if a new function
     /// does not validate; the error then names the function.
     pub fn link(&self, additions: Additions<'_>) -> Result<Vec<u8>> {
-        let Additions { types, functions, data, memory_end, description } = additions;
+        let Additions { types, functions, data, memory_end, description, figures } = additions;
         let (functions, bodies) = take_bodies(functions);
         let memory_end = memory_end.max(self.memory_end());
         let data = segments(&data, memory_end)?;
@@ -50,7 +50,11 @@ impl Runtime {
                 _ => old.map_or(Ok(()), |bytes| write_section(&mut out, section, &[Cow::Borrowed(bytes)]))?,
             }
         }
-        self.write_custom_sections(&mut out, &functions, &description)?;
+        self.write_custom_sections(&mut out, &functions)?;
+        if !figures.is_empty() {
+            write_custom(&mut out, REGIONS_SECTION, &figures)?;
+        }
+        write_custom(&mut out, PRELIFT_SECTION, &description)?;
         drop(bodies);
         validate(&out, self.function_count, &functions)?;
         Ok(out)
@@ -136,7 +140,8 @@ impl Runtime {
         }
     }
 
-    fn write_custom_sections(&self, out: &mut Vec<u8>, functions: &[Function], description: &[u8]) -> Result<()> {
+    /// The runtime's own custom sections, the names among them.
+    fn write_custom_sections(&self, out: &mut Vec<u8>, functions: &[Function]) -> Result<()> {
         let mut names = None;
         for RawSection { name, contents, .. } in &self.sections {
             let bytes = &self.bytes[contents.clone()];
@@ -146,8 +151,7 @@ impl Runtime {
                 _ => {}
             }
         }
-        write_names(out, names, self.first_function(), functions)?;
-        write_custom(out, PRELIFT_SECTION, description)
+        write_names(out, names, self.first_function(), functions)
     }
 }
 

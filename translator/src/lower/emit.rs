@@ -1,5 +1,6 @@
 //! The function under construction: its bytes, locals and labels.
 
+use super::exits::SideExits;
 use super::tree::Trees;
 use crate::ir::{BlockId, ExitId, GroupId, Reg, Region, Temp, Type, Value};
 use crate::lift::{Addresses, Options, Privilege, Targets};
@@ -49,6 +50,8 @@ pub(super) struct Emitter<'a> {
     pub(super) labels: Vec<Label>,
     /// Whether the variables are in the processor's state when the function begins, not in its locals.
     pub(super) loads_variables: bool,
+    /// The side exits that are written so far.
+    pub(super) exit_counts: SideExits,
     /// What is being written is seldom reached.
     pub(super) seldom: bool,
     /// The side exit that is taken next, if one is.
@@ -109,6 +112,7 @@ impl<'a> Emitter<'a> {
             code: Vec::new(),
             labels: Vec::new(),
             loads_variables: true,
+            exit_counts: SideExits::default(),
             seldom: false,
             exit: NamedExit::default(),
             hints: Vec::new(),
@@ -155,8 +159,9 @@ impl<'a> Emitter<'a> {
 
     /// Says which side exit the code that follows takes, if it takes one.
     pub(super) fn name_exit(&mut self, exit: ExitId) -> Result<()> {
-        let constant = super::exits::pack(&self.region.exits[exit.index()])?;
-        self.exit = NamedExit { constant, rung: self.liveness.ladder.rung(exit) };
+        let named = &self.region.exits[exit.index()];
+        self.exit = NamedExit { constant: super::exits::pack(named)?, rung: self.liveness.ladder.rung(exit) };
+        self.exit_counts.add(named);
         Ok(())
     }
 

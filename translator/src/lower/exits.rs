@@ -12,6 +12,7 @@ use anyhow::{Result, bail, ensure};
 use core::mem::offset_of;
 use runtime::cpu::Cpu;
 use runtime::translated::abi::{ExitReason, FULL_ROOM, LEFT};
+use serde::Serialize;
 use wasm_encoder::BlockType;
 use x86::Segment;
 
@@ -20,6 +21,32 @@ const RETIRED_BITS: u32 = 14;
 const FLAGS_BITS: u32 = 7;
 /// Stands for an operation that is in a variable; `FlagOp::pack` stays below.
 const DYNAMIC: i64 = (1 << FLAGS_BITS) - 1;
+
+/// A region's side exits by their cause, each as often as it is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct SideExits {
+    /// A memory access misses the TLB.
+    pub miss: u32,
+    /// A rare case of an instruction, such as a fault.
+    pub rare: u32,
+    /// The budget might not last.
+    pub budget: u32,
+    /// An instruction has no translation.
+    pub unlifted: u32,
+}
+
+impl SideExits {
+    /// Counts an exit, if it is a side exit.
+    pub(super) fn add(&mut self, exit: &Exit) {
+        match exit.kind {
+            ExitKind::Side(ExitReason::Miss) => self.miss += 1,
+            ExitKind::Side(ExitReason::Rare) => self.rare += 1,
+            ExitKind::Side(ExitReason::Budget) => self.budget += 1,
+            ExitKind::Side(ExitReason::Unlifted) => self.unlifted += 1,
+            _ => {}
+        }
+    }
+}
 
 /// The constant of a side exit.
 ///
@@ -292,5 +319,38 @@ impl Emitter<'_> {
         self.op().i32_const(0);
         self.exit_field(0, REASON_BITS);
         self.op().i64_store32(place).i64_const(LEFT as i64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lift::{Addresses, NoTargets, Options, RegionSource, SourceBlock};
+    use runtime::translated::helpers::Helper;
+
+    #[test]
+    fn side_exits_are_counted_by_cause() {
+        // mov rax, [rdi]; mov rcx, [rsi]; cpuid
+        let bytes = vec![0x48, 0x8b, 0x07, 0x48, 0x8b, 0x0e, 0x0f, 0xa2];
+        let source = RegionSource {
+            privilege: Privilege::User,
+            index: 0,
+            name: "f".into(),
+            blocks: vec![SourceBlock { offset: 0, bytes, runs: None }],
+            entries: vec![0],
+            inlined: Vec::new(),
+        };
+        let addresses = Addresses {
+            cpu: 0,
+            jump_cache: 0,
+            kernel_stamps: 0,
+            table: 0,
+            first_type: 0,
+            first_shared: 0,
+            helpers: [0; Helper::COUNT],
+            result: 0,
+        };
+        let translated = crate::lower::translate(&source, &NoTargets, &addresses, &Options::default()).unwrap();
+        assert_eq!(translated.side_exits, SideExits { miss: 2, rare: 0, budget: 1, unlifted: 1 });
     }
 }

@@ -30,6 +30,8 @@ mod tree;
 mod truth;
 mod vector;
 
+pub use exits::SideExits;
+
 use crate::ir::Region;
 use crate::lift::{self, Addresses, Jumps, Options, RegionSource, Targets};
 use crate::link::Hint;
@@ -52,6 +54,8 @@ pub struct Translated {
     pub lifted: u32,
     /// Guest instructions left to the interpreter: offset and mnemonic.
     pub unlifted: Vec<(i64, x86::Mnemonic)>,
+    /// Its side exits.
+    pub side_exits: SideExits,
 }
 
 /// Translates a region.
@@ -71,9 +75,10 @@ pub fn translate(
     }
     let in_region = || format!("region {} ({})", source.index, source.name);
     let liveness = passes::run(&mut region, options).with_context(in_region)?;
-    let (function, hints) = lower(&region, &liveness, source, targets, addresses, options).with_context(in_region)?;
+    let lowered = lower(&region, &liveness, source, targets, addresses, options).with_context(in_region)?;
+    let (function, hints, side_exits) = lowered;
     let lift::Lifted { entries, lifted, unlifted, .. } = lifted;
-    Ok(Translated { function, hints, entries, lifted, unlifted })
+    Ok(Translated { function, hints, entries, lifted, unlifted, side_exits })
 }
 
 fn lower(
@@ -83,7 +88,7 @@ fn lower(
     targets: &dyn Targets,
     addresses: &Addresses,
     options: &Options,
-) -> Result<(Function, Vec<Hint>)> {
+) -> Result<(Function, Vec<Hint>, SideExits)> {
     let whose = (source.privilege, source.index);
     let mut emitter = Emitter::new(region, liveness, whose, targets, addresses, options);
     emitter.test_stamp();
@@ -101,5 +106,7 @@ fn lower(
     emitter.op().unreachable();
     emitter.side_exits();
     emitter.op().end();
-    Ok(emitter.finish(emit::BUDGET))
+    let side_exits = emitter.exit_counts;
+    let (function, hints) = emitter.finish(emit::BUDGET);
+    Ok((function, hints, side_exits))
 }

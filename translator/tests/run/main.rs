@@ -7,6 +7,7 @@
 mod container;
 mod directories;
 mod hosts;
+mod inspect;
 mod module;
 mod output;
 mod process;

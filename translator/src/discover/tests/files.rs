@@ -81,6 +81,32 @@ fn functions_of_a_file_in_the_image() {
 }
 
 #[test]
+fn code_is_the_kernels_or_a_files_or_in_memory() {
+    let code = [0x90, 0xc3];
+    let (layout, file) = image_of(&tiny_elf(0x40_0000, &code, &[("one", 0, 2)]));
+    let in_file = CodeAddress { mode: Mode::User, address: CODE_IN_IMAGE };
+    let in_memory = CodeAddress { mode: Mode::User, address: 0x5000 };
+    let mut all = profile(KERNEL, &code, &[(0, block(2, 2, 3))]);
+    for start in [in_file, in_memory] {
+        let other = profile(start, &code, &[(0, block(2, 2, 5))]);
+        all.blocks.extend(other.blocks);
+        all.pages.extend(other.pages);
+    }
+    // Code that nobody knows ran, too.
+    all.blocks.insert(at(in_memory, 0x9000), block(2, 1, 100));
+    let image = Some(ImageCode { layout: &layout, bytes: &file });
+    let found = discover(Inputs { profile: &all, vmlinux: None, image }, &|_| false, &Options::default()).unwrap();
+    let binaries: Vec<_> = found.binaries.iter().map(|binary| (binary.mode, &*binary.name, binary.ran)).collect();
+    let expected = [(Mode::Kernel, "kernel", 6), (Mode::User, "bin/program", 10), (Mode::User, "memory", 110)];
+    assert_eq!(binaries, expected);
+    for region in &found.regions {
+        let binary = &found.binaries[region.binary.0 as usize];
+        assert!(region.name.starts_with(&format!("{}:", binary.name)), "{} is of {}", region.name, binary.name);
+    }
+    assert_eq!(found.regions.len(), 3);
+}
+
+#[test]
 fn the_profile_wins_over_the_kernel_file() {
     let elf = tiny_elf(KERNEL.address, &[0x90, 0x90, 0xc3], &[("patched", 0, 3)]);
     let profile = profile(KERNEL, &[0xf8, 0xf9, 0xc3], &[(0, block(3, 3, 1))]);
