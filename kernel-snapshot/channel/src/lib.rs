@@ -15,6 +15,12 @@
 //!
 //! A machine that was saved while its program ran is told [`ToGuest::Resumed`] when it goes on.
 
+mod confinement;
+mod mount;
+
+pub use confinement::{Capabilities, CapabilitySets, Confinement, DOCKERS_CAPABILITIES, Limit, UNLIMITED};
+pub use mount::Mount;
+
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
 
@@ -75,6 +81,12 @@ pub struct Start {
     pub directories: Vec<Directory>,
     /// Directories of the image that are written to: absolute paths; made if missing.
     pub volumes: Vec<String>,
+    /// File systems in memory, mounted after all else.
+    pub tmpfs: Vec<Mount>,
+    /// Whether the root file system is read-only: what is mounted in it is not, nor are the volumes.
+    pub read_only: bool,
+    /// What the kernel keeps the program from.
+    pub confinement: Confinement,
     /// Whether the container's first process is one that passes signals on and reaps orphans, with the program below it.
     pub reaper: bool,
     /// Whether init uses what the kernel offers first, in a training run: then the directories are there for that alone.

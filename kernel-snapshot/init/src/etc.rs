@@ -4,7 +4,7 @@ use crate::boot::make_directory;
 use crate::directory;
 use anyhow::{Context, Result};
 use rustix::fs::{CWD, Mode, OFlags};
-use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
+use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, mount_remount, move_mount, open_tree};
 use std::fs;
 use std::os::fd::OwnedFd;
 
@@ -43,6 +43,14 @@ pub(crate) fn name_host(hostname: &str) -> Result<()> {
     fs::write("/etc/hostname", format!("{hostname}\n")).context("write /etc/hostname")?;
     let own = if hostname.is_empty() { String::new() } else { format!("127.0.1.1\t{hostname}\n") };
     fs::write("/etc/hosts", format!("{HOSTS}{own}")).context("write /etc/hosts")
+}
+
+/// Makes the files read-only.
+pub(crate) fn seal() -> Result<()> {
+    let flags = MountFlags::BIND | MountFlags::RDONLY | MountFlags::NOSUID;
+    NAMES.iter().try_for_each(|name| {
+        mount_remount(format!("/etc/{name}"), flags, c"").with_context(|| format!("make /etc/{name} read-only"))
+    })
 }
 
 fn create(name: &'static str) -> Result<(&'static str, OwnedFd)> {

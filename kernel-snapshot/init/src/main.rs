@@ -24,7 +24,7 @@
 //! | `boot`, `image`, `network` | the machine: init's own mounts, image and overlay, loopback |
 //! | `ports`, `host` | virtio-console ports by name, messages of the configuration channel |
 //! | `container`, `rootfs`, `etc` | the container's first process: namespaces, mounts, generated files |
-//! | `shared` | the host's directories |
+//! | `shared`, `mounts` | the host's directories, mounts that the host asks for |
 //! | `devices` | which devices the container may use |
 //! | `program`, `user`, `environment`, `lookup`, `privileges`, `directory` | what that process becomes |
 //! | `reaper` | what it becomes where the program is to have another process before it |
@@ -63,6 +63,7 @@ mod flow;
 mod host;
 mod image;
 mod lookup;
+mod mounts;
 mod network;
 mod ports;
 mod privileges;
@@ -134,6 +135,7 @@ fn prepare() -> Result<(Container, Streams)> {
 fn launch(container: Container, ports: Streams, start: Start) -> Result<Pump> {
     clock::set(start.wall_clock_ns)?;
     entropy::reseed(&start.seed)?;
+    boot::limit_processes(start.confinement.pids)?;
     let terminal = start.terminal.map(|size| Terminal::open(container.pid(), size)).transpose()?;
     let (program, pipes) = container.start(&start, terminal.as_ref().map(Terminal::path))?;
     Pump::new(program, ports, pipes, terminal)

@@ -1,13 +1,13 @@
 //! The last steps of the container's first process: from the host's order to exec.
 //!
-//! What runc does, in its order: host name, user, volumes, the host's directories, terminal and streams, working
-//! directory, limits, privileges; the program is looked up with the user's own rights.
+//! What runc does, in its order: host name, user, volumes, the host's directories, file systems in memory, terminal and
+//! streams, working directory, root file system, limits, privileges; the program is looked up with the user's own rights.
 
 use crate::environment::{self, Environment};
 use crate::lookup::{self, LookupError};
 use crate::streams::Streams;
 use crate::user::{self, Account};
-use crate::{directory, etc, privileges, reaper, rehearsal, shared, syscalls};
+use crate::{directory, etc, mounts, privileges, reaper, rehearsal, shared, syscalls};
 use anyhow::{Context, Result, bail};
 use channel::Start;
 use rustix::fs::{Mode, OFlags, Uid};
@@ -61,6 +61,7 @@ pub(crate) fn become_program(start: &Start, terminal: Option<&str>, pipes: &Stre
     if start.rehearsal {
         rehearsal::run(&start.directories)?;
     }
+    start.tmpfs.iter().try_for_each(mounts::attach)?;
     let environment = environment::complete(start, &account);
     rustix::process::setsid().context("start a session")?;
     match terminal {
@@ -69,8 +70,10 @@ pub(crate) fn become_program(start: &Start, terminal: Option<&str>, pipes: &Stre
     }
     let cwd = if start.cwd.is_empty() { "/" } else { &start.cwd };
     let entered = enter_directory(cwd)?;
-    privileges::set_limits()?;
-    privileges::become_user(&account)?;
+    if start.read_only {
+        mounts::seal_root(&start.volumes)?;
+    }
+    privileges::confine(&account, &start.confinement)?;
     if !entered {
         let refused = |error| NotRun::NotExecutable(format!("working directory {cwd}: {error}"));
         rustix::process::chdir(cwd).map_err(refused)?;

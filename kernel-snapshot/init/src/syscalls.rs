@@ -43,6 +43,13 @@ pub(crate) fn restore_sigpipe() {
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
 }
 
+/// Sets a limit of this process's resources (setrlimit(2), by its number).
+pub(crate) fn limit(limit: &channel::Limit) -> io::Result<()> {
+    let value = libc::rlimit { rlim_cur: limit.soft, rlim_max: limit.hard };
+    // SAFETY: the kernel only reads the limit, and refuses a number that it does not know.
+    check(unsafe { libc::setrlimit(limit.resource, &value) }).map(drop)
+}
+
 /// Replaces this process; returns only what went wrong.
 pub(crate) fn execute(path: &CStr, arguments: &[CString], environment: &[CString]) -> io::Error {
     let (arguments, environment) = (pointers(arguments), pointers(environment));

@@ -3,10 +3,11 @@
 //! Environment: the image's, then the module's own (the variables that the WASI host gives), then those of the options; a
 //! later entry takes the place of an earlier one, and init adds Docker's defaults (`PATH`, `HOSTNAME`, `HOME`, `TERM`) beneath.
 
+use super::container::limits;
 use super::directories::{self, DirectoryError};
 use super::options::Options;
 use super::signals;
-use channel::{Start, WindowSize};
+use channel::{Capabilities, Confinement, DOCKERS_CAPABILITIES, Start, WindowSize};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -146,11 +147,24 @@ pub fn start(config: &ImageConfig, options: &Options, surroundings: Surroundings
         terminal: terminal.then(|| options.terminal.unwrap_or(WINDOW)),
         directories,
         volumes: config.volumes.keys().cloned().collect(),
+        tmpfs: options.tmpfs.clone(),
+        read_only: options.read_only,
+        confinement: confinement(options),
         reaper: options.init,
         rehearsal: false,
         wall_clock_ns: surroundings.wall_clock_ns,
         seed: surroundings.seed,
     })
+}
+
+/// Docker's, with what the options say.
+fn confinement(options: &Options) -> Confinement {
+    let mut own = Confinement::default();
+    limits::replace(&mut own.limits, &options.limits);
+    own.capabilities = Capabilities::OfUser(options.capabilities.apply(DOCKERS_CAPABILITIES));
+    own.no_new_privileges = options.no_new_privileges.unwrap_or_default();
+    own.pids = options.pids.unwrap_or_default();
+    own
 }
 
 fn or(text: String, default: &str) -> String {
@@ -160,6 +174,7 @@ fn or(text: String, default: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use channel::Limit;
 
     const IMAGE: &str = r#"{"Entrypoint":["/bin/tini","--"],"Cmd":["sh"],"Env":["PATH=/bin","A=1"],"User":null,
         "WorkingDir":"/srv","Labels":{"x":"y"},"Volumes":{"/data":{},"/cache":{}},"StopSignal":"SIGQUIT"}"#;
@@ -215,6 +230,19 @@ mod tests {
         let told = run(IMAGE, &["--workdir=/", "--user=1:2", "--hostname=box", "--tty"]).unwrap();
         assert_eq!((&*told.cwd, &*told.user, &*told.hostname, told.terminal), ("/", "1:2", "box", Some(WINDOW)));
         assert_eq!(run(r#"{"Hostname":"i"}"#, &["x"]).unwrap().hostname, "i");
+    }
+
+    #[test]
+    fn a_container_is_confined_as_dockers_is() {
+        assert_eq!(run(IMAGE, &[]).unwrap().confinement, Confinement::default());
+        let told =
+            run(IMAGE, &["--ulimit=nofile=5", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--pids-limit=9"]);
+        let told = told.unwrap().confinement;
+        assert_eq!(told.capabilities, Capabilities::OfUser(0));
+        assert_eq!((told.no_new_privileges, told.pids), (true, Some(9)));
+        let mut limits = Confinement::default().limits;
+        limits::replace(&mut limits, &[Limit { resource: 7, soft: 5, hard: 5 }]);
+        assert_eq!(told.limits, limits);
     }
 
     #[test]

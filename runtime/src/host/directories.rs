@@ -34,7 +34,7 @@ pub fn shared(options: &Options) -> Result<Vec<SharedDirectory>, DirectoryError>
         !files.any(|path| path.starts_with(&directory.guest))
     });
     for directory in &mut directories {
-        directory.read_only |= options.read_only.contains(&directory.guest);
+        directory.read_only |= options.read_only_directories.contains(&directory.guest);
     }
     Ok(directories)
 }

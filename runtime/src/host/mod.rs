@@ -14,6 +14,7 @@
 pub mod checkpoint;
 pub mod config;
 pub mod console;
+pub mod container;
 pub mod directories;
 pub mod drive;
 pub mod environment;

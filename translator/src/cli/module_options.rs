@@ -16,7 +16,7 @@ use runtime::host::options::rows::{Form, OF_USERS, Row};
 pub const EXACT_EXIT: &str = "--exact-exit";
 
 /// Option by which `prelift run` tells a module that a preopen may only be read, as WASI does not.
-pub const READ_ONLY: &str = "--read-only";
+pub const READ_ONLY: &str = "--read-only-directory";
 
 /// Options whose values are looked up here: what they name the module does not see.
 const HERE: [&str; 4] = ["--env", "--env-file", RESUME, CHECKPOINT];

@@ -1,0 +1,18 @@
+//! Mounts as the kernel has them: what mount(2) is told.
+
+use serde::{Deserialize, Serialize};
+
+/// A mount.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    /// What is mounted; for most kinds a name that says nothing.
+    pub source: String,
+    /// The kind of file system.
+    pub kind: String,
+    /// Where: an absolute path; made if missing.
+    pub target: String,
+    /// `MS_…` bits of `linux/mount.h`.
+    pub flags: u32,
+    /// The file system's own options, with commas between them.
+    pub data: String,
+}
