@@ -65,6 +65,8 @@ pub enum ToHost {
 /// The program to run and its world.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
+    /// The container's name.
+    pub id: String,
     /// The program and its arguments; the first is looked up in the environment's `PATH`.
     pub args: Vec<String>,
     /// Environment, as `KEY=value`.

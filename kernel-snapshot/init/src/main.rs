@@ -26,7 +26,7 @@
 //! | `container`, `rootfs`, `etc` | the container's first process: namespaces, mounts, generated files |
 //! | `shared`, `mounts` | the host's directories, mounts that the host asks for |
 //! | `devices` | which devices the container may use |
-//! | `program`, `user`, `environment`, `lookup`, `privileges`, `directory` | what that process becomes |
+//! | `program`, `user`, `environment`, `lookup`, `privileges`, `keyring`, `directory` | what that process becomes |
 //! | `reaper` | what it becomes where the program is to have another process before it |
 //! | `rehearsal` | what it does before in a training run |
 //! | `streams`, `terminal`, `flow`, `pump` | pipes and pseudo terminal, and the loop that moves the bytes |
@@ -42,8 +42,7 @@
 //!
 //! # Departures from Docker's defaults
 //! The network namespace is the machine's own: it holds nothing but the container's interfaces. No seccomp filter is set: it
-//! keeps a container's hands off its host's kernel, and this kernel is the container's own. No session keyring is made, no
-//! name server is configured.
+//! keeps a container's hands off its host's kernel, and this kernel is the container's own. No name server is configured.
 //!
 //! # Build
 //! ```text
@@ -62,6 +61,7 @@ mod etc;
 mod flow;
 mod host;
 mod image;
+mod keyring;
 mod lookup;
 mod mounts;
 mod network;

@@ -1,13 +1,13 @@
 //! The last steps of the container's first process: from the host's order to exec.
 //!
-//! What runc does, in its order: host name, user, volumes, the host's directories, file systems in memory, terminal and
+//! What runc does, in its order: session keyring, host name, user, volumes, the host's directories, file systems in memory, terminal and
 //! streams, working directory, root file system, limits, privileges; the program is looked up with the user's own rights.
 
 use crate::environment::{self, Environment};
 use crate::lookup::{self, LookupError};
 use crate::streams::Streams;
 use crate::user::{self, Account};
-use crate::{directory, etc, mounts, privileges, reaper, rehearsal, shared, syscalls};
+use crate::{directory, etc, keyring, mounts, privileges, reaper, rehearsal, shared, syscalls};
 use anyhow::{Context, Result, bail};
 use channel::Start;
 use rustix::fs::{Mode, OFlags, Uid};
@@ -53,6 +53,7 @@ impl std::error::Error for NotRun {}
 
 /// Makes this process the program. Returns only on failure: [`NotRun`], or a step of init's own.
 pub(crate) fn become_program(start: &Start, terminal: Option<&str>, pipes: &Streams) -> Result<Infallible> {
+    keyring::join(&start.id)?;
     rustix::system::sethostname(start.hostname.as_bytes()).context("set the host name")?;
     etc::name_host(&start.hostname)?;
     let account = user::find(&start.user)?;

@@ -1,4 +1,4 @@
-//! The system calls that no safe interface offers: fork, unshare, exec, signals, bpf, and three ioctls.
+//! The system calls that no safe interface offers: fork, unshare, exec, signals, limits, keyrings, bpf, and three ioctls.
 #![allow(unsafe_code)]
 
 use rustix::process::Pid;
@@ -41,6 +41,17 @@ pub(crate) fn kill(pid: Pid, signal: impl Into<c_int>) -> io::Result<()> {
 pub(crate) fn restore_sigpipe() {
     // SAFETY: the default action is no function of this process.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
+/// Makes a session keyring of this name the process's, with these permissions (keyctl(2)).
+pub(crate) fn join_session_keyring(name: &CStr, permissions: u32) -> io::Result<()> {
+    const JOIN_SESSION_KEYRING: c_int = 1;
+    const SETPERM: c_int = 5;
+    // SAFETY: the kernel only reads the name, which outlives the call.
+    let keyring = unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, name.as_ptr()) };
+    let keyring = check(keyring as c_int)?;
+    // SAFETY: all arguments are numbers.
+    check(unsafe { libc::syscall(libc::SYS_keyctl, SETPERM, keyring, permissions) } as c_int).map(drop)
 }
 
 /// Sets a limit of this process's resources (setrlimit(2), by its number).

@@ -116,7 +116,7 @@ pub struct Surroundings {
     pub terminal: bool,
     /// Directories of the host: the guest's names for them, and whether they are read-only.
     pub directories: Vec<(String, bool)>,
-    /// Host name if neither image nor user names one.
+    /// The container's name, and its host name if neither image nor user names one.
     pub hostname: String,
     /// Wall-clock time, nanoseconds since the Unix epoch.
     pub wall_clock_ns: u64,
@@ -139,6 +139,7 @@ pub fn start(config: &ImageConfig, options: &Options, surroundings: Surroundings
     let mount = |(name, read_only): &(String, bool)| directories::mount(name, *read_only, &cwd);
     let directories = surroundings.directories.iter().map(mount).collect::<Result<_, _>>()?;
     Ok(Start {
+        id: surroundings.hostname.clone(),
         args,
         env: [&*config.env, &surroundings.env, &surroundings.variables].concat(),
         cwd,

@@ -51,6 +51,7 @@ pub fn train(guest: &Guest, training: &Training, say: &dyn Fn(&str)) -> Result<P
 pub fn start_message(config: &ImageConfig, command: Option<&[String]>) -> Start {
     let own = || config.entrypoint.iter().chain(&config.cmd).cloned().collect();
     Start {
+        id: "prelift".into(),
         args: command.map_or_else(own, <[String]>::to_vec),
         env: config.env.clone(),
         cwd: if config.working_dir.is_empty() { "/".into() } else { config.working_dir.clone() },

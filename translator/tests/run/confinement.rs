@@ -100,6 +100,21 @@ fn processes_are_limited_under_both_commands() {
 }
 
 #[test]
+fn each_container_has_its_session_keyring() {
+    // The list of keys is masked, for who may not take the mask away.
+    let script = "umount /proc/keys; sed -n 's/.* keyring *\\(_ses[.].*\\): empty/\\1/p' /proc/keys; hostname";
+    let (options, words) = (["--cap-add", "SYS_ADMIN"], ["sh", "-c", script]);
+    for mut command in
+        [prelift_run_of(busybox(), &options, &words), stock_run(&[], &[&options[..], &words[..]].concat())]
+    {
+        let (status, stdout, stderr) = Piped::spawn(command.stdin(Stdio::null())).finish();
+        let lines: Vec<&str> = stdout.lines().collect();
+        let [keyring, name] = lines[..] else { panic!("{command:?}: {stdout}{stderr}") };
+        assert_eq!((status.code(), keyring), (Some(0), &*format!("_ses.{name}")), "{command:?}");
+    }
+}
+
+#[test]
 fn wrong_options_are_refused_by_both_commands() {
     for (option, value, expected) in [
         ("--ulimit", "files=1", "expected NAME=SOFT[:HARD]"),
