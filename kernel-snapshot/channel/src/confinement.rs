@@ -1,7 +1,10 @@
-//! What the kernel keeps a program from: limits of resources, capabilities, privileges that exec may not add.
+//! What the kernel keeps a program from: limits of resources, capabilities, privileges that exec may not add, system
+//! calls.
 //!
-//! [`Confinement::default`] is Docker's: the limits of its daemon's unit (`dockerd` passes its own on), 14 capabilities.
+//! [`Confinement::default`] is Docker's: the limits of its daemon's unit (`dockerd` passes its own on), 14 capabilities. But it has
+//! no filter of system calls: that keeps a container's hands off its host's kernel, and this kernel is the container's own.
 
+use crate::seccomp::Seccomp;
 use serde::{Deserialize, Serialize};
 
 /// The limits of a program.
@@ -15,6 +18,8 @@ pub struct Confinement {
     pub no_new_privileges: bool,
     /// Most processes and threads of the container; none where absent.
     pub pids: Option<u64>,
+    /// Which system calls may be made; all where absent.
+    pub seccomp: Option<Seccomp>,
 }
 
 /// A limit of a resource (getrlimit(2)).
@@ -71,6 +76,7 @@ impl Default for Confinement {
             capabilities: Capabilities::OfUser(DOCKERS_CAPABILITIES),
             no_new_privileges: false,
             pids: None,
+            seccomp: None,
         }
     }
 }

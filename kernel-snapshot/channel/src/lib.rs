@@ -17,9 +17,11 @@
 
 mod confinement;
 mod mount;
+mod seccomp;
 
 pub use confinement::{Capabilities, CapabilitySets, Confinement, DOCKERS_CAPABILITIES, Limit, UNLIMITED};
 pub use mount::Mount;
+pub use seccomp::{Comparison, Seccomp, SeccompRule, SeccompTest};
 
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};

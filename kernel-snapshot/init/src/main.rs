@@ -26,7 +26,7 @@
 //! | `container`, `rootfs`, `etc` | the container's first process: namespaces, mounts, generated files |
 //! | `shared`, `mounts` | the host's directories, mounts that the host asks for |
 //! | `devices` | which devices the container may use |
-//! | `program`, `user`, `environment`, `lookup`, `privileges`, `keyring`, `directory` | what that process becomes |
+//! | `program`, `user`, `environment`, `lookup`, `privileges`, `seccomp`, `keyring`, `directory` | what that process becomes |
 //! | `reaper` | what it becomes where the program is to have another process before it |
 //! | `rehearsal` | what it does before in a training run |
 //! | `streams`, `terminal`, `flow`, `pump` | pipes and pseudo terminal, and the loop that moves the bytes |
@@ -41,7 +41,7 @@
 //! - The image as `/dev/pmem0` (EROFS, DAX) or `/dev/vda` (EROFS, SquashFS or ext4).
 //!
 //! # Departures from Docker's defaults
-//! The network namespace is the machine's own: it holds nothing but the container's interfaces. No seccomp filter is set: it
+//! The network namespace is the machine's own: it holds nothing but the container's interfaces. No seccomp filter is set unless the host asks for one: it
 //! keeps a container's hands off its host's kernel, and this kernel is the container's own. No name server is configured.
 //!
 //! # Build
@@ -72,6 +72,7 @@ mod pump;
 mod reaper;
 mod rehearsal;
 mod rootfs;
+mod seccomp;
 mod shared;
 mod streams;
 mod syscalls;

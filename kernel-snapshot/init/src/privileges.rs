@@ -1,7 +1,7 @@
 //! Limits, user and capabilities of the program, in runc's order.
 
-use crate::syscalls;
 use crate::user::Account;
+use crate::{seccomp, syscalls};
 use anyhow::{Context, Result};
 use channel::{Capabilities, CapabilitySets, Confinement};
 use rustix::fs::{Gid, Uid};
@@ -18,6 +18,9 @@ pub(crate) fn confine(account: &Account, to: &Confinement) -> Result<()> {
     }
     if to.no_new_privileges {
         set_no_new_privs(true).context("let exec give no privileges")?;
+    } else if let Some(profile) = &to.seccomp {
+        // It is a privilege, which goes with the capabilities.
+        seccomp::install(profile)?;
     }
     become_user(account, &sets(account.uid, to.capabilities))
 }

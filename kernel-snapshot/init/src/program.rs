@@ -7,7 +7,7 @@ use crate::environment::{self, Environment};
 use crate::lookup::{self, LookupError};
 use crate::streams::Streams;
 use crate::user::{self, Account};
-use crate::{directory, etc, keyring, mounts, privileges, reaper, rehearsal, shared, syscalls};
+use crate::{directory, etc, keyring, mounts, privileges, reaper, rehearsal, seccomp, shared, syscalls};
 use anyhow::{Context, Result, bail};
 use channel::Start;
 use rustix::fs::{Mode, OFlags, Uid};
@@ -79,23 +79,44 @@ pub(crate) fn become_program(start: &Start, terminal: Option<&str>, pipes: &Stre
         let refused = |error| NotRun::NotExecutable(format!("working directory {cwd}: {error}"));
         rustix::process::chdir(cwd).map_err(refused)?;
     }
+    let program = Executable::find(&start.args, &environment)?;
+    // Where it is no privilege it comes last, so that the filter need not let through what init does before.
+    if let (Some(profile), true) = (&start.confinement.seccomp, start.confinement.no_new_privileges) {
+        seccomp::install(profile)?;
+    }
     if start.reaper {
         reaper::leave_to_child()?;
     }
-    execute(&start.args, &environment)
+    Err(program.execute().into())
 }
 
-fn execute(args: &[String], environment: &Environment) -> Result<Infallible> {
-    let Some(program) = args.first() else { bail!("the container has no program to run") };
-    let path = lookup::find(program, environment.get("PATH")).map_err(|error| match error {
-        LookupError::NotInPath => NotRun::NotFound(format!("exec {program:?}: executable file not found in $PATH")),
-        LookupError::Unusable(error) => NotRun::of_exec(program, &error),
-    })?;
-    let args = c_strings(args).context("arguments")?;
-    let variables = c_strings(environment.entries()).context("environment")?;
-    let path = CString::new(path).context("path of the program")?;
-    syscalls::restore_sigpipe();
-    Err(NotRun::of_exec(program, &syscalls::execute(&path, &args, &variables)).into())
+/// A program that was found, with all that exec is told.
+struct Executable {
+    path: CString,
+    args: Vec<CString>,
+    variables: Vec<CString>,
+}
+
+impl Executable {
+    fn find(args: &[String], environment: &Environment) -> Result<Executable> {
+        let Some(program) = args.first() else { bail!("the container has no program to run") };
+        let path = lookup::find(program, environment.get("PATH")).map_err(|error| match error {
+            LookupError::NotInPath => NotRun::NotFound(format!("exec {program:?}: executable file not found in $PATH")),
+            LookupError::Unusable(error) => NotRun::of_exec(program, &error),
+        })?;
+        Ok(Executable {
+            path: CString::new(path).context("path of the program")?,
+            args: c_strings(args).context("arguments")?,
+            variables: c_strings(environment.entries()).context("environment")?,
+        })
+    }
+
+    /// Returns only why it could not be run.
+    fn execute(&self) -> NotRun {
+        syscalls::restore_sigpipe();
+        let error = syscalls::execute(&self.path, &self.args, &self.variables);
+        NotRun::of_exec(&self.args[0].to_string_lossy(), &error)
+    }
 }
 
 fn c_strings(strings: &[String]) -> Result<Vec<CString>> {

@@ -1,4 +1,4 @@
-//! The system calls that no safe interface offers: fork, unshare, exec, signals, limits, keyrings, bpf, and three ioctls.
+//! The system calls that no safe interface offers: fork, unshare, exec, signals, limits, keyrings, seccomp, bpf, and three ioctls.
 #![allow(unsafe_code)]
 
 use rustix::process::Pid;
@@ -41,6 +41,17 @@ pub(crate) fn kill(pid: Pid, signal: impl Into<c_int>) -> io::Result<()> {
 pub(crate) fn restore_sigpipe() {
     // SAFETY: the default action is no function of this process.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
+/// Filters the system calls of this process and what it becomes (seccomp(2)), by a program of classic BPF.
+pub(crate) fn filter_system_calls(flags: u32, program: &[u64]) -> io::Result<()> {
+    let too_long = |_| io::Error::from(io::ErrorKind::InvalidInput);
+    let length = u16::try_from(program.len()).map_err(too_long)?;
+    // struct sock_fprog: the number of instructions, which are words of 64 bits, and where they are.
+    let program = [u64::from(length), program.as_ptr().expose_provenance() as u64];
+    // SAFETY: the kernel only reads the program, which is as long as it is told and outlives the call.
+    let result = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, program.as_ptr()) };
+    check(result as c_int).map(drop)
 }
 
 /// Makes a session keyring of this name the process's, with these permissions (keyctl(2)).

@@ -124,7 +124,7 @@ pub fn check(
         ("--pids-limit", options.pids.is_some()),
         ("--cap-add", options.capabilities.add != 0),
         ("--cap-drop", options.capabilities.drop != 0),
-        ("--security-opt", options.no_new_privileges.is_some()),
+        ("--security-opt", options.no_new_privileges.is_some() || options.seccomp.is_some()),
         ("--read-only", options.read_only),
         ("--tmpfs", !options.tmpfs.is_empty()),
     ];

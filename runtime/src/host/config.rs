@@ -4,11 +4,13 @@
 //! later entry takes the place of an earlier one, and init adds Docker's defaults (`PATH`, `HOSTNAME`, `HOME`, `TERM`) beneath.
 
 use super::container::limits;
+use super::container::seccomp::Profile;
 use super::directories::{self, DirectoryError};
+use super::json::nullable;
 use super::options::Options;
 use super::signals;
 use channel::{Capabilities, Confinement, DOCKERS_CAPABILITIES, Start, WindowSize};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -44,10 +46,6 @@ pub struct ImageConfig {
     /// Directories that are written to, as keys.
     #[serde(deserialize_with = "nullable")]
     volumes: BTreeMap<String, Value>,
-}
-
-fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(input: D) -> Result<T, D::Error> {
-    Ok(Option::deserialize(input)?.unwrap_or_default())
 }
 
 /// Why there is nothing to run.
@@ -106,12 +104,14 @@ impl ImageConfig {
 }
 
 /// What is the run's own.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Surroundings {
     /// The module's environment, as `NAME=VALUE`.
     pub env: Vec<String>,
     /// What the options set, as [`gather`](super::environment::gather) gives it.
     pub variables: Vec<String>,
+    /// The profile of system calls that the options name.
+    pub seccomp: Option<Profile>,
     /// Standard input and output are a terminal.
     pub terminal: bool,
     /// Directories of the host: the guest's names for them, and whether they are read-only.
@@ -150,7 +150,7 @@ pub fn start(config: &ImageConfig, options: &Options, surroundings: Surroundings
         volumes: config.volumes.keys().cloned().collect(),
         tmpfs: options.tmpfs.clone(),
         read_only: options.read_only,
-        confinement: confinement(options),
+        confinement: confinement(options, surroundings.seccomp.as_ref()),
         reaper: options.init,
         rehearsal: false,
         wall_clock_ns: surroundings.wall_clock_ns,
@@ -159,10 +159,12 @@ pub fn start(config: &ImageConfig, options: &Options, surroundings: Surroundings
 }
 
 /// Docker's, with what the options say.
-fn confinement(options: &Options) -> Confinement {
+fn confinement(options: &Options, seccomp: Option<&Profile>) -> Confinement {
     let mut own = Confinement::default();
     limits::replace(&mut own.limits, &options.limits);
-    own.capabilities = Capabilities::OfUser(options.capabilities.apply(DOCKERS_CAPABILITIES));
+    let capabilities = options.capabilities.apply(DOCKERS_CAPABILITIES);
+    own.capabilities = Capabilities::OfUser(capabilities);
+    own.seccomp = seccomp.map(|profile| profile.settle(capabilities));
     own.no_new_privileges = options.no_new_privileges.unwrap_or_default();
     own.pids = options.pids.unwrap_or_default();
     own

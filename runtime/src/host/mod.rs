@@ -22,6 +22,7 @@ pub mod environment;
 pub mod files;
 pub mod frames;
 mod input;
+mod json;
 pub mod lockstep;
 #[cfg(target_arch = "wasm32")]
 pub mod module;

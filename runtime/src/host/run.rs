@@ -3,6 +3,7 @@
 use super::checkpoint::{self, SaveError, StartedError};
 use super::config::{self, ConfigError, ImageConfig, Surroundings};
 use super::console::Console;
+use super::container::seccomp::{self, ProfileError};
 use super::directories::{self, DirectoryError};
 use super::drive::{Drive, End, Failure, Manner};
 use super::environment::{self, EnvFileError};
@@ -85,6 +86,8 @@ enum RunError {
     #[error(transparent)]
     EnvFile(#[from] EnvFileError),
     #[error(transparent)]
+    Seccomp(#[from] ProfileError),
+    #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -144,6 +147,10 @@ fn run(
     let env = environment()?;
     let in_env = |name: &str| env.iter().find_map(|entry| entry.strip_prefix(name)?.strip_prefix('='));
     let variables = environment::gather(&options, |name| in_env(name).map(str::to_owned))?;
+    let seccomp = match &options.seccomp {
+        Some(seccomp::Choice::File(path)) => Some(seccomp::read(path)?),
+        Some(seccomp::Choice::Unconfined) | None => None,
+    };
     let seeds = if options.deterministic { Seeds::fixed() } else { Seeds::draw(system).map_err(RunError::Random)? };
     let directories = directories::shared(&options)?;
     let names: Vec<_> = directories.iter().map(|shared| (shared.guest.clone(), shared.read_only)).collect();
@@ -170,6 +177,7 @@ fn run(
         let surroundings = Surroundings {
             env,
             variables,
+            seccomp,
             terminal: input && output && !manner.no_input && !options.deterministic,
             directories: names,
             hostname: seeds.hostname(),

@@ -99,6 +99,63 @@ fn processes_are_limited_under_both_commands() {
     assert_eq!(run(&mut command), (Some(1), String::new()));
 }
 
+/// System calls that are refused: always, with one argument, and so that the program ends.
+const PROFILE: &str = r#"{
+    "defaultAction": "SCMP_ACT_ALLOW",
+    "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"],
+    "syscalls": [
+        { "names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 25 },
+        { "names": ["kill"], "action": "SCMP_ACT_ERRNO", "args": [{ "index": 1, "value": 10, "op": "SCMP_CMP_EQ" }] },
+        { "names": ["sync", "not_in_any_kernel"], "action": "SCMP_ACT_KILL_PROCESS" }
+    ]
+}"#;
+const PROFILED: &str = "mkdir /tmp/new; kill -USR1 $$; kill -USR2 0; sync; echo $?; grep Seccomp: /proc/self/status";
+/// Children that a signal of the group's reaches are none: process 1 does not handle it.
+const REFUSED: &str = "mkdir: can't create directory '/tmp/new': Inappropriate ioctl for device
+sh: can't kill pid 1: Operation not permitted
+Bad system call
+159
+Seccomp:\t2
+";
+
+#[test]
+fn a_profile_refuses_the_system_calls_that_runc_refuses() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("profile.json");
+    std::fs::write(&file, PROFILE).unwrap();
+    let script = format!("exec 2>&1; {PROFILED}");
+    let words = ["sh", "-c", &script];
+    let own = format!("seccomp={}", file.display());
+    for privileges in [&[][..], &["--security-opt", "no-new-privileges"], &["--user", "nobody", "--init"]] {
+        let options = [privileges, &["--security-opt", &own]].concat();
+        let preopen = format!("{}::/profiles", directory.path().display());
+        let theirs = [privileges, &["--security-opt", "seccomp=/profiles/profile.json"], &words[..]].concat();
+        for mut command in [prelift_run_of(busybox(), &options, &words), stock_run(&["--dir", &preopen], &theirs)] {
+            let (status, stdout, _) = Piped::spawn(command.stdin(Stdio::null())).finish();
+            let expected =
+                if privileges.contains(&"--init") { REFUSED.replace("pid 1", "pid 2") } else { REFUSED.to_owned() };
+            assert_eq!((status.code(), stdout), (Some(0), expected), "{command:?}");
+        }
+    }
+    let mut config = config();
+    config["linux"]["seccomp"] = serde_json::from_str(PROFILE).unwrap();
+    config["process"]["args"] = json!(words);
+    let Some(theirs) = runcs(&test_images::world().unwrap(), &config) else { return };
+    assert_eq!(theirs, REFUSED);
+}
+
+#[test]
+fn a_wrong_profile_is_refused_by_name_line_and_expectation() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, "{\n  \"defaultAction\": \"SCMP_ACT_FLY\"\n}").unwrap();
+    let option = format!("--security-opt=seccomp={}", file.path().display());
+    let (code, text) = run(&mut prelift_run_of(busybox(), &[&option], &["echo", "ran"]));
+    assert_eq!(code, Some(125));
+    let name = file.path().file_name().unwrap().to_str().unwrap();
+    assert!(text.contains(name) && text.contains("expected one of `SCMP_ACT_KILL`"), "{text}");
+    assert!(text.contains("at line 2 column"), "{text}");
+}
+
 #[test]
 fn each_container_has_its_session_keyring() {
     // The list of keys is masked, for who may not take the mask away.

@@ -6,3 +6,4 @@
 pub mod capabilities;
 pub mod limits;
 pub mod mounts;
+pub mod seccomp;

@@ -7,7 +7,7 @@
 pub mod rows;
 
 use super::checkpoint::Checkpoint;
-use super::container::capabilities;
+use super::container::{capabilities, seccomp};
 use super::lockstep::{Digests, SaveAt};
 use channel::{Limit, Mount, WindowSize};
 use rows::{Form, Row};
@@ -45,6 +45,8 @@ pub struct Options {
     pub capabilities: capabilities::Changes,
     /// Whether exec gives no privileges.
     pub no_new_privileges: Option<bool>,
+    /// Which system calls may be made.
+    pub seccomp: Option<seccomp::Choice>,
     /// Most processes and threads; `Some(None)` for no limit.
     pub pids: Option<Option<u64>>,
     /// The root file system is read-only.

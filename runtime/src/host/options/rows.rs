@@ -1,7 +1,7 @@
 //! The table of options: one row each. Parser, help, and the options of `prelift run` come from it.
 
 use super::{Options, StatsFormat};
-use crate::host::container::{capabilities, limits, mounts};
+use crate::host::container::{capabilities, limits, mounts, seccomp};
 use crate::host::lockstep::{Digests, SaveAt};
 use crate::host::signals;
 use channel::WindowSize;
@@ -57,7 +57,7 @@ pub const OF_USERS: &[Row] = &[
     row("--pids-limit",    Value("N"),            set_pids,                         "let the container have so many processes and threads at most; -1: no limit"),
     row("--cap-add",       Value("CAPABILITY"),   |o, v| add(&mut o.capabilities.add, v),  "add a capability to Docker's 14, with or without CAP_, or ALL"),
     row("--cap-drop",      Value("CAPABILITY"),   |o, v| add(&mut o.capabilities.drop, v), "drop a capability, or ALL"),
-    row("--security-opt",  Value("OPTION"),       set_security,                     "no-new-privileges[=false]: let exec give no privileges"),
+    row("--security-opt",  Value("OPTION"),       set_security,                     "no-new-privileges: let exec give no privileges; seccomp=FILE: let the program make the system calls of a profile in Docker's format (else all); a directory of the host that has FILE is not the container's"),
     row("--read-only",     Switch,                |o, _| on(&mut o.read_only),      "mount the root file system read-only; volumes, directories and --tmpfs are not"),
     row("--tmpfs",         Value("PATH[:OPTIONS]"), set_tmpfs,                      "mount a file system in memory, nosuid,nodev,noexec unless told, with options of mount(8) and tmpfs(5)"),
     row("--no-stdin",      Switch,                |o, _| on(&mut o.no_stdin),       "let standard input be at its end"),
@@ -160,11 +160,18 @@ fn add(set: &mut u64, value: &str) -> Result<(), &'static str> {
 }
 
 fn set_security(options: &mut Options, value: &str) -> Result<(), &'static str> {
-    // Docker's older form has a colon.
-    let (name, value) = value.split_once(['=', ':']).unwrap_or((value, "true"));
-    match (name, value) {
-        ("no-new-privileges", "true" | "false") => options.no_new_privileges = Some(value == "true"),
-        _ => return Err("no-new-privileges[=true|false]"),
+    // Docker's older form has a colon, and its own profile (`builtin`) is for a kernel that is shared.
+    match value {
+        "no-new-privileges" | "no-new-privileges=true" | "no-new-privileges:true" => {
+            options.no_new_privileges = Some(true);
+        }
+        "no-new-privileges=false" | "no-new-privileges:false" => options.no_new_privileges = Some(false),
+        "seccomp=unconfined" => options.seccomp = Some(seccomp::Choice::Unconfined),
+        _ => {
+            const EXPECTED: &str = "no-new-privileges[=true|false], seccomp=FILE or seccomp=unconfined";
+            let file = value.strip_prefix("seccomp=").filter(|file| !["", "builtin"].contains(file)).ok_or(EXPECTED)?;
+            options.seccomp = Some(seccomp::Choice::File(file.into()));
+        }
     }
     Ok(())
 }

@@ -84,6 +84,12 @@ fn what_a_program_is_kept_from_has_dockers_words() {
     {
         assert_eq!(parse(&["--security-opt", value]).no_new_privileges, Some(expected), "{value}");
     }
+    let seccomp = |value| parse(&["--security-opt", value]).seccomp;
+    assert_eq!(seccomp("seccomp=a=b"), Some(seccomp::Choice::File("a=b".into())));
+    assert_eq!(seccomp("seccomp=unconfined"), Some(seccomp::Choice::Unconfined));
+    assert!(
+        refused(&["--security-opt=seccomp=builtin"]).contains("expected no-new-privileges[=true|false], seccomp=FILE")
+    );
     for words in [["--security-opt", "label=x"], ["--security-opt", "no-new-privileges=1"], ["--pids-limit", "-2"]] {
         assert!(refused(&words).contains("expected"), "{words:?}");
     }
