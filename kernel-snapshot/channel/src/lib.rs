@@ -18,10 +18,12 @@
 mod confinement;
 mod mount;
 mod seccomp;
+mod world;
 
 pub use confinement::{Capabilities, CapabilitySets, Confinement, DOCKERS_CAPABILITIES, Limit, UNLIMITED};
-pub use mount::Mount;
+pub use mount::{Mount, NODEV, NOEXEC, NOSUID, RDONLY, STRICTATIME};
 pub use seccomp::{Comparison, Seccomp, SeccompRule, SeccompTest};
+pub use world::{ANY_ACCESS, DEVICE_RULES, Device, DeviceKind, DeviceRule, MKNOD, READ, WRITE, World};
 
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
@@ -75,8 +77,16 @@ pub struct Start {
     pub env: Vec<String>,
     /// Working directory inside the image; created if absent.
     pub cwd: String,
+    /// Whether the program has these variables and `HOME` alone; else Docker's (`PATH`, `HOSTNAME`, `TERM`) are beneath.
+    pub bare_environment: bool,
     /// `user[:group]`, names or numbers, as in an image's configuration; empty for root.
     pub user: String,
+    /// Groups beside the primary one, in place of those that the image's files give the user.
+    pub groups: Option<Vec<u32>>,
+    /// The mask of new files' modes, in place of 0022.
+    pub umask: Option<u32>,
+    /// `oom_score_adj` of proc(5).
+    pub oom_score_adj: Option<i32>,
     /// Host name of the container's UTS namespace.
     pub hostname: String,
     /// The terminal, if the program has one; else its streams are [`STDIO_PORTS`].
@@ -85,6 +95,8 @@ pub struct Start {
     pub directories: Vec<Directory>,
     /// Directories of the image that are written to: absolute paths; made if missing.
     pub volumes: Vec<String>,
+    /// The container's file systems and devices, if they are not [`World::default`]: init makes that before it is told.
+    pub world: Option<World>,
     /// File systems in memory, mounted after all else.
     pub tmpfs: Vec<Mount>,
     /// Whether the root file system is read-only: what is mounted in it is not, nor are the volumes.

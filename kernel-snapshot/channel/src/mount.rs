@@ -2,6 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+/// `MS_RDONLY` and others.
+pub const RDONLY: u32 = 1 << 0;
+/// See [`RDONLY`].
+pub const NOSUID: u32 = 1 << 1;
+/// See [`RDONLY`].
+pub const NODEV: u32 = 1 << 2;
+/// See [`RDONLY`].
+pub const NOEXEC: u32 = 1 << 3;
+/// See [`RDONLY`].
+pub const STRICTATIME: u32 = 1 << 24;
+
 /// A mount.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mount {

@@ -1,7 +1,7 @@
 //! `/etc/hostname`, `/etc/hosts` and `/etc/resolv.conf`: generated files that are bound over the image's own.
 
 use crate::boot::make_directory;
-use crate::directory;
+use crate::{directory, rootfs};
 use anyhow::{Context, Result};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, mount_remount, move_mount, open_tree};
@@ -34,6 +34,7 @@ impl GeneratedFiles {
     /// Binds the files into `/etc` of this process's root, where missing files are made.
     pub(crate) fn attach(self) -> Result<()> {
         directory::make_all("/etc")?;
+        rootfs::link("/proc/mounts", "/etc/mtab")?;
         self.0.iter().try_for_each(|(name, mount)| attach(&format!("/etc/{name}"), mount))
     }
 }

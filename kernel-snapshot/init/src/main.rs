@@ -10,6 +10,7 @@
 //!            mounts, pivot_root; it waits on a socket             ──► Ready       (snapshot `ready`)
 //!  Start     clock, entropy, terminal; the waiting process takes
 //!            on host name, user, limits, capabilities, and execs
+//!            (a container with other mounts is made anew first)
 //!  run       bytes between ports and pipes (or the terminal),
 //!            Resize, Signal, Resumed; the program's end through
 //!            a pidfd                                              ──► Exit
@@ -24,7 +25,7 @@
 //! | `boot`, `image`, `network` | the machine: init's own mounts, image and overlay, loopback |
 //! | `ports`, `host` | virtio-console ports by name, messages of the configuration channel |
 //! | `container`, `rootfs`, `etc` | the container's first process: namespaces, mounts, generated files |
-//! | `shared`, `mounts` | the host's directories, mounts that the host asks for |
+//! | `shared`, `mounts` | the host's directories, one mount, a read-only root |
 //! | `devices` | which devices the container may use |
 //! | `program`, `user`, `environment`, `lookup`, `privileges`, `seccomp`, `keyring`, `directory` | what that process becomes |
 //! | `reaper` | what it becomes where the program is to have another process before it |
@@ -80,7 +81,7 @@ mod terminal;
 mod user;
 
 use anyhow::{Context, Result, bail};
-use channel::{Start, ToGuest, ToHost};
+use channel::{Start, ToGuest, ToHost, World};
 use container::Container;
 use host::Host;
 use pump::Pump;
@@ -125,17 +126,20 @@ fn serve(host: &mut Host) -> Result<u8> {
 /// Everything that does not depend on the program.
 fn prepare() -> Result<(Container, Streams)> {
     let ports = Streams::open_ports()?;
-    image::mount_overlay()?;
+    image::mount()?;
     boot::mount_cgroup()?;
-    devices::restrict()?;
     network::bring_up()?;
-    Ok((Container::create()?, ports))
+    Ok((Container::create(&World::default())?, ports))
 }
 
 /// Starts the program in the container that waits for it.
 fn launch(container: Container, ports: Streams, start: Start) -> Result<Pump> {
     clock::set(start.wall_clock_ns)?;
     entropy::reseed(&start.seed)?;
+    let container = match &start.world {
+        Some(world) => container.made_anew(world).context("make the container that is asked for")?,
+        None => container,
+    };
     boot::limit_processes(start.confinement.pids)?;
     let terminal = start.terminal.map(|size| Terminal::open(container.pid(), size)).transpose()?;
     let (program, pipes) = container.start(&start, terminal.as_ref().map(Terminal::path))?;

@@ -55,14 +55,23 @@ impl std::error::Error for NotRun {}
 pub(crate) fn become_program(start: &Start, terminal: Option<&str>, pipes: &Streams) -> Result<Infallible> {
     keyring::join(&start.id)?;
     rustix::system::sethostname(start.hostname.as_bytes()).context("set the host name")?;
-    etc::name_host(&start.hostname)?;
-    let account = user::find(&start.user)?;
+    let generated = start.world.as_ref().is_none_or(|world| world.generated_files);
+    if generated {
+        etc::name_host(&start.hostname)?;
+    }
+    let mut account = user::find(&start.user)?;
+    if let Some(groups) = &start.groups {
+        account.groups.clone_from(groups);
+    }
+    if let Some(adjustment) = start.oom_score_adj {
+        std::fs::write("/proc/self/oom_score_adj", adjustment.to_string()).context("set oom_score_adj")?;
+    }
     start.volumes.iter().try_for_each(|path| directory::make_all(path).context("volume of the image"))?;
     shared::mount_all(&start.directories, &account)?;
     if start.rehearsal {
         rehearsal::run(&start.directories)?;
     }
-    start.tmpfs.iter().try_for_each(mounts::attach)?;
+    start.tmpfs.iter().try_for_each(|mount| mounts::attach(mount).and_then(|()| mounts::seal(mount)))?;
     let environment = environment::complete(start, &account);
     rustix::process::setsid().context("start a session")?;
     match terminal {
@@ -72,12 +81,15 @@ pub(crate) fn become_program(start: &Start, terminal: Option<&str>, pipes: &Stre
     let cwd = if start.cwd.is_empty() { "/" } else { &start.cwd };
     let entered = enter_directory(cwd)?;
     if start.read_only {
-        mounts::seal_root(&start.volumes)?;
+        mounts::seal_root(&start.volumes, generated)?;
     }
     privileges::confine(&account, &start.confinement)?;
     if !entered {
         let refused = |error| NotRun::NotExecutable(format!("working directory {cwd}: {error}"));
         rustix::process::chdir(cwd).map_err(refused)?;
+    }
+    if let Some(mask) = start.umask {
+        rustix::process::umask(Mode::from_raw_mode(mask & 0o777));
     }
     let program = Executable::find(&start.args, &environment)?;
     // Where it is no privilege it comes last, so that the filter need not let through what init does before.

@@ -120,6 +120,7 @@ pub fn check(
         ("--user", options.user.is_some()),
         ("--workdir", options.workdir.is_some()),
         ("--init", options.init),
+        ("--config", options.config.is_some()),
         ("--ulimit", !options.limits.is_empty()),
         ("--pids-limit", options.pids.is_some()),
         ("--cap-add", options.capabilities.add != 0),

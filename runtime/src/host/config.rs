@@ -3,13 +3,14 @@
 //! Environment: the image's, then the module's own (the variables that the WASI host gives), then those of the options; a
 //! later entry takes the place of an earlier one, and init adds Docker's defaults (`PATH`, `HOSTNAME`, `HOME`, `TERM`) beneath.
 
-use super::container::limits;
 use super::container::seccomp::Profile;
+use super::container::{capabilities, limits};
 use super::directories::{self, DirectoryError};
 use super::json::nullable;
 use super::options::Options;
 use super::signals;
-use channel::{Capabilities, Confinement, DOCKERS_CAPABILITIES, Start, WindowSize};
+use super::spec::Bundle;
+use channel::{Capabilities, Confinement, Directory, Start, WindowSize};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -45,7 +46,7 @@ pub struct ImageConfig {
     pub stop_signal: String,
     /// Directories that are written to, as keys.
     #[serde(deserialize_with = "nullable")]
-    volumes: BTreeMap<String, Value>,
+    pub(super) volumes: BTreeMap<String, Value>,
 }
 
 /// Why there is nothing to run.
@@ -63,6 +64,18 @@ pub enum ConfigError {
     /// A directory that cannot be mounted where it is to be.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    /// A directory that the module does not have.
+    #[error(
+        "configuration: {place}.source: expected a directory of the host that the module has ({names}), got {wanted:?}"
+    )]
+    Bind {
+        /// The mount's path in the file.
+        place: String,
+        /// What the module has.
+        names: String,
+        /// What the mount is of.
+        wanted: String,
+    },
 }
 
 impl ImageConfig {
@@ -110,6 +123,8 @@ pub struct Surroundings {
     pub env: Vec<String>,
     /// What the options set, as [`gather`](super::environment::gather) gives it.
     pub variables: Vec<String>,
+    /// The container of `--config`: in place of the image's configuration and Docker's defaults.
+    pub bundle: Option<Bundle>,
     /// The profile of system calls that the options name.
     pub seccomp: Option<Profile>,
     /// Standard input and output are a terminal.
@@ -127,30 +142,36 @@ pub struct Surroundings {
 /// The message that starts the program.
 ///
 /// # Errors
-/// [`ConfigError::NoProgram`] and [`ConfigError::Directory`].
-pub fn start(config: &ImageConfig, options: &Options, surroundings: Surroundings) -> Result<Start, ConfigError> {
+/// [`ConfigError::NoProgram`], [`ConfigError::Directory`] and [`ConfigError::Bind`].
+pub fn start(image: &ImageConfig, options: &Options, surroundings: Surroundings) -> Result<Start, ConfigError> {
+    let bundle = surroundings.bundle.as_ref();
+    let config = &bundle.map_or_else(|| image.clone(), |bundle| bundle.in_place_of(image));
     let args = config.words(options);
     if args.is_empty() {
         return Err(ConfigError::NoProgram);
     }
-    let terminal = options.tty.unwrap_or(surroundings.terminal);
+    let terminal = options.tty.unwrap_or(surroundings.terminal || bundle.is_some_and(|bundle| bundle.terminal));
+    let window = options.terminal.or(bundle.and_then(|bundle| bundle.window)).unwrap_or(WINDOW);
     let own = |option: &Option<String>, image: &str| option.clone().unwrap_or_else(|| image.to_owned());
     let cwd = or(own(&options.workdir, &config.working_dir), "/");
-    let mount = |(name, read_only): &(String, bool)| directories::mount(name, *read_only, &cwd);
-    let directories = surroundings.directories.iter().map(mount).collect::<Result<_, _>>()?;
     Ok(Start {
         id: surroundings.hostname.clone(),
         args,
         env: [&*config.env, &surroundings.env, &surroundings.variables].concat(),
+        bare_environment: bundle.is_some(),
+        directories: shared(&surroundings, &cwd)?,
         cwd,
         user: own(&options.user, &config.user),
+        groups: bundle.filter(|_| options.user.is_none()).map(|bundle| bundle.groups.clone()),
+        umask: bundle.and_then(|bundle| bundle.umask),
+        oom_score_adj: bundle.and_then(|bundle| bundle.oom_score_adj),
         hostname: or(own(&options.hostname, &config.hostname), &surroundings.hostname),
-        terminal: terminal.then(|| options.terminal.unwrap_or(WINDOW)),
-        directories,
+        terminal: terminal.then_some(window),
         volumes: config.volumes.keys().cloned().collect(),
+        world: bundle.map(|bundle| bundle.world.clone()),
         tmpfs: options.tmpfs.clone(),
-        read_only: options.read_only,
-        confinement: confinement(options, surroundings.seccomp.as_ref()),
+        read_only: options.read_only || bundle.is_some_and(|bundle| bundle.read_only),
+        confinement: confinement(options, &surroundings),
         reaper: options.init,
         rehearsal: false,
         wall_clock_ns: surroundings.wall_clock_ns,
@@ -158,15 +179,41 @@ pub fn start(config: &ImageConfig, options: &Options, surroundings: Surroundings
     })
 }
 
-/// Docker's, with what the options say.
-fn confinement(options: &Options, seccomp: Option<&Profile>) -> Confinement {
-    let mut own = Confinement::default();
+/// Where the host's directories are mounted: at their names, or where the file wants them.
+fn shared(surroundings: &Surroundings, cwd: &str) -> Result<Vec<Directory>, ConfigError> {
+    let binds = surroundings.bundle.as_ref().map_or(&[][..], |bundle| &bundle.binds);
+    let names = || surroundings.directories.iter().map(|(name, _)| name.as_str());
+    if let Some(bind) = binds.iter().find(|bind| !names().any(|name| name == bind.source)) {
+        let names = names().collect::<Vec<_>>().join(", ");
+        let names = or(names, "none");
+        return Err(ConfigError::Bind { place: bind.place.clone(), names, wanted: bind.source.clone() });
+    }
+    let mount = |(name, read_only): &(String, bool)| match binds.iter().find(|bind| bind.source == *name) {
+        Some(bind) => directories::mount(&bind.target, *read_only || bind.read_only, cwd),
+        None => directories::mount(name, *read_only, cwd),
+    };
+    Ok(surroundings.directories.iter().map(mount).collect::<Result<_, _>>()?)
+}
+
+/// Docker's or the file's, with what the options say.
+fn confinement(options: &Options, surroundings: &Surroundings) -> Confinement {
+    let mut own = surroundings.bundle.as_ref().map_or_else(Confinement::default, |bundle| Confinement {
+        limits: bundle.limits.clone(),
+        capabilities: Capabilities::Sets(bundle.capabilities),
+        no_new_privileges: bundle.no_new_privileges,
+        pids: bundle.pids,
+        seccomp: None,
+    });
     limits::replace(&mut own.limits, &options.limits);
-    let capabilities = options.capabilities.apply(DOCKERS_CAPABILITIES);
-    own.capabilities = Capabilities::OfUser(capabilities);
-    own.seccomp = seccomp.map(|profile| profile.settle(capabilities));
-    own.no_new_privileges = options.no_new_privileges.unwrap_or_default();
-    own.pids = options.pids.unwrap_or_default();
+    own.capabilities = match own.capabilities {
+        Capabilities::OfUser(kept) => Capabilities::OfUser(options.capabilities.apply(kept)),
+        Capabilities::Sets(sets) => Capabilities::Sets(options.capabilities.apply_to_sets(sets)),
+    };
+    own.no_new_privileges = options.no_new_privileges.unwrap_or(own.no_new_privileges);
+    own.pids = options.pids.unwrap_or(own.pids);
+    let files = || surroundings.bundle.as_ref().and_then(|bundle| bundle.seccomp.as_ref());
+    let profile = if options.seccomp.is_some() { surroundings.seccomp.as_ref() } else { files() };
+    own.seccomp = profile.map(|profile| profile.settle(capabilities::bounding(&own.capabilities)));
     own
 }
 

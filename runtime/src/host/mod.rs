@@ -1,7 +1,7 @@
 //! The program that a module runs: a guest resumed from its snapshot, connected with the host's streams and clocks.
 //!
 //! ```text
-//!  arguments ── options ─┬─ environment (--env, --env-file)
+//!  arguments ── options ─┬─ environment (--env, --env-file), container (--security-opt and others), spec (--config)
 //!  image's configuration ┴─ config ──► Start ──┐
 //!  snapshot ── module (Wasm) or files (native) ─► resume ──► drive: step the guest, move time on, feed input, write output
 //!                                                              └─► exit code, checkpoint, or Failure ── stats
@@ -31,6 +31,7 @@ mod pace;
 pub mod resume;
 pub mod run;
 pub mod signals;
+pub mod spec;
 pub mod stats;
 #[cfg_attr(target_os = "wasi", path = "streams_wasi.rs")]
 #[cfg_attr(not(target_os = "wasi"), path = "streams_unix.rs")]

@@ -10,6 +10,7 @@ use super::environment::{self, EnvFileError};
 use super::lockstep::Lockstep;
 use super::options::{self, OptionError, Options};
 use super::resume::Seeds;
+use super::spec::{self, BundleError};
 use super::stats::{Begin, Times};
 use super::system::{Host, Sink, System};
 use crate::devices::Backends;
@@ -86,6 +87,8 @@ enum RunError {
     #[error(transparent)]
     EnvFile(#[from] EnvFileError),
     #[error(transparent)]
+    Bundle(#[from] BundleError),
+    #[error(transparent)]
     Seccomp(#[from] ProfileError),
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -151,6 +154,7 @@ fn run(
         Some(seccomp::Choice::File(path)) => Some(seccomp::read(path)?),
         Some(seccomp::Choice::Unconfined) | None => None,
     };
+    let bundle = options.config.as_deref().map(spec::read).transpose()?;
     let seeds = if options.deterministic { Seeds::fixed() } else { Seeds::draw(system).map_err(RunError::Random)? };
     let directories = directories::shared(&options)?;
     let names: Vec<_> = directories.iter().map(|shared| (shared.guest.clone(), shared.read_only)).collect();
@@ -178,6 +182,7 @@ fn run(
             env,
             variables,
             seccomp,
+            bundle,
             terminal: input && output && !manner.no_input && !options.deterministic,
             directories: names,
             hostname: seeds.hostname(),

@@ -1,7 +1,7 @@
 //! What `prelift run` must know of a machine that goes on, and the files of options as a module gets them: each in a directory of
 //! its own, which is not the container's.
 
-use super::module_options::{CHECKPOINT, RESUME, SECCOMP};
+use super::module_options::{CHECKPOINT, CONFIG, RESUME, SECCOMP};
 use crate::convert::Summary;
 use crate::engine::Directory;
 use anyhow::{Context, Result};
@@ -32,6 +32,9 @@ impl Files {
         let mut files = Files::default();
         if let Some(path) = &options.resume {
             files.add(RESUME, path, true)?;
+        }
+        if let Some(path) = &options.config {
+            files.add(CONFIG, path, true)?;
         }
         if let Some(Choice::File(path)) = &options.seccomp {
             files.add(SECCOMP, path, true)?;

@@ -19,12 +19,14 @@ pub const EXACT_EXIT: &str = "--exact-exit";
 pub const READ_ONLY: &str = "--read-only-directory";
 
 /// Options whose values are looked up here: what they name the module does not see.
-const HERE: [&str; 5] = ["--env", "--env-file", RESUME, SECCOMP, CHECKPOINT];
+const HERE: [&str; 6] = ["--env", "--env-file", RESUME, CONFIG, SECCOMP, CHECKPOINT];
 
 /// Options with files that the module gets a directory for.
 pub(super) const RESUME: &str = "--resume";
 /// See [`RESUME`]; with the beginning of its value.
 pub(super) const SECCOMP: &str = "--security-opt=seccomp";
+/// See [`RESUME`].
+pub(super) const CONFIG: &str = "--config";
 /// See [`RESUME`].
 pub(super) const CHECKPOINT: &str = "--checkpoint";
 

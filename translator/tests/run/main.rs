@@ -13,6 +13,7 @@ mod output;
 mod process;
 mod pty;
 mod saved;
+mod spec;
 mod streams;
 mod terminal;
 mod world;

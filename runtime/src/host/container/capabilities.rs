@@ -1,5 +1,8 @@
 //! Capabilities: `--cap-add` and `--cap-drop` (moby, `daemon/pkg/oci/caps/utils.go`).
 
+use channel::{Capabilities, CapabilitySets};
+use serde::Deserialize;
+
 /// Capabilities by number (`linux/capability.h`), without `CAP_`.
 #[rustfmt::skip]
 const NAMES: [&str; 41] = [
@@ -26,6 +29,20 @@ pub fn parse(word: &str) -> Option<u64> {
     if name == "ALL" { Some(ALL) } else { number.map(|number| 1 << number) }
 }
 
+/// A capability in a file, as its bit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Capability(pub u64);
+
+impl TryFrom<String> for Capability {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Capability, String> {
+        let bits = parse(&name).map(Capability);
+        bits.ok_or_else(|| format!("capability {name:?}: expected {EXPECTED}"))
+    }
+}
+
 /// What is dropped and added.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -39,6 +56,26 @@ impl Changes {
     /// A set with these changes. Dropping comes first, so that what is named in both is there, unless all are added.
     pub fn apply(self, set: u64) -> u64 {
         if self.add == ALL { ALL & !self.drop } else { set & !self.drop | self.add }
+    }
+
+    /// The same of each set: what is added can be used and given on, what is dropped is nowhere.
+    pub fn apply_to_sets(self, sets: CapabilitySets) -> CapabilitySets {
+        let kept = Changes { add: 0, drop: self.drop & !self.add };
+        CapabilitySets {
+            bounding: self.apply(sets.bounding),
+            effective: self.apply(sets.effective),
+            permitted: self.apply(sets.permitted),
+            inheritable: kept.apply(sets.inheritable),
+            ambient: kept.apply(sets.ambient),
+        }
+    }
+}
+
+/// What exec can give at most.
+pub fn bounding(capabilities: &Capabilities) -> u64 {
+    match capabilities {
+        Capabilities::OfUser(kept) => *kept,
+        Capabilities::Sets(sets) => sets.bounding,
     }
 }
 
@@ -94,5 +131,12 @@ mod tests {
         ] {
             assert_eq!(change(add, drop), expected, "add {add:?}, drop {drop:?}");
         }
+    }
+
+    #[test]
+    fn sets_change_each_for_itself() {
+        let sets = CapabilitySets { bounding: 7, effective: 3, permitted: 3, inheritable: 1, ambient: 1 };
+        let changed = Changes { add: 8, drop: 1 }.apply_to_sets(sets);
+        assert_eq!(changed, CapabilitySets { bounding: 14, effective: 10, permitted: 10, inheritable: 0, ambient: 0 });
     }
 }

@@ -1,6 +1,7 @@
 //! Limits of resources: `--ulimit NAME=SOFT[:HARD]` (docker/go-units, `ulimit.go`).
 
 use channel::{Limit, UNLIMITED};
+use serde::Deserialize;
 
 /// Resources by `RLIMIT_…` number (getrlimit(2), x86-64), in Docker's words.
 pub const NAMES: [&str; 16] = [
@@ -37,6 +38,20 @@ pub fn parse(text: &str) -> Option<Limit> {
 /// The number of a resource.
 pub fn resource(name: &str) -> Option<u32> {
     (0..).zip(NAMES).find_map(|(number, known)| (known == name).then_some(number))
+}
+
+/// A resource in a file, `RLIMIT_…`, as its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Resource(pub u32);
+
+impl TryFrom<String> for Resource {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Resource, String> {
+        let number = name.strip_prefix("RLIMIT_").and_then(|name| resource(&name.to_ascii_lowercase()));
+        number.map(Resource).ok_or_else(|| format!("resource {name:?}: expected RLIMIT_ and a name of getrlimit(2)"))
+    }
 }
 
 /// `limits` with `others` in place of those of the same resources, or added.

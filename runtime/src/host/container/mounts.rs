@@ -3,13 +3,9 @@
 //! As in runc (`libcontainer/specconv`, and the table of mount(8)): a word that the kernel has a flag for sets or clears it;
 //! any other is the file system's own.
 
-use channel::Mount;
+use channel::{Mount, NODEV, NOEXEC, NOSUID, RDONLY, STRICTATIME};
 
 /// `MS_…` of `linux/mount.h`.
-const RDONLY: u32 = 1 << 0;
-const NOSUID: u32 = 1 << 1;
-const NODEV: u32 = 1 << 2;
-const NOEXEC: u32 = 1 << 3;
 const SYNCHRONOUS: u32 = 1 << 4;
 const MANDLOCK: u32 = 1 << 6;
 const DIRSYNC: u32 = 1 << 7;
@@ -17,7 +13,6 @@ const NOATIME: u32 = 1 << 10;
 const NODIRATIME: u32 = 1 << 11;
 const SILENT: u32 = 1 << 15;
 const RELATIME: u32 = 1 << 21;
-const STRICTATIME: u32 = 1 << 24;
 const LAZYTIME: u32 = 1 << 25;
 
 /// Words for flags: whether they set or clear them.

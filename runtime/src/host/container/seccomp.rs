@@ -4,7 +4,7 @@
 //! Conditions are settled here: a rule counts or not with the container's capabilities (those of its bounding set, as in
 //! Docker), this architecture and this kernel. Names of system calls become numbers in init.
 
-use super::capabilities;
+use super::capabilities::Capability;
 use crate::host::json::nullable;
 use channel::{Comparison, Seccomp, SeccompRule, SeccompTest};
 use serde::Deserialize;
@@ -214,20 +214,6 @@ struct Conditions {
     min_kernel: Option<Version>,
 }
 
-/// A capability, as its bit.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(try_from = "String")]
-struct Capability(u64);
-
-impl TryFrom<String> for Capability {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Capability, String> {
-        let bits = capabilities::parse(&name).map(Capability);
-        bits.ok_or_else(|| format!("capability {name:?}: expected {}", capabilities::EXPECTED))
-    }
-}
-
 /// A kernel's version.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(try_from = "String")]
@@ -307,6 +293,7 @@ impl Argument {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::container::capabilities;
     use channel::DOCKERS_CAPABILITIES;
 
     const ALLOW: u32 = 0x7fff_0000;

@@ -39,6 +39,8 @@ pub struct Options {
     pub stop_signal: Option<u8>,
     /// The program is not process 1.
     pub init: bool,
+    /// A runtime's configuration.
+    pub config: Option<PathBuf>,
     /// Limits of resources, in place of those that the container has.
     pub limits: Vec<Limit>,
     /// Capabilities that it has and has not.

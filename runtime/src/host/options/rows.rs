@@ -53,6 +53,7 @@ pub const OF_USERS: &[Row] = &[
     row("--workdir",       Value("DIRECTORY"),    set_workdir,                      "start in this directory, made if missing"),
     row("--stop-signal",   Value("SIGNAL"),       set_stop_signal,                  "send this signal in place of SIGTERM, name or number"),
     row("--init",          Switch,                |o, _| on(&mut o.init),           "run the program below a process 1 that passes signals on and reaps orphans"),
+    row("--config",        Value("FILE"),         |o, v| set_path(&mut o.config, v), "make the container of a config.json of the OCI runtime specification, in place of the image's configuration and Docker's defaults; other options come before it, and a directory of the host that has FILE is not the container's"),
     row("--ulimit",        Value("NAME=SOFT[:HARD]"), set_limit,                    "limit a resource: nofile, nproc, core, stack, ...; -1: no limit"),
     row("--pids-limit",    Value("N"),            set_pids,                         "let the container have so many processes and threads at most; -1: no limit"),
     row("--cap-add",       Value("CAPABILITY"),   |o, v| add(&mut o.capabilities.add, v),  "add a capability to Docker's 14, with or without CAP_, or ALL"),
