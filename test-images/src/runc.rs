@@ -52,16 +52,16 @@ const MASKED: [&str; 12] = [
 
 const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
-/// Runs the image's entrypoint with these arguments as `(uid, gid, all groups)`: what it writes to its standard output. Errors
-/// if runc cannot be had, may not make a container here, or the program does not end with success.
-pub fn run(recipe: &Recipe, user: (u32, u32, &[u32]), arguments: &[&str]) -> Result<String> {
+/// Runs the image with a [`config`]: what its program writes to its standard output. Errors if runc cannot be had, may not make a
+/// container here, or the program does not end with success.
+pub fn run(recipe: &Recipe, config: &Value) -> Result<String> {
     let bundle = tempfile::tempdir().context("cannot make a temporary directory")?;
     let runc = bundle.path().join("runc");
     fs::write(&runc, package_file("runc", &["/usr/sbin/runc", "/usr/bin/runc"])?).context("cannot write runc")?;
     fs::set_permissions(&runc, Permissions::from_mode(0o755)).context("cannot make runc executable")?;
     unpack(recipe, &bundle.path().join("rootfs"))?;
-    let config = config(recipe, user, arguments).to_string();
-    fs::write(bundle.path().join("config.json"), config).context("cannot write the container's configuration")?;
+    fs::write(bundle.path().join("config.json"), config.to_string())
+        .context("cannot write the container's configuration")?;
     let mut command = Command::new(&runc);
     command.arg("--root").arg(bundle.path().join("state")).arg("run").current_dir(&bundle);
     let text = output(command.arg(format!("prelift-{}", std::process::id())))?;
@@ -80,8 +80,9 @@ fn unpack(recipe: &Recipe, root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The configuration (OCI runtime specification, config.md).
-fn config(recipe: &Recipe, (uid, gid, groups): (u32, u32, &[u32]), arguments: &[&str]) -> Value {
+/// The configuration (OCI runtime specification, config.md) that runs the image's entrypoint with these arguments as
+/// `(uid, gid, all groups)`.
+pub fn config(recipe: &Recipe, (uid, gid, groups): (u32, u32, &[u32]), arguments: &[&str]) -> Value {
     let text = |key: &str| recipe.config[key].as_array().cloned().unwrap_or_default();
     let args: Vec<Value> = text("Entrypoint").into_iter().chain(arguments.iter().map(|&word| json!(word))).collect();
     let mount = |(place, kind, source, options): &(&str, &str, &str, &str)| json!({ "destination": place, "type": kind, "source": source, "options": options.split(',').collect::<Vec<_>>() });

@@ -15,6 +15,16 @@
 //!
 //! A machine that was saved while its program ran is told [`ToGuest::Resumed`] when it goes on.
 
+mod confinement;
+mod mount;
+mod seccomp;
+mod world;
+
+pub use confinement::{Capabilities, CapabilitySets, Confinement, DOCKERS_CAPABILITIES, Limit, UNLIMITED};
+pub use mount::{Mount, NODEV, NOEXEC, NOSUID, RDONLY, STRICTATIME};
+pub use seccomp::{Comparison, Seccomp, SeccompRule, SeccompTest};
+pub use world::{ANY_ACCESS, DEVICE_RULES, Device, DeviceKind, DeviceRule, MKNOD, READ, WRITE, World};
+
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
 
@@ -59,14 +69,24 @@ pub enum ToHost {
 /// The program to run and its world.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
+    /// The container's name.
+    pub id: String,
     /// The program and its arguments; the first is looked up in the environment's `PATH`.
     pub args: Vec<String>,
     /// Environment, as `KEY=value`.
     pub env: Vec<String>,
     /// Working directory inside the image; created if absent.
     pub cwd: String,
+    /// Whether the program has these variables and `HOME` alone; else Docker's (`PATH`, `HOSTNAME`, `TERM`) are beneath.
+    pub bare_environment: bool,
     /// `user[:group]`, names or numbers, as in an image's configuration; empty for root.
     pub user: String,
+    /// Groups beside the primary one, in place of those that the image's files give the user.
+    pub groups: Option<Vec<u32>>,
+    /// The mask of new files' modes, in place of 0022.
+    pub umask: Option<u32>,
+    /// `oom_score_adj` of proc(5).
+    pub oom_score_adj: Option<i32>,
     /// Host name of the container's UTS namespace.
     pub hostname: String,
     /// The terminal, if the program has one; else its streams are [`STDIO_PORTS`].
@@ -75,6 +95,14 @@ pub struct Start {
     pub directories: Vec<Directory>,
     /// Directories of the image that are written to: absolute paths; made if missing.
     pub volumes: Vec<String>,
+    /// The container's file systems and devices, if they are not [`World::default`]: init makes that before it is told.
+    pub world: Option<World>,
+    /// File systems in memory, mounted after all else.
+    pub tmpfs: Vec<Mount>,
+    /// Whether the root file system is read-only: what is mounted in it is not, nor are the volumes.
+    pub read_only: bool,
+    /// What the kernel keeps the program from.
+    pub confinement: Confinement,
     /// Whether the container's first process is one that passes signals on and reaps orphans, with the program below it.
     pub reaper: bool,
     /// Whether init uses what the kernel offers first, in a training run: then the directories are there for that alone.

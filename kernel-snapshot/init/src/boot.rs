@@ -37,6 +37,13 @@ pub(crate) fn mount_cgroup() -> Result<()> {
     make_directory(CONTAINER_CGROUP)
 }
 
+/// Limits the processes and threads of the container's group; the controller counts for those alone that are limited.
+pub(crate) fn limit_processes(most: Option<u64>) -> Result<()> {
+    let Some(most) = most else { return Ok(()) };
+    std::fs::write("/sys/fs/cgroup/cgroup.subtree_control", "+pids").context("count the container's processes")?;
+    std::fs::write(format!("{CONTAINER_CGROUP}/pids.max"), most.to_string()).context("limit the container's processes")
+}
+
 /// Makes one directory with mode 0755, unless it exists.
 pub(crate) fn make_directory(path: &str) -> Result<()> {
     match rustix::fs::mkdir(path, Mode::from_raw_mode(0o755)) {

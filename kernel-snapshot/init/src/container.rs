@@ -5,13 +5,14 @@
 
 use crate::boot::CONTAINER_CGROUP;
 use crate::streams::Streams;
-use crate::{program, rootfs, syscalls};
+use crate::{devices, image, program, rootfs, syscalls};
 use anyhow::{Context, Error, Result, anyhow};
-use channel::Start;
+use channel::{Start, World};
 use rustix::process::{Pid, PidfdFlags, WaitOptions};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::convert::Infallible;
 use std::io::ErrorKind;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 /// What the child says: it is prepared, or what failed.
@@ -27,14 +28,16 @@ pub(crate) struct Container {
 }
 
 impl Container {
-    /// Forks the container's first process and waits until it is prepared. To be called once.
-    pub(crate) fn create() -> Result<Container> {
+    /// Forks the container's first process and waits until it is prepared, with a root that has nothing of an earlier one.
+    pub(crate) fn create(world: &World) -> Result<Container> {
+        image::mount_overlay()?;
+        devices::restrict(&world.rules)?;
         let (socket, child_socket) = UnixStream::pair().context("make a pair of sockets")?;
         let (pipes, child_pipes) = Streams::pipes()?;
         syscalls::unshare(syscalls::PID_NAMESPACE).context("make a PID namespace")?;
         let Some(pid) = syscalls::fork().context("fork")? else {
             drop((socket, pipes));
-            live(child_socket, child_pipes)
+            live(world, child_socket, child_pipes)
         };
         drop((child_socket, child_pipes));
         let mut container = Container { pid, socket, pipes };
@@ -43,6 +46,18 @@ impl Container {
             None => return Err(anyhow!("the container's first process ended while it was prepared")),
         }
         Ok(container)
+    }
+
+    /// The container with another world: what was prepared is thrown away.
+    pub(crate) fn made_anew(self, world: &World) -> Result<Container> {
+        syscalls::kill(self.pid, libc::SIGKILL).context("end the prepared container")?;
+        rustix::process::waitpid(Some(self.pid), WaitOptions::empty()).context("wait for the prepared container")?;
+        drop(self);
+        // Children are in the namespace of that process, which has no other any more.
+        let own = std::fs::File::open("/proc/self/ns/pid").context("init's PID namespace")?;
+        move_into_link_name_space(own.as_fd(), Some(LinkNameSpaceType::ProcessID)).context("init's PID namespace")?;
+        image::unmount_overlay()?;
+        Container::create(world)
     }
 
     /// The first process, in init's PID namespace.
@@ -98,8 +113,8 @@ impl Program {
 }
 
 /// The life of the container's first process, up to exec.
-fn live(mut socket: UnixStream, pipes: Streams) -> ! {
-    let Err(failure) = prepare_and_start(&mut socket, pipes);
+fn live(world: &World, mut socket: UnixStream, pipes: Streams) -> ! {
+    let Err(failure) = prepare_and_start(world, &mut socket, pipes);
     let code = match failure.downcast_ref::<program::NotRun>() {
         Some(not_run) => {
             eprintln!("prelift: {not_run}");
@@ -115,10 +130,10 @@ fn live(mut socket: UnixStream, pipes: Streams) -> ! {
     std::process::exit(code)
 }
 
-fn prepare_and_start(socket: &mut UnixStream, pipes: Streams) -> Result<Infallible> {
+fn prepare_and_start(world: &World, socket: &mut UnixStream, pipes: Streams) -> Result<Infallible> {
     std::fs::write(format!("{CONTAINER_CGROUP}/cgroup.procs"), "0").context("enter the container's cgroup")?;
     syscalls::unshare(syscalls::CONTAINER_NAMESPACES).context("make the container's namespaces")?;
-    rootfs::enter()?;
+    rootfs::enter(world)?;
     channel::send(socket, &Report::Ok(())).context("report")?;
     let (start, terminal): Order = channel::receive(socket).context("receive the program")?;
     program::become_program(&start, terminal.as_deref(), &pipes)

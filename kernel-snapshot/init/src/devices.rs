@@ -1,39 +1,21 @@
-//! Which devices the container may use: a control group's filter, as Docker's default rules have runc make it.
+//! Which devices the container may use: a control group's filter, as runc makes it from a container's rules.
 //!
 //! A BPF program of the type `BPF_PROG_TYPE_CGROUP_DEVICE` (Linux, Documentation/admin-guide/cgroup-v2.rst, "Device controller")
-//! is asked at each open and mknod; its context is access and kind, major and minor number, 32 bits each. Any node may be
-//! made; nothing but [`ALLOWED`] can be opened.
+//! is asked at each open and mknod; its context is access and kind, major and minor number, 32 bits each. The last rule that
+//! fits says what may be done; where none does, nothing may.
 
 use crate::boot::CONTAINER_CGROUP;
 use crate::syscalls;
 use anyhow::{Context, Result};
+use channel::{ANY_ACCESS, DEVICE_RULES, DeviceKind, DeviceRule};
 use rustix::fs::{Mode, OFlags};
 
-/// Character devices by major and minor number; without a minor number, all of them.
-#[rustfmt::skip]
-const ALLOWED: [(i32, Option<i32>); 9] = [
-    (1, Some(3)),   // null
-    (1, Some(5)),   // zero
-    (1, Some(7)),   // full
-    (1, Some(8)),   // random
-    (1, Some(9)),   // urandom
-    (5, Some(0)),   // tty
-    (5, Some(1)),   // console
-    (5, Some(2)),   // ptmx
-    (136, None),    // the other sides of pseudo terminals
-];
-
-/// `BPF_DEVCG_ACC_MKNOD` alone, in the upper half of the context's first word,
-const MKNOD: i32 = 1;
-/// and `BPF_DEVCG_DEV_CHAR` in its lower half.
-const CHARACTER: i32 = 2;
-
-/// Sets the filter of the container's control group.
-pub(crate) fn restrict() -> Result<()> {
+/// Sets the filter of the container's control group: these rules, then those for any container.
+pub(crate) fn restrict(rules: &[DeviceRule]) -> Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let group =
         rustix::fs::open(CONTAINER_CGROUP, flags, Mode::empty()).context("open the container's control group")?;
-    syscalls::attach_device_filter(&group, &filter()).context("filter the container's devices")
+    syscalls::attach_device_filter(&group, &filter(rules)).context("filter the container's devices")
 }
 
 /// Registers: the context is in 1, the answer in 0.
@@ -43,6 +25,7 @@ const ACCESS: u8 = 2;
 const KIND: u8 = 3;
 const MAJOR: u8 = 4;
 const MINOR: u8 = 5;
+const REST: u8 = 6;
 
 /// Operations (Linux, Documentation/bpf/instruction-set.rst).
 const LOAD_32: u8 = 0x61;
@@ -55,25 +38,15 @@ const SKIP_UNLESS_EQUAL: u8 = 0x55;
 const EXIT: u8 = 0x95;
 
 /// An instruction (`struct bpf_insn`): operation, destination and source register, offset, immediate.
-fn insn(operation: u8, to: u8, from: u8, offset: i16, immediate: i32) -> u64 {
+fn insn(operation: u8, to: u8, from: u8, offset: i16, immediate: u32) -> u64 {
     let head = [operation, from << 4 | to];
     let [o0, o1] = offset.to_le_bytes();
     let [i0, i1, i2, i3] = immediate.to_le_bytes();
     u64::from_le_bytes([head[0], head[1], o0, o1, i0, i1, i2, i3])
 }
 
-/// Skips so many instructions unless a register has this value.
-fn unless(register: u8, value: i32, count: i16) -> u64 {
-    insn(SKIP_UNLESS_EQUAL, register, 0, count, value)
-}
-
-/// Ends the program: whether the access is allowed.
-fn answer(allowed: bool) -> [u64; 2] {
-    [insn(SET, ANSWER, 0, 0, i32::from(allowed)), insn(EXIT, 0, 0, 0, 0)]
-}
-
 /// The program.
-fn filter() -> Vec<u64> {
+fn filter(rules: &[DeviceRule]) -> Vec<u64> {
     let mut program = vec![
         insn(LOAD_32, ACCESS, CONTEXT, 0, 0),
         insn(LOAD_32, MAJOR, CONTEXT, 4, 0),
@@ -82,30 +55,56 @@ fn filter() -> Vec<u64> {
         insn(AND, KIND, 0, 0, 0xffff),
         insn(SHIFT_RIGHT, ACCESS, 0, 0, 16),
     ];
-    program.push(unless(ACCESS, MKNOD, 2));
-    program.extend(answer(true));
-    program.push(insn(SKIP_IF_EQUAL, KIND, 0, 2, CHARACTER));
-    program.extend(answer(false));
-    for (major, minor) in ALLOWED {
-        program.push(unless(MAJOR, major, if minor.is_some() { 3 } else { 2 }));
-        program.extend(minor.map(|minor| unless(MINOR, minor, 2)));
-        program.extend(answer(true));
-    }
+    program.extend(rules.iter().chain(&DEVICE_RULES).rev().flat_map(rule));
     program.extend(answer(false));
     program
+}
+
+/// Answers where the rule fits, else goes on behind it.
+fn rule(rule: &DeviceRule) -> Vec<u64> {
+    let kind = rule.kind.map(|kind| match kind {
+        DeviceKind::Block => 1,
+        DeviceKind::Character => 2,
+    });
+    let mut program = answer(rule.allow).to_vec();
+    for (register, value) in [(MINOR, rule.minor), (MAJOR, rule.major), (KIND, kind)] {
+        program = [unless(register, value, &program), program].concat();
+    }
+    if rule.access != ANY_ACCESS {
+        // What is allowed must be all that is asked for; what is denied, a part of it.
+        let (skip, bits) =
+            if rule.allow { (SKIP_UNLESS_EQUAL, !rule.access & ANY_ACCESS) } else { (SKIP_IF_EQUAL, rule.access) };
+        let asked = [insn(COPY, REST, ACCESS, 0, 0), insn(AND, REST, 0, 0, bits)];
+        program = [&asked[..], &[insn(skip, REST, 0, program.len() as i16, 0)], &program].concat();
+    }
+    program
+}
+
+/// Skips `rest` unless a register has this value.
+fn unless(register: u8, value: Option<u32>, rest: &[u64]) -> Vec<u64> {
+    value.map(|value| insn(SKIP_UNLESS_EQUAL, register, 0, rest.len() as i16, value)).into_iter().collect()
+}
+
+/// Ends the program: whether the access is allowed.
+fn answer(allowed: bool) -> [u64; 2] {
+    [insn(SET, ANSWER, 0, 0, u32::from(allowed)), insn(EXIT, 0, 0, 0, 0)]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use channel::{MKNOD, READ, WRITE};
+
+    const BLOCK: u32 = 1;
+    const CHARACTER: u32 = 2;
 
     /// What the program says of an access, read as the kernel's interpreter does.
-    fn allows(access: i32, kind: i32, major: i32, minor: i32) -> bool {
-        let (program, context) = (filter(), [access << 16 | kind, major, minor]);
-        let (mut registers, mut at) = ([0i32; 16], 0);
+    fn allows(rules: &[DeviceRule], access: u32, kind: u32, major: u32, minor: u32) -> bool {
+        let (program, context) = (filter(rules), [access << 16 | kind, major, minor]);
+        let (mut registers, mut at) = ([0u32; 16], 0);
         loop {
             let [operation, pair, o0, _, immediate @ ..] = program[at].to_le_bytes();
-            let (to, from, value) = (usize::from(pair & 15), usize::from(pair >> 4), i32::from_le_bytes(immediate));
+            let (to, from, value) = (usize::from(pair & 15), usize::from(pair >> 4), u32::from_le_bytes(immediate));
             at += 1;
             match operation {
                 LOAD_32 => registers[to] = context[usize::from(o0) / 4],
@@ -123,17 +122,32 @@ mod tests {
 
     #[test]
     fn nodes_can_be_made_and_dockers_be_used() {
-        const READ: i32 = 2;
-        const BLOCK: i32 = 1;
         for (major, minor) in [(1, 3), (1, 9), (5, 0), (5, 2), (136, 0), (136, 77)] {
-            assert!(allows(READ, CHARACTER, major, minor), "{major}:{minor}");
-            assert!(!allows(READ, BLOCK, major, minor), "{major}:{minor}");
-            assert!(allows(MKNOD, BLOCK, major, minor), "{major}:{minor}");
+            assert!(allows(&[], READ, CHARACTER, major, minor), "{major}:{minor}");
+            assert!(!allows(&[], READ, BLOCK, major, minor), "{major}:{minor}");
+            assert!(allows(&[], MKNOD, BLOCK, major, minor), "{major}:{minor}");
         }
         for (major, minor) in [(1, 1), (1, 11), (5, 3), (10, 229), (254, 0)] {
-            assert!(!allows(READ, CHARACTER, major, minor), "{major}:{minor}");
-            assert!(!allows(MKNOD | READ, CHARACTER, major, minor), "{major}:{minor}");
-            assert!(allows(MKNOD, CHARACTER, major, minor), "{major}:{minor}");
+            assert!(!allows(&[], READ, CHARACTER, major, minor), "{major}:{minor}");
+            assert!(!allows(&[], MKNOD | READ, CHARACTER, major, minor), "{major}:{minor}");
+            assert!(allows(&[], MKNOD, CHARACTER, major, minor), "{major}:{minor}");
+        }
+    }
+
+    #[test]
+    fn the_last_rule_that_fits_counts() {
+        let any = DeviceRule { allow: true, kind: None, major: None, minor: None, access: ANY_ACCESS };
+        let memory = DeviceRule { allow: false, major: Some(1), access: WRITE, ..any };
+        for (access, kind, major, minor, expected) in [
+            (READ, BLOCK, 7, 0, true),
+            (READ, CHARACTER, 1, 1, true),
+            (WRITE, CHARACTER, 1, 1, false),
+            (READ | WRITE, CHARACTER, 1, 1, false),
+            (READ | WRITE, BLOCK, 7, 0, true),
+            // Those for any container come last.
+            (WRITE, CHARACTER, 1, 3, true),
+        ] {
+            assert_eq!(allows(&[any, memory], access, kind, major, minor), expected, "{access} {kind} {major}:{minor}");
         }
     }
 }

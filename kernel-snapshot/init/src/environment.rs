@@ -1,4 +1,4 @@
-//! The program's environment: Docker's defaults, replaced or extended by the container's, and `HOME`.
+//! The program's environment: Docker's defaults where they are wanted, replaced or extended by the container's, and `HOME`.
 
 use crate::user::Account;
 use channel::Start;
@@ -34,9 +34,13 @@ impl Environment {
 
 /// The whole environment of a program that runs as `account`.
 pub(crate) fn complete(start: &Start, account: &Account) -> Environment {
-    let mut environment = Environment(vec![PATH.into(), format!("HOSTNAME={}", start.hostname)]);
-    if start.terminal.is_some() {
-        environment.set("TERM=xterm");
+    let mut environment = Environment(Vec::new());
+    if !start.bare_environment {
+        environment.set(PATH);
+        environment.set(&format!("HOSTNAME={}", start.hostname));
+        if start.terminal.is_some() {
+            environment.set("TERM=xterm");
+        }
     }
     start.env.iter().for_each(|entry| environment.set(entry));
     if environment.get("HOME").is_none_or(str::is_empty) {
@@ -54,10 +58,11 @@ mod tests {
     use super::*;
     use channel::WindowSize;
 
-    fn environment(env: &[&str], terminal: bool) -> Vec<String> {
+    fn environment(env: &[&str], bare: bool, terminal: bool) -> Vec<String> {
         let start = Start {
             env: env.iter().map(ToString::to_string).collect(),
             hostname: "box".into(),
+            bare_environment: bare,
             terminal: terminal.then_some(WindowSize { rows: 24, columns: 80 }),
             ..Start::default()
         };
@@ -67,11 +72,12 @@ mod tests {
 
     #[test]
     fn defaults_come_first_and_give_way() {
-        assert_eq!(environment(&[], true), [PATH, "HOSTNAME=box", "TERM=xterm", "HOME=/root"]);
+        assert_eq!(environment(&[], false, true), [PATH, "HOSTNAME=box", "TERM=xterm", "HOME=/root"]);
         assert_eq!(
-            environment(&["A=1", "PATH=/x", "A=2=3", "HOME=/h", "HOSTNAME"], false),
+            environment(&["A=1", "PATH=/x", "A=2=3", "HOME=/h", "HOSTNAME"], false, false),
             ["PATH=/x", "A=2=3", "HOME=/h"]
         );
+        assert_eq!(environment(&["A=1"], true, true), ["A=1", "HOME=/root"]);
     }
 
     #[test]

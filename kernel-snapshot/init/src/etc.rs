@@ -1,10 +1,10 @@
 //! `/etc/hostname`, `/etc/hosts` and `/etc/resolv.conf`: generated files that are bound over the image's own.
 
 use crate::boot::make_directory;
-use crate::directory;
+use crate::{directory, rootfs};
 use anyhow::{Context, Result};
 use rustix::fs::{CWD, Mode, OFlags};
-use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
+use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, mount_remount, move_mount, open_tree};
 use std::fs;
 use std::os::fd::OwnedFd;
 
@@ -34,6 +34,7 @@ impl GeneratedFiles {
     /// Binds the files into `/etc` of this process's root, where missing files are made.
     pub(crate) fn attach(self) -> Result<()> {
         directory::make_all("/etc")?;
+        rootfs::link("/proc/mounts", "/etc/mtab")?;
         self.0.iter().try_for_each(|(name, mount)| attach(&format!("/etc/{name}"), mount))
     }
 }
@@ -43,6 +44,14 @@ pub(crate) fn name_host(hostname: &str) -> Result<()> {
     fs::write("/etc/hostname", format!("{hostname}\n")).context("write /etc/hostname")?;
     let own = if hostname.is_empty() { String::new() } else { format!("127.0.1.1\t{hostname}\n") };
     fs::write("/etc/hosts", format!("{HOSTS}{own}")).context("write /etc/hosts")
+}
+
+/// Makes the files read-only.
+pub(crate) fn seal() -> Result<()> {
+    let flags = MountFlags::BIND | MountFlags::RDONLY | MountFlags::NOSUID;
+    NAMES.iter().try_for_each(|name| {
+        mount_remount(format!("/etc/{name}"), flags, c"").with_context(|| format!("make /etc/{name} read-only"))
+    })
 }
 
 fn create(name: &'static str) -> Result<(&'static str, OwnedFd)> {

@@ -3,7 +3,7 @@
 use crate::boot::make_directory;
 use anyhow::{Context, Result, bail};
 use rustix::fs::{Access, Gid, Mode, Uid, access};
-use rustix::mount::{MountFlags, mount};
+use rustix::mount::{MountFlags, UnmountFlags, unmount};
 use std::ffi::CStr;
 use std::time::Duration;
 
@@ -29,14 +29,25 @@ const ATTEMPTS: usize = 2000;
 /// and waits this long in between.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Mounts the image and its overlay on [`ROOT`].
+/// Mounts the image.
+pub(crate) fn mount() -> Result<()> {
+    make_directory(IMAGE)?;
+    mount_image()
+}
+
+/// Mounts an overlay that has nothing but the image on [`ROOT`].
 pub(crate) fn mount_overlay() -> Result<()> {
-    for directory in [IMAGE, UPPER, WORK, ROOT] {
+    for directory in [UPPER, WORK, ROOT] {
         make_directory(directory)?;
     }
-    mount_image()?;
     copy_root_attributes().context("attributes of the image's root directory")?;
-    mount("overlay", ROOT, "overlay", MountFlags::empty(), LAYERS).context("mount the overlay")
+    rustix::mount::mount("overlay", ROOT, "overlay", MountFlags::empty(), LAYERS).context("mount the overlay")
+}
+
+/// Takes the overlay away, and what was written to it.
+pub(crate) fn unmount_overlay() -> Result<()> {
+    unmount(ROOT, UnmountFlags::empty()).with_context(|| format!("unmount {ROOT}"))?;
+    [UPPER, WORK].iter().try_for_each(|path| std::fs::remove_dir_all(path).with_context(|| format!("remove {path}")))
 }
 
 fn mount_image() -> Result<()> {
@@ -55,7 +66,7 @@ fn try_candidates() -> Result<(), Vec<String>> {
     let mut refusals = Vec::new();
     let present = CANDIDATES.into_iter().filter(|(device, ..)| access(*device, Access::EXISTS).is_ok());
     for (device, kind, options) in present {
-        match mount(device, IMAGE, kind, MountFlags::RDONLY, options) {
+        match rustix::mount::mount(device, IMAGE, kind, MountFlags::RDONLY, options) {
             Ok(()) => return Ok(()),
             Err(error) => refusals.push(format!("{device} as {kind}: {error}")),
         }

@@ -10,6 +10,7 @@
 //!            mounts, pivot_root; it waits on a socket             ──► Ready       (snapshot `ready`)
 //!  Start     clock, entropy, terminal; the waiting process takes
 //!            on host name, user, limits, capabilities, and execs
+//!            (a container with other mounts is made anew first)
 //!  run       bytes between ports and pipes (or the terminal),
 //!            Resize, Signal, Resumed; the program's end through
 //!            a pidfd                                              ──► Exit
@@ -24,9 +25,9 @@
 //! | `boot`, `image`, `network` | the machine: init's own mounts, image and overlay, loopback |
 //! | `ports`, `host` | virtio-console ports by name, messages of the configuration channel |
 //! | `container`, `rootfs`, `etc` | the container's first process: namespaces, mounts, generated files |
-//! | `shared` | the host's directories |
+//! | `shared`, `mounts` | the host's directories, one mount, a read-only root |
 //! | `devices` | which devices the container may use |
-//! | `program`, `user`, `environment`, `lookup`, `privileges`, `directory` | what that process becomes |
+//! | `program`, `user`, `environment`, `lookup`, `privileges`, `seccomp`, `keyring`, `directory` | what that process becomes |
 //! | `reaper` | what it becomes where the program is to have another process before it |
 //! | `rehearsal` | what it does before in a training run |
 //! | `streams`, `terminal`, `flow`, `pump` | pipes and pseudo terminal, and the loop that moves the bytes |
@@ -41,9 +42,8 @@
 //! - The image as `/dev/pmem0` (EROFS, DAX) or `/dev/vda` (EROFS, SquashFS or ext4).
 //!
 //! # Departures from Docker's defaults
-//! The network namespace is the machine's own: it holds nothing but the container's interfaces. No seccomp filter is set: it
-//! keeps a container's hands off its host's kernel, and this kernel is the container's own. No session keyring is made, no
-//! name server is configured.
+//! The network namespace is the machine's own: it holds nothing but the container's interfaces. No seccomp filter is set unless the host asks for one: it
+//! keeps a container's hands off its host's kernel, and this kernel is the container's own. No name server is configured.
 //!
 //! # Build
 //! ```text
@@ -62,7 +62,9 @@ mod etc;
 mod flow;
 mod host;
 mod image;
+mod keyring;
 mod lookup;
+mod mounts;
 mod network;
 mod ports;
 mod privileges;
@@ -71,6 +73,7 @@ mod pump;
 mod reaper;
 mod rehearsal;
 mod rootfs;
+mod seccomp;
 mod shared;
 mod streams;
 mod syscalls;
@@ -78,7 +81,7 @@ mod terminal;
 mod user;
 
 use anyhow::{Context, Result, bail};
-use channel::{Start, ToGuest, ToHost};
+use channel::{Start, ToGuest, ToHost, World};
 use container::Container;
 use host::Host;
 use pump::Pump;
@@ -123,17 +126,21 @@ fn serve(host: &mut Host) -> Result<u8> {
 /// Everything that does not depend on the program.
 fn prepare() -> Result<(Container, Streams)> {
     let ports = Streams::open_ports()?;
-    image::mount_overlay()?;
+    image::mount()?;
     boot::mount_cgroup()?;
-    devices::restrict()?;
     network::bring_up()?;
-    Ok((Container::create()?, ports))
+    Ok((Container::create(&World::default())?, ports))
 }
 
 /// Starts the program in the container that waits for it.
 fn launch(container: Container, ports: Streams, start: Start) -> Result<Pump> {
     clock::set(start.wall_clock_ns)?;
     entropy::reseed(&start.seed)?;
+    let container = match &start.world {
+        Some(world) => container.made_anew(world).context("make the container that is asked for")?,
+        None => container,
+    };
+    boot::limit_processes(start.confinement.pids)?;
     let terminal = start.terminal.map(|size| Terminal::open(container.pid(), size)).transpose()?;
     let (program, pipes) = container.start(&start, terminal.as_ref().map(Terminal::path))?;
     Pump::new(program, ports, pipes, terminal)

@@ -1,13 +1,13 @@
 //! The last steps of the container's first process: from the host's order to exec.
 //!
-//! What runc does, in its order: host name, user, volumes, the host's directories, terminal and streams, working
-//! directory, limits, privileges; the program is looked up with the user's own rights.
+//! What runc does, in its order: session keyring, host name, user, volumes, the host's directories, file systems in memory, terminal and
+//! streams, working directory, root file system, limits, privileges; the program is looked up with the user's own rights.
 
 use crate::environment::{self, Environment};
 use crate::lookup::{self, LookupError};
 use crate::streams::Streams;
 use crate::user::{self, Account};
-use crate::{directory, etc, privileges, reaper, rehearsal, shared, syscalls};
+use crate::{directory, etc, keyring, mounts, privileges, reaper, rehearsal, seccomp, shared, syscalls};
 use anyhow::{Context, Result, bail};
 use channel::Start;
 use rustix::fs::{Mode, OFlags, Uid};
@@ -53,14 +53,25 @@ impl std::error::Error for NotRun {}
 
 /// Makes this process the program. Returns only on failure: [`NotRun`], or a step of init's own.
 pub(crate) fn become_program(start: &Start, terminal: Option<&str>, pipes: &Streams) -> Result<Infallible> {
+    keyring::join(&start.id)?;
     rustix::system::sethostname(start.hostname.as_bytes()).context("set the host name")?;
-    etc::name_host(&start.hostname)?;
-    let account = user::find(&start.user)?;
+    let generated = start.world.as_ref().is_none_or(|world| world.generated_files);
+    if generated {
+        etc::name_host(&start.hostname)?;
+    }
+    let mut account = user::find(&start.user)?;
+    if let Some(groups) = &start.groups {
+        account.groups.clone_from(groups);
+    }
+    if let Some(adjustment) = start.oom_score_adj {
+        std::fs::write("/proc/self/oom_score_adj", adjustment.to_string()).context("set oom_score_adj")?;
+    }
     start.volumes.iter().try_for_each(|path| directory::make_all(path).context("volume of the image"))?;
     shared::mount_all(&start.directories, &account)?;
     if start.rehearsal {
         rehearsal::run(&start.directories)?;
     }
+    start.tmpfs.iter().try_for_each(|mount| mounts::attach(mount).and_then(|()| mounts::seal(mount)))?;
     let environment = environment::complete(start, &account);
     rustix::process::setsid().context("start a session")?;
     match terminal {
@@ -69,29 +80,55 @@ pub(crate) fn become_program(start: &Start, terminal: Option<&str>, pipes: &Stre
     }
     let cwd = if start.cwd.is_empty() { "/" } else { &start.cwd };
     let entered = enter_directory(cwd)?;
-    privileges::set_limits()?;
-    privileges::become_user(&account)?;
+    if start.read_only {
+        mounts::seal_root(&start.volumes, generated)?;
+    }
+    privileges::confine(&account, &start.confinement)?;
     if !entered {
         let refused = |error| NotRun::NotExecutable(format!("working directory {cwd}: {error}"));
         rustix::process::chdir(cwd).map_err(refused)?;
     }
+    if let Some(mask) = start.umask {
+        rustix::process::umask(Mode::from_raw_mode(mask & 0o777));
+    }
+    let program = Executable::find(&start.args, &environment)?;
+    // Where it is no privilege it comes last, so that the filter need not let through what init does before.
+    if let (Some(profile), true) = (&start.confinement.seccomp, start.confinement.no_new_privileges) {
+        seccomp::install(profile)?;
+    }
     if start.reaper {
         reaper::leave_to_child()?;
     }
-    execute(&start.args, &environment)
+    Err(program.execute().into())
 }
 
-fn execute(args: &[String], environment: &Environment) -> Result<Infallible> {
-    let Some(program) = args.first() else { bail!("the container has no program to run") };
-    let path = lookup::find(program, environment.get("PATH")).map_err(|error| match error {
-        LookupError::NotInPath => NotRun::NotFound(format!("exec {program:?}: executable file not found in $PATH")),
-        LookupError::Unusable(error) => NotRun::of_exec(program, &error),
-    })?;
-    let args = c_strings(args).context("arguments")?;
-    let variables = c_strings(environment.entries()).context("environment")?;
-    let path = CString::new(path).context("path of the program")?;
-    syscalls::restore_sigpipe();
-    Err(NotRun::of_exec(program, &syscalls::execute(&path, &args, &variables)).into())
+/// A program that was found, with all that exec is told.
+struct Executable {
+    path: CString,
+    args: Vec<CString>,
+    variables: Vec<CString>,
+}
+
+impl Executable {
+    fn find(args: &[String], environment: &Environment) -> Result<Executable> {
+        let Some(program) = args.first() else { bail!("the container has no program to run") };
+        let path = lookup::find(program, environment.get("PATH")).map_err(|error| match error {
+            LookupError::NotInPath => NotRun::NotFound(format!("exec {program:?}: executable file not found in $PATH")),
+            LookupError::Unusable(error) => NotRun::of_exec(program, &error),
+        })?;
+        Ok(Executable {
+            path: CString::new(path).context("path of the program")?,
+            args: c_strings(args).context("arguments")?,
+            variables: c_strings(environment.entries()).context("environment")?,
+        })
+    }
+
+    /// Returns only why it could not be run.
+    fn execute(&self) -> NotRun {
+        syscalls::restore_sigpipe();
+        let error = syscalls::execute(&self.path, &self.args, &self.variables);
+        NotRun::of_exec(&self.args[0].to_string_lossy(), &error)
+    }
 }
 
 fn c_strings(strings: &[String]) -> Result<Vec<CString>> {

@@ -1,34 +1,18 @@
-//! The container's root: its mounts, devices, masked and read-only paths, as runc and Docker make them by default.
+//! The container's root: its mounts, devices, masked and read-only paths, as runc makes them.
 //!
 //! The process moves into the new root first, so that no symbolic link of the image leads out of it.
 
 use crate::directory;
 use crate::etc::GeneratedFiles;
 use crate::image::ROOT;
+use crate::mounts;
 use anyhow::{Context, Result};
-use rustix::fs::{CWD, FileType, Mode, makedev};
+use channel::{Device, DeviceKind, World};
+use rustix::fs::{CWD, FileType, Gid, Mode, Uid, makedev};
 use rustix::io::Errno;
 use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind_recursive, mount_change, mount_remount, unmount,
 };
-use std::ffi::CStr;
-
-const SECURE: MountFlags = MountFlags::NOSUID.union(MountFlags::NOEXEC).union(MountFlags::NODEV);
-const READ_ONLY: MountFlags = SECURE.union(MountFlags::RDONLY);
-const DEV: MountFlags = MountFlags::NOSUID.union(MountFlags::STRICTATIME);
-const PTS: MountFlags = MountFlags::NOSUID.union(MountFlags::NOEXEC);
-
-/// Source, kind, place, flags and options.
-#[rustfmt::skip]
-const MOUNTS: [(&str, &str, &str, MountFlags, Option<&CStr>); 7] = [
-    ("proc",   "proc",    "/proc",          SECURE,    None),
-    ("tmpfs",  "tmpfs",   "/dev",           DEV,       Some(c"mode=755,size=65536k")),
-    ("devpts", "devpts",  "/dev/pts",       PTS,       Some(c"newinstance,ptmxmode=0666,mode=0620,gid=5")),
-    ("sysfs",  "sysfs",   "/sys",           READ_ONLY, None),
-    ("cgroup", "cgroup2", "/sys/fs/cgroup", READ_ONLY, None),
-    ("mqueue", "mqueue",  "/dev/mqueue",    SECURE,    None),
-    ("shm",    "tmpfs",   "/dev/shm",       SECURE,    Some(c"mode=1777,size=65536k")),
-];
 
 #[rustfmt::skip]
 const NODES: [(&str, u32, u32); 6] = [
@@ -41,47 +25,26 @@ const NODES: [(&str, u32, u32); 6] = [
 ];
 
 #[rustfmt::skip]
-const LINKS: [(&str, &str); 6] = [
+const LINKS: [(&str, &str); 5] = [
     ("pts/ptmx",        "/dev/ptmx"),
     ("/proc/self/fd",   "/dev/fd"),
     ("/proc/self/fd/0", "/dev/stdin"),
     ("/proc/self/fd/1", "/dev/stdout"),
     ("/proc/self/fd/2", "/dev/stderr"),
-    ("/proc/mounts",    "/etc/mtab"),
 ];
-
-const MASKED: [&str; 12] = [
-    "/proc/acpi",
-    "/proc/asound",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/sys/devices/virtual/powercap",
-    "/sys/firmware",
-];
-
-const READ_ONLY_PATHS: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// Makes the overlay this process's root and sets up all that is mounted in it.
-pub(crate) fn enter() -> Result<()> {
+pub(crate) fn enter(world: &World) -> Result<()> {
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).context("make mounts private")?;
-    let generated = GeneratedFiles::create()?;
+    let generated = world.generated_files.then(GeneratedFiles::create).transpose()?;
     leave_old_root().context("pivot_root")?;
-    for (source, kind, target, flags, options) in MOUNTS {
-        directory::make_all(target)?;
-        mount(source, target, kind, flags, options).with_context(|| format!("mount {kind} on {target}"))?;
-    }
-    make_devices()?;
-    MASKED.into_iter().try_for_each(|path| mask(path).with_context(|| format!("mask {path}")))?;
-    READ_ONLY_PATHS
-        .into_iter()
-        .try_for_each(|path| make_read_only(path).with_context(|| format!("make {path} read-only")))?;
-    generated.attach()
+    world.mounts.iter().try_for_each(mounts::attach)?;
+    make_devices(&world.devices)?;
+    world.mounts.iter().try_for_each(mounts::seal)?;
+    let make_read_only = |path: &String| make_read_only(path).with_context(|| format!("make {path} read-only"));
+    world.read_only.iter().try_for_each(make_read_only)?;
+    world.masked.iter().try_for_each(|path| mask(path).with_context(|| format!("mask {path}")))?;
+    generated.map_or(Ok(()), GeneratedFiles::attach)
 }
 
 /// `pivot_root(".", ".")` stacks the old root on the new one, from where it is unmounted: pivot_root(2), NOTES.
@@ -92,22 +55,44 @@ fn leave_old_root() -> rustix::io::Result<()> {
     rustix::process::chdir("/")
 }
 
-fn make_devices() -> Result<()> {
-    let mask = rustix::process::umask(Mode::empty());
+/// Makes the nodes that each container has, those that this one has beside, and the links.
+fn make_devices(others: &[Device]) -> Result<()> {
+    directory::make_all("/dev")?;
+    let umask = rustix::process::umask(Mode::empty());
     for (path, major, minor) in NODES {
-        let mode = Mode::from_raw_mode(0o666);
-        rustix::fs::mknodat(CWD, path, FileType::CharacterDevice, mode, makedev(major, minor))
-            .with_context(|| format!("mknod {path}"))?;
+        make_node(path, FileType::CharacterDevice, 0o666, (major, minor))?;
     }
-    rustix::process::umask(mask);
-    for (target, path) in LINKS {
-        match rustix::fs::symlink(target, path) {
-            // Only /etc can hold such a file already, or be missing: it is the image's.
-            Ok(()) | Err(Errno::EXIST | Errno::NOENT | Errno::NOTDIR) => {}
-            Err(error) => return Err(error).with_context(|| format!("link {path}")),
-        }
+    for Device { kind, path, number, mode, owner: (user, group) } in others {
+        let kind = match kind {
+            DeviceKind::Block => FileType::BlockDevice,
+            DeviceKind::Character => FileType::CharacterDevice,
+        };
+        make_node(path, kind, *mode, *number)?;
+        rustix::fs::chown(path, Some(Uid::from_raw(*user)), Some(Gid::from_raw(*group)))
+            .with_context(|| format!("owner of {path}"))?;
     }
-    Ok(())
+    rustix::process::umask(umask);
+    LINKS.into_iter().try_for_each(|(target, path)| link(target, path))
+}
+
+fn make_node(path: &str, kind: FileType, mode: u32, (major, minor): (u32, u32)) -> Result<()> {
+    if let Some((parent, _)) = path.rsplit_once('/').filter(|(parent, _)| !parent.is_empty()) {
+        directory::make_all(parent)?;
+    }
+    let mode = Mode::from_raw_mode(mode & 0o7777);
+    match rustix::fs::mknodat(CWD, path, kind, mode, makedev(major, minor)) {
+        // The image's own, where no file system is mounted on /dev; or one that the configuration names again.
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("mknod {path}")),
+    }
+}
+
+/// Makes a symbolic link, unless there is a file, or no directory for it, in the image.
+pub(crate) fn link(target: &str, path: &str) -> Result<()> {
+    match rustix::fs::symlink(target, path) {
+        Ok(()) | Err(Errno::EXIST | Errno::NOENT | Errno::NOTDIR) => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("link {path}")),
+    }
 }
 
 /// Hides a file behind `/dev/null`, a directory behind an empty one.
@@ -121,8 +106,11 @@ fn mask(path: &str) -> rustix::io::Result<()> {
 
 fn make_read_only(path: &str) -> rustix::io::Result<()> {
     match mount_bind_recursive(path, path) {
-        Err(Errno::NOENT) => Ok(()),
-        Err(error) => Err(error),
-        Ok(()) => mount_remount(path, MountFlags::BIND | READ_ONLY, c""),
+        Err(Errno::NOENT) => return Ok(()),
+        done => done?,
     }
+    // What the file system below keeps from programs stays so.
+    let kept = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    let flags = MountFlags::from_bits_retain(rustix::fs::statvfs(path)?.f_flag.bits() as u32) & kept;
+    mount_remount(path, MountFlags::BIND | MountFlags::RDONLY | flags, c"")
 }

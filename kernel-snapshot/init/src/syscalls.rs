@@ -1,4 +1,4 @@
-//! The system calls that no safe interface offers: fork, unshare, exec, signals, bpf, and three ioctls.
+//! The system calls that no safe interface offers: fork, unshare, exec, signals, limits, keyrings, seccomp, bpf, and three ioctls.
 #![allow(unsafe_code)]
 
 use rustix::process::Pid;
@@ -41,6 +41,35 @@ pub(crate) fn kill(pid: Pid, signal: impl Into<c_int>) -> io::Result<()> {
 pub(crate) fn restore_sigpipe() {
     // SAFETY: the default action is no function of this process.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
+/// Filters the system calls of this process and what it becomes (seccomp(2)), by a program of classic BPF.
+pub(crate) fn filter_system_calls(flags: u32, program: &[u64]) -> io::Result<()> {
+    let too_long = |_| io::Error::from(io::ErrorKind::InvalidInput);
+    let length = u16::try_from(program.len()).map_err(too_long)?;
+    // struct sock_fprog: the number of instructions, which are words of 64 bits, and where they are.
+    let program = [u64::from(length), program.as_ptr().expose_provenance() as u64];
+    // SAFETY: the kernel only reads the program, which is as long as it is told and outlives the call.
+    let result = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, program.as_ptr()) };
+    check(result as c_int).map(drop)
+}
+
+/// Makes a session keyring of this name the process's, with these permissions (keyctl(2)).
+pub(crate) fn join_session_keyring(name: &CStr, permissions: u32) -> io::Result<()> {
+    const JOIN_SESSION_KEYRING: c_int = 1;
+    const SETPERM: c_int = 5;
+    // SAFETY: the kernel only reads the name, which outlives the call.
+    let keyring = unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, name.as_ptr()) };
+    let keyring = check(keyring as c_int)?;
+    // SAFETY: all arguments are numbers.
+    check(unsafe { libc::syscall(libc::SYS_keyctl, SETPERM, keyring, permissions) } as c_int).map(drop)
+}
+
+/// Sets a limit of this process's resources (setrlimit(2), by its number).
+pub(crate) fn limit(limit: &channel::Limit) -> io::Result<()> {
+    let value = libc::rlimit { rlim_cur: limit.soft, rlim_max: limit.hard };
+    // SAFETY: the kernel only reads the limit, and refuses a number that it does not know.
+    check(unsafe { libc::setrlimit(limit.resource, &value) }).map(drop)
 }
 
 /// Replaces this process; returns only what went wrong.

@@ -120,6 +120,14 @@ pub fn check(
         ("--user", options.user.is_some()),
         ("--workdir", options.workdir.is_some()),
         ("--init", options.init),
+        ("--config", options.config.is_some()),
+        ("--ulimit", !options.limits.is_empty()),
+        ("--pids-limit", options.pids.is_some()),
+        ("--cap-add", options.capabilities.add != 0),
+        ("--cap-drop", options.capabilities.drop != 0),
+        ("--security-opt", options.no_new_privileges.is_some() || options.seccomp.is_some()),
+        ("--read-only", options.read_only),
+        ("--tmpfs", !options.tmpfs.is_empty()),
     ];
     if let Some((what, _)) = late.into_iter().find(|(_, given)| *given) {
         return Err(StartedError::Option(what));
@@ -169,6 +177,9 @@ mod tests {
         for (streams, words, variables, directories, expected) in [
             (pipes, &["sh"][..], false, &given[..], "arguments: the program has started"),
             (pipes, &["--user=1"], false, &given, "--user"),
+            (pipes, &["--ulimit=core=0"], false, &given, "--ulimit"),
+            (pipes, &["--cap-drop=all"], false, &given, "--cap-drop"),
+            (pipes, &["--read-only"], false, &given, "--read-only"),
             (pipes, &[], true, &given, "variables"),
             (pipes, &["--tty"], false, &given, "has pipes: expected neither --tty"),
             (StreamKind::Terminal, &["--no-tty"], false, &given, "has a terminal: expected no --no-tty"),

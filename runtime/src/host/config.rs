@@ -3,11 +3,15 @@
 //! Environment: the image's, then the module's own (the variables that the WASI host gives), then those of the options; a
 //! later entry takes the place of an earlier one, and init adds Docker's defaults (`PATH`, `HOSTNAME`, `HOME`, `TERM`) beneath.
 
+use super::container::seccomp::Profile;
+use super::container::{capabilities, limits};
 use super::directories::{self, DirectoryError};
+use super::json::nullable;
 use super::options::Options;
 use super::signals;
-use channel::{Start, WindowSize};
-use serde::{Deserialize, Deserializer};
+use super::spec::Bundle;
+use channel::{Capabilities, Confinement, Directory, Start, WindowSize};
+use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -42,11 +46,7 @@ pub struct ImageConfig {
     pub stop_signal: String,
     /// Directories that are written to, as keys.
     #[serde(deserialize_with = "nullable")]
-    volumes: BTreeMap<String, Value>,
-}
-
-fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(input: D) -> Result<T, D::Error> {
-    Ok(Option::deserialize(input)?.unwrap_or_default())
+    pub(super) volumes: BTreeMap<String, Value>,
 }
 
 /// Why there is nothing to run.
@@ -64,6 +64,18 @@ pub enum ConfigError {
     /// A directory that cannot be mounted where it is to be.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    /// A directory that the module does not have.
+    #[error(
+        "configuration: {place}.source: expected a directory of the host that the module has ({names}), got {wanted:?}"
+    )]
+    Bind {
+        /// The mount's path in the file.
+        place: String,
+        /// What the module has.
+        names: String,
+        /// What the mount is of.
+        wanted: String,
+    },
 }
 
 impl ImageConfig {
@@ -105,17 +117,21 @@ impl ImageConfig {
 }
 
 /// What is the run's own.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Surroundings {
     /// The module's environment, as `NAME=VALUE`.
     pub env: Vec<String>,
     /// What the options set, as [`gather`](super::environment::gather) gives it.
     pub variables: Vec<String>,
+    /// The container of `--config`: in place of the image's configuration and Docker's defaults.
+    pub bundle: Option<Bundle>,
+    /// The profile of system calls that the options name.
+    pub seccomp: Option<Profile>,
     /// Standard input and output are a terminal.
     pub terminal: bool,
     /// Directories of the host: the guest's names for them, and whether they are read-only.
     pub directories: Vec<(String, bool)>,
-    /// Host name if neither image nor user names one.
+    /// The container's name, and its host name if neither image nor user names one.
     pub hostname: String,
     /// Wall-clock time, nanoseconds since the Unix epoch.
     pub wall_clock_ns: u64,
@@ -126,31 +142,79 @@ pub struct Surroundings {
 /// The message that starts the program.
 ///
 /// # Errors
-/// [`ConfigError::NoProgram`] and [`ConfigError::Directory`].
-pub fn start(config: &ImageConfig, options: &Options, surroundings: Surroundings) -> Result<Start, ConfigError> {
+/// [`ConfigError::NoProgram`], [`ConfigError::Directory`] and [`ConfigError::Bind`].
+pub fn start(image: &ImageConfig, options: &Options, surroundings: Surroundings) -> Result<Start, ConfigError> {
+    let bundle = surroundings.bundle.as_ref();
+    let config = &bundle.map_or_else(|| image.clone(), |bundle| bundle.in_place_of(image));
     let args = config.words(options);
     if args.is_empty() {
         return Err(ConfigError::NoProgram);
     }
-    let terminal = options.tty.unwrap_or(surroundings.terminal);
+    let terminal = options.tty.unwrap_or(surroundings.terminal || bundle.is_some_and(|bundle| bundle.terminal));
+    let window = options.terminal.or(bundle.and_then(|bundle| bundle.window)).unwrap_or(WINDOW);
     let own = |option: &Option<String>, image: &str| option.clone().unwrap_or_else(|| image.to_owned());
     let cwd = or(own(&options.workdir, &config.working_dir), "/");
-    let mount = |(name, read_only): &(String, bool)| directories::mount(name, *read_only, &cwd);
-    let directories = surroundings.directories.iter().map(mount).collect::<Result<_, _>>()?;
     Ok(Start {
+        id: surroundings.hostname.clone(),
         args,
         env: [&*config.env, &surroundings.env, &surroundings.variables].concat(),
+        bare_environment: bundle.is_some(),
+        directories: shared(&surroundings, &cwd)?,
         cwd,
         user: own(&options.user, &config.user),
+        groups: bundle.filter(|_| options.user.is_none()).map(|bundle| bundle.groups.clone()),
+        umask: bundle.and_then(|bundle| bundle.umask),
+        oom_score_adj: bundle.and_then(|bundle| bundle.oom_score_adj),
         hostname: or(own(&options.hostname, &config.hostname), &surroundings.hostname),
-        terminal: terminal.then(|| options.terminal.unwrap_or(WINDOW)),
-        directories,
+        terminal: terminal.then_some(window),
         volumes: config.volumes.keys().cloned().collect(),
+        world: bundle.map(|bundle| bundle.world.clone()),
+        tmpfs: options.tmpfs.clone(),
+        read_only: options.read_only || bundle.is_some_and(|bundle| bundle.read_only),
+        confinement: confinement(options, &surroundings),
         reaper: options.init,
         rehearsal: false,
         wall_clock_ns: surroundings.wall_clock_ns,
         seed: surroundings.seed,
     })
+}
+
+/// Where the host's directories are mounted: at their names, or where the file wants them.
+fn shared(surroundings: &Surroundings, cwd: &str) -> Result<Vec<Directory>, ConfigError> {
+    let binds = surroundings.bundle.as_ref().map_or(&[][..], |bundle| &bundle.binds);
+    let names = || surroundings.directories.iter().map(|(name, _)| name.as_str());
+    if let Some(bind) = binds.iter().find(|bind| !names().any(|name| name == bind.source)) {
+        let names = names().collect::<Vec<_>>().join(", ");
+        let names = or(names, "none");
+        return Err(ConfigError::Bind { place: bind.place.clone(), names, wanted: bind.source.clone() });
+    }
+    let mount = |(name, read_only): &(String, bool)| match binds.iter().find(|bind| bind.source == *name) {
+        Some(bind) => directories::mount(&bind.target, *read_only || bind.read_only, cwd),
+        None => directories::mount(name, *read_only, cwd),
+    };
+    Ok(surroundings.directories.iter().map(mount).collect::<Result<_, _>>()?)
+}
+
+/// Docker's or the file's, with what the options say.
+fn confinement(options: &Options, surroundings: &Surroundings) -> Confinement {
+    let mut own = surroundings.bundle.as_ref().map_or_else(Confinement::default, |bundle| Confinement {
+        limits: bundle.limits.clone(),
+        capabilities: Capabilities::Sets(bundle.capabilities),
+        no_new_privileges: bundle.no_new_privileges,
+        pids: bundle.pids,
+        seccomp: None,
+    });
+    limits::replace(&mut own.limits, &options.limits);
+    own.capabilities = match own.capabilities {
+        Capabilities::OfUser(kept) => Capabilities::OfUser(options.capabilities.apply(kept)),
+        Capabilities::Sets(sets) => Capabilities::Sets(options.capabilities.apply_to_sets(sets)),
+    };
+    own.no_new_privileges = options.no_new_privileges.unwrap_or(own.no_new_privileges);
+    own.pids = options.pids.unwrap_or(own.pids);
+    let files = || surroundings.bundle.as_ref().and_then(|bundle| bundle.seccomp.as_ref());
+    let profile = if options.seccomp.is_some() { surroundings.seccomp.as_ref() } else { files() };
+    own.seccomp = profile.map(|profile| profile.settle(capabilities::bounding(&own.capabilities)));
+    own
 }
 
 fn or(text: String, default: &str) -> String {
@@ -160,6 +224,7 @@ fn or(text: String, default: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use channel::Limit;
 
     const IMAGE: &str = r#"{"Entrypoint":["/bin/tini","--"],"Cmd":["sh"],"Env":["PATH=/bin","A=1"],"User":null,
         "WorkingDir":"/srv","Labels":{"x":"y"},"Volumes":{"/data":{},"/cache":{}},"StopSignal":"SIGQUIT"}"#;
@@ -215,6 +280,19 @@ mod tests {
         let told = run(IMAGE, &["--workdir=/", "--user=1:2", "--hostname=box", "--tty"]).unwrap();
         assert_eq!((&*told.cwd, &*told.user, &*told.hostname, told.terminal), ("/", "1:2", "box", Some(WINDOW)));
         assert_eq!(run(r#"{"Hostname":"i"}"#, &["x"]).unwrap().hostname, "i");
+    }
+
+    #[test]
+    fn a_container_is_confined_as_dockers_is() {
+        assert_eq!(run(IMAGE, &[]).unwrap().confinement, Confinement::default());
+        let told =
+            run(IMAGE, &["--ulimit=nofile=5", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--pids-limit=9"]);
+        let told = told.unwrap().confinement;
+        assert_eq!(told.capabilities, Capabilities::OfUser(0));
+        assert_eq!((told.no_new_privileges, told.pids), (true, Some(9)));
+        let mut limits = Confinement::default().limits;
+        limits::replace(&mut limits, &[Limit { resource: 7, soft: 5, hard: 5 }]);
+        assert_eq!(told.limits, limits);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The directories of the host that the container gets: every WASI preopen, or what `--dir` names natively.
 
+use super::container::seccomp;
 use super::options::Options;
 use super::tree;
 use crate::devices::virtio::ninep::{Errno, SharedDirectory};
@@ -21,7 +22,8 @@ pub enum DirectoryError {
     Root(String),
 }
 
-/// All directories of the run, but for those of `--resume`, `--checkpoint` and `--snapshot-at`.
+/// All directories of the run, but for those that have a file of the run's own: of `--resume`, `--checkpoint`, `--snapshot-at`,
+/// `--security-opt` and `--config`.
 ///
 /// # Errors
 /// [`DirectoryError::Host`].
@@ -30,11 +32,15 @@ pub fn shared(options: &Options) -> Result<Vec<SharedDirectory>, DirectoryError>
     directories.retain(|directory| {
         let checkpoint = options.checkpoint.as_ref().map(|checkpoint| &checkpoint.path);
         let save = options.save.as_ref().map(|save| &save.path);
-        let mut files = options.resume.iter().chain(checkpoint).chain(save);
+        let profile = match &options.seccomp {
+            Some(seccomp::Choice::File(path)) => Some(path),
+            Some(seccomp::Choice::Unconfined) | None => None,
+        };
+        let mut files = options.resume.iter().chain(checkpoint).chain(save).chain(profile).chain(&options.config);
         !files.any(|path| path.starts_with(&directory.guest))
     });
     for directory in &mut directories {
-        directory.read_only |= options.read_only.contains(&directory.guest);
+        directory.read_only |= options.read_only_directories.contains(&directory.guest);
     }
     Ok(directories)
 }

@@ -6,7 +6,7 @@ use super::run::{LoadError, Loaded, unusable};
 use crate::devices::Backends;
 use std::path::Path;
 
-/// The machine that `--snapshot` (or `--resume`), `--image` and `--config` name.
+/// The machine that `--snapshot` (or `--resume`), `--image` and `--image-config` name.
 ///
 /// # Errors
 /// [`LoadError`] if no snapshot is named, or a file cannot be used.
@@ -14,7 +14,7 @@ pub fn load(options: &Options, backends: Backends) -> Result<Loaded, LoadError> 
     let path = options.resume.as_deref().or(options.snapshot.as_deref()).ok_or(LoadError::Empty)?;
     let snapshot = checkpoint::read(path)?;
     let image = read(options.image.as_deref())?;
-    let config = read(options.config.as_deref())?;
+    let config = read(options.image_config.as_deref())?;
     let session = snapshot.restore(&image, backends).map_err(|error| unusable(path, error))?;
     Ok(Loaded { session, config, origin: snapshot.header.origin })
 }

@@ -1,7 +1,7 @@
 //! The program that a module runs: a guest resumed from its snapshot, connected with the host's streams and clocks.
 //!
 //! ```text
-//!  arguments ── options ─┬─ environment (--env, --env-file)
+//!  arguments ── options ─┬─ environment (--env, --env-file), container (--security-opt and others), spec (--config)
 //!  image's configuration ┴─ config ──► Start ──┐
 //!  snapshot ── module (Wasm) or files (native) ─► resume ──► drive: step the guest, move time on, feed input, write output
 //!                                                              └─► exit code, checkpoint, or Failure ── stats
@@ -14,6 +14,7 @@
 pub mod checkpoint;
 pub mod config;
 pub mod console;
+pub mod container;
 pub mod directories;
 pub mod drive;
 pub mod environment;
@@ -21,6 +22,7 @@ pub mod environment;
 pub mod files;
 pub mod frames;
 mod input;
+mod json;
 pub mod lockstep;
 #[cfg(target_arch = "wasm32")]
 pub mod module;
@@ -29,6 +31,7 @@ mod pace;
 pub mod resume;
 pub mod run;
 pub mod signals;
+pub mod spec;
 pub mod stats;
 #[cfg_attr(target_os = "wasi", path = "streams_wasi.rs")]
 #[cfg_attr(not(target_os = "wasi"), path = "streams_unix.rs")]

@@ -3,12 +3,14 @@
 use super::checkpoint::{self, SaveError, StartedError};
 use super::config::{self, ConfigError, ImageConfig, Surroundings};
 use super::console::Console;
+use super::container::seccomp::{self, ProfileError};
 use super::directories::{self, DirectoryError};
 use super::drive::{Drive, End, Failure, Manner};
 use super::environment::{self, EnvFileError};
 use super::lockstep::Lockstep;
 use super::options::{self, OptionError, Options};
 use super::resume::Seeds;
+use super::spec::{self, BundleError};
 use super::stats::{Begin, Times};
 use super::system::{Host, Sink, System};
 use crate::devices::Backends;
@@ -85,6 +87,10 @@ enum RunError {
     #[error(transparent)]
     EnvFile(#[from] EnvFileError),
     #[error(transparent)]
+    Bundle(#[from] BundleError),
+    #[error(transparent)]
+    Seccomp(#[from] ProfileError),
+    #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -144,6 +150,11 @@ fn run(
     let env = environment()?;
     let in_env = |name: &str| env.iter().find_map(|entry| entry.strip_prefix(name)?.strip_prefix('='));
     let variables = environment::gather(&options, |name| in_env(name).map(str::to_owned))?;
+    let seccomp = match &options.seccomp {
+        Some(seccomp::Choice::File(path)) => Some(seccomp::read(path)?),
+        Some(seccomp::Choice::Unconfined) | None => None,
+    };
+    let bundle = options.config.as_deref().map(spec::read).transpose()?;
     let seeds = if options.deterministic { Seeds::fixed() } else { Seeds::draw(system).map_err(RunError::Random)? };
     let directories = directories::shared(&options)?;
     let names: Vec<_> = directories.iter().map(|shared| (shared.guest.clone(), shared.read_only)).collect();
@@ -170,6 +181,8 @@ fn run(
         let surroundings = Surroundings {
             env,
             variables,
+            seccomp,
+            bundle,
             terminal: input && output && !manner.no_input && !options.deterministic,
             directories: names,
             hostname: seeds.hostname(),

@@ -1,10 +1,11 @@
-//! What `prelift run` must know of a machine that goes on, and the files of checkpoints as a module gets them: each in a
-//! directory of its own, which is not the container's.
+//! What `prelift run` must know of a machine that goes on, and the files of options as a module gets them: each in a directory of
+//! its own, which is not the container's.
 
-use super::module_options::{CHECKPOINT, RESUME};
+use super::module_options::{CHECKPOINT, CONFIG, RESUME, SECCOMP};
 use crate::convert::Summary;
 use crate::engine::Directory;
 use anyhow::{Context, Result};
+use runtime::host::container::seccomp::Choice;
 use runtime::host::options::Options;
 use runtime::session::StreamKind;
 use runtime::snapshot;
@@ -32,6 +33,12 @@ impl Files {
         if let Some(path) = &options.resume {
             files.add(RESUME, path, true)?;
         }
+        if let Some(path) = &options.config {
+            files.add(CONFIG, path, true)?;
+        }
+        if let Some(Choice::File(path)) = &options.seccomp {
+            files.add(SECCOMP, path, true)?;
+        }
         if let Some(checkpoint) = options.checkpoint.as_ref().filter(|of| !of.path.as_os_str().is_empty()) {
             files.add(CHECKPOINT, &checkpoint.path, false)?;
         }
@@ -42,7 +49,7 @@ impl Files {
         let expected = || format!("{option} {}: expected the path of a file", path.display());
         let name = path.file_name().and_then(|name| name.to_str()).with_context(expected)?;
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let guest = format!("{DIRECTORY}/{}", option.trim_start_matches('-'));
+        let guest = format!("{DIRECTORY}/{}", option.trim_start_matches('-').replace('=', "/"));
         self.words.push(format!("{option}={guest}/{name}"));
         self.directories.push(Directory { host: parent.to_owned(), guest, read_only });
         Ok(())
@@ -65,12 +72,17 @@ mod tests {
 
     #[test]
     fn each_file_is_in_a_directory_of_its_own() {
-        let words = ["--resume=a/b", "--checkpoint", "c"].map(str::to_owned);
+        let words = ["--resume=a/b", "--checkpoint", "c", "--security-opt", "seccomp=/d/e"].map(str::to_owned);
         let files = Files::of(&Options::parse(words).unwrap()).unwrap();
-        assert_eq!(files.words, ["--resume=/.prelift/resume/b", "--checkpoint=/.prelift/checkpoint/c"]);
+        let own = ["--resume=/.prelift/resume/b", "--security-opt=seccomp=/.prelift/security-opt/seccomp/e"];
+        assert_eq!(files.words, [&own[..], &["--checkpoint=/.prelift/checkpoint/c"]].concat());
         let directory =
             |host: &str, guest: &str, read_only| Directory { host: host.into(), guest: guest.into(), read_only };
-        let expected = [directory("a", "/.prelift/resume", true), directory(".", "/.prelift/checkpoint", false)];
+        let expected = [
+            directory("a", "/.prelift/resume", true),
+            directory("/d", "/.prelift/security-opt/seccomp", true),
+            directory(".", "/.prelift/checkpoint", false),
+        ];
         assert_eq!(files.directories, expected);
         let error = Files::of(&Options::parse(["--resume=..".to_owned()]).unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "--resume ..: expected the path of a file");

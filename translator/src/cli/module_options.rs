@@ -16,13 +16,17 @@ use runtime::host::options::rows::{Form, OF_USERS, Row};
 pub const EXACT_EXIT: &str = "--exact-exit";
 
 /// Option by which `prelift run` tells a module that a preopen may only be read, as WASI does not.
-pub const READ_ONLY: &str = "--read-only";
+pub const READ_ONLY: &str = "--read-only-directory";
 
 /// Options whose values are looked up here: what they name the module does not see.
-const HERE: [&str; 4] = ["--env", "--env-file", RESUME, CHECKPOINT];
+const HERE: [&str; 6] = ["--env", "--env-file", RESUME, CONFIG, SECCOMP, CHECKPOINT];
 
 /// Options with files that the module gets a directory for.
 pub(super) const RESUME: &str = "--resume";
+/// See [`RESUME`]; with the beginning of its value.
+pub(super) const SECCOMP: &str = "--security-opt=seccomp";
+/// See [`RESUME`].
+pub(super) const CONFIG: &str = "--config";
 /// See [`RESUME`].
 pub(super) const CHECKPOINT: &str = "--checkpoint";
 
@@ -73,7 +77,10 @@ impl FromArgMatches for ModuleOptions {
         let words: Vec<String> = given.into_iter().map(|(_, word)| word).collect();
         let told = Options::parse(words.clone()).map_err(|error| wrong(&error))?;
         let variables = environment::gather(&told, |name| std::env::var(name).ok()).map_err(|error| wrong(&error))?;
-        let is_here = |word: &String| HERE.iter().any(|name| word.split_once('=').is_some_and(|(own, _)| own == *name));
+        let is_here = |word: &String| {
+            let of = |name: &&str| word.strip_prefix(*name).is_some_and(|value| value.starts_with('='));
+            HERE.iter().any(|name| of(&name)) && !word.ends_with("=seccomp=unconfined")
+        };
         let words = words.into_iter().filter(|word| !is_here(word)).collect();
         Ok(ModuleOptions { words, variables, told })
     }

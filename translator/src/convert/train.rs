@@ -51,18 +51,16 @@ pub fn train(guest: &Guest, training: &Training, say: &dyn Fn(&str)) -> Result<P
 pub fn start_message(config: &ImageConfig, command: Option<&[String]>) -> Start {
     let own = || config.entrypoint.iter().chain(&config.cmd).cloned().collect();
     Start {
+        id: "prelift".into(),
         args: command.map_or_else(own, <[String]>::to_vec),
         env: config.env.clone(),
         cwd: if config.working_dir.is_empty() { "/".into() } else { config.working_dir.clone() },
         user: config.user.clone(),
         hostname: if config.hostname.is_empty() { "prelift".into() } else { config.hostname.clone() },
-        terminal: None,
-        directories: Vec::new(),
         volumes: config.volumes.iter().cloned().collect(),
-        reaper: false,
-        rehearsal: false,
         wall_clock_ns: EPOCH_NS,
         seed: vec![0x5a; 32],
+        ..Start::default()
     }
 }
 

@@ -91,9 +91,8 @@ impl HostInput {
     /// The options by which the module learns what it gets.
     pub fn words(&self) -> Vec<String> {
         let mut words = vec!["--framed-stdin".to_owned()];
-        if !self.started {
-            words.push(if self.terminal.is_some() { "--tty" } else { "--no-tty" }.to_owned());
-        }
+        // Without a terminal the module's input is a pipe, and a container has a terminal only if it is told.
+        words.extend((!self.started && self.terminal.is_some()).then(|| "--tty".to_owned()));
         if let Some(size) = self.terminal.as_ref().and_then(|_| window()) {
             words.push(format!("--terminal={}x{}", size.rows, size.columns));
         }

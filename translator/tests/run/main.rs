@@ -4,6 +4,7 @@
 //! Each image is converted once for all tests. `PRELIFT_TEST_VMLINUX=FILE` gives the kernel and saves its build.
 //! Every wait has an end, at which the test says what it expected and what came instead.
 
+mod confinement;
 mod container;
 mod directories;
 mod hosts;
@@ -13,6 +14,7 @@ mod output;
 mod process;
 mod pty;
 mod saved;
+mod spec;
 mod streams;
 mod terminal;
 mod world;

@@ -7,17 +7,18 @@
 use crate::module::world;
 use crate::process::{Piped, prelift_run_of};
 use kernel_snapshot::testing;
+use serde_json::Value;
 use std::process::Stdio;
-use test_images::runc;
+use test_images::{Recipe, runc};
 
 /// The lines of a section of what the probe prints.
-fn section<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
+pub(crate) fn section<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
     let lines = text.lines().skip_while(|line| !line.starts_with(&format!("[{name}"))).skip(1);
     lines.take_while(|line| !line.is_empty()).collect()
 }
 
 /// What the probe prints with these options of `prelift run`.
-fn probed(options: &[&str], words: &[&str]) -> String {
+pub(crate) fn probed(options: &[&str], words: &[&str]) -> String {
     let mut command = prelift_run_of(world(), options, words);
     let (status, stdout, stderr) = Piped::spawn(command.stdin(Stdio::null())).finish();
     assert_eq!((status.code(), &*stderr), (Some(0), if options.contains(&"--tty") { "" } else { "error\n" }));
@@ -47,21 +48,33 @@ const RUNCS: [&str; 6] =
 #[test]
 fn the_world_is_runcs() {
     for user in [(0, 0, &[0, 30][..]), (1000, 1000, &[1000, 29])] {
-        let theirs = match runc::run(&test_images::world().unwrap(), user, &["one", "two words"]) {
-            Ok(text) => text,
-            Err(error) => return testing::skipped(&format!("no container can be made with runc here: {error:#}")),
-        };
+        let image = test_images::world().unwrap();
+        let Some(theirs) = runcs(&image, &runc::config(&image, user, &["one", "two words"])) else { return };
         let name = user.0.to_string();
         let ours = probed(&["--user", &name, "--hostname", runc::HOSTNAME], &["one", "two words"]);
         for name in RUNCS {
             assert_eq!(section(&ours, name), section(&theirs, name), "[{name}] of user {}", user.0);
         }
-        for name in ["mounts", "devices", "masked", "read-only", "streams"] {
-            let (ours, theirs) = (section(&ours, name), section(&theirs, name));
-            let missing: Vec<_> = theirs.into_iter().filter(|line| !is_hosts(line) && !ours.contains(line)).collect();
-            assert!(missing.is_empty(), "[{name}] of user {}: runc has {missing:#?}, and not one of {ours:#?}", user.0);
+        for name in MADE {
+            assert_made(&ours, &theirs, name);
         }
     }
+}
+
+/// What the probe prints under runc; nothing, and why, where the host lets no container be made.
+pub(crate) fn runcs(image: &Recipe, config: &Value) -> Option<String> {
+    let text = runc::run(image, config);
+    text.map_err(|error| testing::skipped(&format!("no container can be made with runc here: {error:#}"))).ok()
+}
+
+/// Sections with what a container is made of.
+pub(crate) const MADE: [&str; 5] = ["mounts", "devices", "masked", "read-only", "streams"];
+
+/// Says what runc has in a section, and ours not.
+pub(crate) fn assert_made(ours: &str, theirs: &str, name: &str) {
+    let (ours, theirs) = (section(ours, name), section(theirs, name));
+    let missing: Vec<_> = theirs.into_iter().filter(|line| !is_hosts(line) && !ours.contains(line)).collect();
+    assert!(missing.is_empty(), "[{name}]: runc has {missing:#?}, and not one of {ours:#?}");
 }
 
 /// Lines that say something about the host's kernel or how it mounts control groups, those of what it does not have, and that of

@@ -7,8 +7,9 @@
 pub mod rows;
 
 use super::checkpoint::Checkpoint;
+use super::container::{capabilities, seccomp};
 use super::lockstep::{Digests, SaveAt};
-use channel::WindowSize;
+use channel::{Limit, Mount, WindowSize};
 use rows::{Form, Row};
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -38,6 +39,22 @@ pub struct Options {
     pub stop_signal: Option<u8>,
     /// The program is not process 1.
     pub init: bool,
+    /// A runtime's configuration.
+    pub config: Option<PathBuf>,
+    /// Limits of resources, in place of those that the container has.
+    pub limits: Vec<Limit>,
+    /// Capabilities that it has and has not.
+    pub capabilities: capabilities::Changes,
+    /// Whether exec gives no privileges.
+    pub no_new_privileges: Option<bool>,
+    /// Which system calls may be made.
+    pub seccomp: Option<seccomp::Choice>,
+    /// Most processes and threads; `Some(None)` for no limit.
+    pub pids: Option<Option<u64>>,
+    /// The root file system is read-only.
+    pub read_only: bool,
+    /// File systems in memory.
+    pub tmpfs: Vec<Mount>,
     /// Standard input is at its end.
     pub no_stdin: bool,
     /// Whether the program gets a terminal; else what standard input and output are decides.
@@ -59,7 +76,7 @@ pub struct Options {
     /// Write a snapshot on the way.
     pub save: Option<SaveAt>,
     /// Directories of the host that are mounted read-only, by their names in the guest.
-    pub read_only: Vec<String>,
+    pub read_only_directories: Vec<String>,
     /// Print [`help`].
     pub help: bool,
     /// Snapshot to resume, for the runtime as a native program.
@@ -70,7 +87,7 @@ pub struct Options {
     pub image: Option<PathBuf>,
     /// The image's configuration, as JSON.
     #[cfg(not(target_arch = "wasm32"))]
-    pub config: Option<PathBuf>,
+    pub image_config: Option<PathBuf>,
     /// Directories: where they are, what the guest calls them, and whether it may only read them.
     #[cfg(not(target_arch = "wasm32"))]
     pub directories: Vec<(PathBuf, String, bool)>,

@@ -1,6 +1,7 @@
 //! The table of options: one row each. Parser, help, and the options of `prelift run` come from it.
 
 use super::{Options, StatsFormat};
+use crate::host::container::{capabilities, limits, mounts, seccomp};
 use crate::host::lockstep::{Digests, SaveAt};
 use crate::host::signals;
 use channel::WindowSize;
@@ -52,6 +53,14 @@ pub const OF_USERS: &[Row] = &[
     row("--workdir",       Value("DIRECTORY"),    set_workdir,                      "start in this directory, made if missing"),
     row("--stop-signal",   Value("SIGNAL"),       set_stop_signal,                  "send this signal in place of SIGTERM, name or number"),
     row("--init",          Switch,                |o, _| on(&mut o.init),           "run the program below a process 1 that passes signals on and reaps orphans"),
+    row("--config",        Value("FILE"),         |o, v| set_path(&mut o.config, v), "make the container of a config.json of the OCI runtime specification, in place of the image's configuration and Docker's defaults; other options come before it, and a directory of the host that has FILE is not the container's"),
+    row("--ulimit",        Value("NAME=SOFT[:HARD]"), set_limit,                    "limit a resource: nofile, nproc, core, stack, ...; -1: no limit"),
+    row("--pids-limit",    Value("N"),            set_pids,                         "let the container have so many processes and threads at most; -1: no limit"),
+    row("--cap-add",       Value("CAPABILITY"),   |o, v| add(&mut o.capabilities.add, v),  "add a capability to Docker's 14, with or without CAP_, or ALL"),
+    row("--cap-drop",      Value("CAPABILITY"),   |o, v| add(&mut o.capabilities.drop, v), "drop a capability, or ALL"),
+    row("--security-opt",  Value("OPTION"),       set_security,                     "no-new-privileges: let exec give no privileges; seccomp=FILE: let the program make the system calls of a profile in Docker's format (else all); a directory of the host that has FILE is not the container's"),
+    row("--read-only",     Switch,                |o, _| on(&mut o.read_only),      "mount the root file system read-only; volumes, directories and --tmpfs are not"),
+    row("--tmpfs",         Value("PATH[:OPTIONS]"), set_tmpfs,                      "mount a file system in memory, nosuid,nodev,noexec unless told, with options of mount(8) and tmpfs(5)"),
     row("--no-stdin",      Switch,                |o, _| on(&mut o.no_stdin),       "let standard input be at its end"),
     row("--tty",           Switch,                |o, _| put_switch(&mut o.tty, true),  "give the program a terminal, whatever the streams are"),
     row("--no-tty",        Switch,                |o, _| put_switch(&mut o.tty, false), "give it pipes"),
@@ -69,7 +78,7 @@ pub const OF_USERS: &[Row] = &[
 /// Options for programs that run a module, and for tests.
 #[rustfmt::skip]
 pub const OF_EMBEDDERS: &[Row] = &[
-    row("--read-only",     Value("DIRECTORY"), set_read_only,                   "let the guest only read this directory of the host (a preopen's name)"),
+    row("--read-only-directory", Value("NAME"), set_read_only,                  "let the guest only read this directory of the host (a preopen's name)"),
     row("--framed-stdin",  Switch,             |o, _| on(&mut o.framed_stdin),  "standard input is frames with data, signals and window sizes, from `prelift run`"),
     row("--exact-exit",    Switch,             |o, _| on(&mut o.exact_exit),    "exit with codes above 125 too, which wasmtime turns into 1"),
     row("--hash-every",    Value("N[,FROM]"),  set_digests,                 "deterministic, with digests of the state every N instructions (for tests)"),
@@ -80,7 +89,7 @@ pub const OF_EMBEDDERS: &[Row] = &[
     #[cfg(not(target_arch = "wasm32"))]
     row("--image",         Value("FILE"),      |o, v| set_path(&mut o.image, v),    "the snapshot's root file system"),
     #[cfg(not(target_arch = "wasm32"))]
-    row("--config",        Value("FILE"),      |o, v| set_path(&mut o.config, v),   "the image's configuration, as JSON"),
+    row("--image-config",  Value("FILE"),      |o, v| set_path(&mut o.image_config, v), "the image's configuration, as JSON"),
     #[cfg(not(target_arch = "wasm32"))]
     row("--dir",           Value("HOST::GUEST[:ro]"), set_directory,            "give the guest a directory of the host"),
 ];
@@ -134,6 +143,45 @@ fn set_stop_signal(options: &mut Options, value: &str) -> Result<(), &'static st
     ensure(options.stop_signal.is_some(), signals::EXPECTED)
 }
 
+fn set_limit(options: &mut Options, value: &str) -> Result<(), &'static str> {
+    options.limits.push(limits::parse(value).ok_or(limits::EXPECTED)?);
+    Ok(())
+}
+
+/// Docker's: 0 is no limit either.
+fn set_pids(options: &mut Options, value: &str) -> Result<(), &'static str> {
+    let limit: i64 = value.parse().ok().filter(|limit| *limit >= -1).ok_or("a number, or -1")?;
+    options.pids = Some(u64::try_from(limit).ok().filter(|limit| *limit > 0));
+    Ok(())
+}
+
+fn add(set: &mut u64, value: &str) -> Result<(), &'static str> {
+    *set |= capabilities::parse(value).ok_or(capabilities::EXPECTED)?;
+    Ok(())
+}
+
+fn set_security(options: &mut Options, value: &str) -> Result<(), &'static str> {
+    // Docker's older form has a colon, and its own profile (`builtin`) is for a kernel that is shared.
+    match value {
+        "no-new-privileges" | "no-new-privileges=true" | "no-new-privileges:true" => {
+            options.no_new_privileges = Some(true);
+        }
+        "no-new-privileges=false" | "no-new-privileges:false" => options.no_new_privileges = Some(false),
+        "seccomp=unconfined" => options.seccomp = Some(seccomp::Choice::Unconfined),
+        _ => {
+            const EXPECTED: &str = "no-new-privileges[=true|false], seccomp=FILE or seccomp=unconfined";
+            let file = value.strip_prefix("seccomp=").filter(|file| !["", "builtin"].contains(file)).ok_or(EXPECTED)?;
+            options.seccomp = Some(seccomp::Choice::File(file.into()));
+        }
+    }
+    Ok(())
+}
+
+fn set_tmpfs(options: &mut Options, value: &str) -> Result<(), &'static str> {
+    options.tmpfs.push(mounts::tmpfs(value).ok_or(mounts::TMPFS_EXPECTED)?);
+    Ok(())
+}
+
 fn set_checkpoint(options: &mut Options, value: &str) -> Result<(), &'static str> {
     options.checkpoint.get_or_insert_default().path = value.into();
     ensure(!value.is_empty(), "FILE")
@@ -146,8 +194,8 @@ fn set_checkpoint_after(options: &mut Options, value: &str) -> Result<(), &'stat
 }
 
 fn set_read_only(options: &mut Options, value: &str) -> Result<(), &'static str> {
-    options.read_only.push(value.to_owned());
-    ensure(!value.is_empty(), "DIRECTORY")
+    options.read_only_directories.push(value.to_owned());
+    ensure(!value.is_empty(), "NAME")
 }
 
 fn set_terminal(options: &mut Options, value: &str) -> Result<(), &'static str> {

@@ -70,3 +70,31 @@ fn signals_have_names_and_numbers() {
 fn help_names_every_option() {
     assert!(rows::all().all(|row| help().contains(row.name)));
 }
+
+#[test]
+fn what_a_program_is_kept_from_has_dockers_words() {
+    let options =
+        parse(&["--ulimit=nofile=5:6", "--cap-drop", "all", "--cap-add=KILL", "--pids-limit=0", "--read-only"]);
+    assert_eq!(options.limits, [Limit { resource: 7, soft: 5, hard: 6 }]);
+    assert_eq!((options.capabilities.add, options.capabilities.drop), (1 << 5, capabilities::ALL));
+    assert_eq!((options.pids, options.read_only), (Some(None), true));
+    assert_eq!(parse(&["--pids-limit=7"]).pids, Some(Some(7)));
+    for (value, expected) in
+        [("no-new-privileges", true), ("no-new-privileges:true", true), ("no-new-privileges=false", false)]
+    {
+        assert_eq!(parse(&["--security-opt", value]).no_new_privileges, Some(expected), "{value}");
+    }
+    let seccomp = |value| parse(&["--security-opt", value]).seccomp;
+    assert_eq!(seccomp("seccomp=a=b"), Some(seccomp::Choice::File("a=b".into())));
+    assert_eq!(seccomp("seccomp=unconfined"), Some(seccomp::Choice::Unconfined));
+    assert!(
+        refused(&["--security-opt=seccomp=builtin"]).contains("expected no-new-privileges[=true|false], seccomp=FILE")
+    );
+    for words in [["--security-opt", "label=x"], ["--security-opt", "no-new-privileges=1"], ["--pids-limit", "-2"]] {
+        assert!(refused(&words).contains("expected"), "{words:?}");
+    }
+    assert_eq!(
+        refused(&["--tmpfs=x"]),
+        format!("--tmpfs: expected {}, got \"x\"", crate::host::container::mounts::TMPFS_EXPECTED)
+    );
+}

@@ -1,0 +1,49 @@
+//! Mounts that the host asks for, and a root file system that may only be read.
+
+use crate::{directory, etc};
+use anyhow::{Context, Result};
+use channel::Mount;
+use rustix::mount::{MountFlags, mount, mount_bind, mount_remount};
+use std::ffi::CString;
+use std::os::unix::fs::MetadataExt;
+
+/// Mounts one, on a directory that is made if it is missing. A file system in memory can be written to until it is [sealed](seal).
+pub(crate) fn attach(to: &Mount) -> Result<()> {
+    let Mount { source, kind, target, data, .. } = to;
+    let found = std::fs::metadata(target).ok();
+    directory::make_all(target)?;
+    let data = match found.filter(|_| kind == "tmpfs") {
+        // As runc has it: it has the mode of the directory that it covers.
+        Some(covered) => format!("mode={:04o},{data}", covered.mode() & 0o7777),
+        None => data.clone(),
+    };
+    let later = if kind == "tmpfs" { MountFlags::RDONLY } else { MountFlags::empty() };
+    let data = CString::new(data.trim_end_matches(',')).context("options of a mount")?;
+    mount(source, target, kind, flags(to).difference(later), data.as_c_str())
+        .with_context(|| format!("mount {kind} on {target}"))
+}
+
+/// Makes a file system in memory read-only, if it is to be so.
+pub(crate) fn seal(mount: &Mount) -> Result<()> {
+    if mount.kind != "tmpfs" || !flags(mount).contains(MountFlags::RDONLY) {
+        return Ok(());
+    }
+    let target = &mount.target;
+    mount_remount(target, MountFlags::BIND | flags(mount), c"").with_context(|| format!("make {target} read-only"))
+}
+
+fn flags(mount: &Mount) -> MountFlags {
+    MountFlags::from_bits_retain(mount.flags)
+}
+
+/// Lets nobody write to the root file system, nor to files of `/etc` that were `generated`, as in Docker; `volumes` stay as they
+/// are.
+pub(crate) fn seal_root(volumes: &[String], generated: bool) -> Result<()> {
+    for path in volumes {
+        mount_bind(path, path).with_context(|| format!("mount the volume {path}"))?;
+    }
+    if generated {
+        etc::seal()?;
+    }
+    mount_remount("/", MountFlags::BIND | MountFlags::RDONLY, c"").context("make the root file system read-only")
+}

@@ -1,0 +1,214 @@
+//! The parts of a runtime's configuration (OCI runtime specification, config.md and config-linux.md) that a container is made
+//! from. What is not here is not done, and refused by [`strict`](super::strict) unless it says nothing.
+
+use crate::host::container::capabilities::Capability;
+use crate::host::container::limits::Resource;
+use crate::host::container::seccomp::Profile;
+use crate::host::json::nullable;
+use serde::Deserialize;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Spec {
+    pub(super) process: Process,
+    pub(super) root: Root,
+    pub(super) hostname: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) mounts: Vec<Mount>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) linux: Linux,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Process {
+    pub(super) terminal: bool,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) console_size: ConsoleSize,
+    pub(super) user: User,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) args: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) env: Vec<String>,
+    pub(super) cwd: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) capabilities: Capabilities,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) rlimits: Vec<Rlimit>,
+    pub(super) no_new_privileges: bool,
+    pub(super) oom_score_adj: Option<i32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ConsoleSize {
+    pub(super) height: u16,
+    pub(super) width: u16,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct User {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) umask: Option<u32>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) additional_gids: Vec<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Capabilities {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) bounding: Vec<Capability>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) effective: Vec<Capability>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) permitted: Vec<Capability>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) inheritable: Vec<Capability>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) ambient: Vec<Capability>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Rlimit {
+    #[serde(rename = "type")]
+    pub(super) resource: Resource,
+    pub(super) soft: u64,
+    pub(super) hard: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Root {
+    pub(super) readonly: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Mount {
+    pub(super) destination: String,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) source: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) options: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Linux {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) namespaces: Vec<Namespace>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) masked_paths: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) readonly_paths: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) devices: Vec<Device>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) resources: Resources,
+    pub(super) rootfs_propagation: Propagation,
+    pub(super) seccomp: Option<Profile>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Namespace {
+    #[serde(rename = "type")]
+    pub(super) kind: NamespaceKind,
+}
+
+/// Those that the container has. Users are not among them: its root is the machine's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum NamespaceKind {
+    Pid,
+    Network,
+    Mount,
+    Ipc,
+    Uts,
+    Cgroup,
+}
+
+/// Nobody else sees the container's mounts, nor it theirs.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Propagation {
+    #[default]
+    #[serde(alias = "rprivate", alias = "slave", alias = "rslave", alias = "")]
+    Private,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Device {
+    #[serde(rename = "type")]
+    pub(super) kind: Kind,
+    pub(super) path: String,
+    pub(super) major: u32,
+    pub(super) minor: u32,
+    pub(super) file_mode: Option<u32>,
+    #[serde(default)]
+    pub(super) uid: u32,
+    #[serde(default)]
+    pub(super) gid: u32,
+}
+
+/// A kind of device; in rules all of them, too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub(super) enum Kind {
+    #[serde(rename = "b")]
+    Block,
+    #[serde(rename = "c", alias = "u")]
+    Character,
+    #[default]
+    #[serde(rename = "a")]
+    Any,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Resources {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) devices: Vec<DeviceRule>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) pids: Pids,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct DeviceRule {
+    pub(super) allow: bool,
+    #[serde(rename = "type", deserialize_with = "nullable")]
+    pub(super) kind: Kind,
+    pub(super) major: Option<i64>,
+    pub(super) minor: Option<i64>,
+    pub(super) access: Accesses,
+}
+
+/// Letters of `r`, `w` and `m`, as bits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Accesses(pub(super) u32);
+
+impl TryFrom<String> for Accesses {
+    type Error = String;
+
+    fn try_from(letters: String) -> Result<Accesses, String> {
+        let bit = |letter| match letter {
+            'm' => Ok(channel::MKNOD),
+            'r' => Ok(channel::READ),
+            'w' => Ok(channel::WRITE),
+            _ => Err(format!("access {letters:?}: expected letters of r, w and m")),
+        };
+        letters.chars().try_fold(0, |bits, letter| Ok(bits | bit(letter)?)).map(Accesses)
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Pids {
+    pub(super) limit: i64,
+}
