@@ -9,9 +9,10 @@ use crate::{program, rootfs, syscalls};
 use anyhow::{Context, Error, Result, anyhow};
 use channel::Start;
 use rustix::process::{Pid, PidfdFlags, WaitOptions};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::convert::Infallible;
 use std::io::ErrorKind;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 /// What the child says: it is prepared, or what failed.
@@ -27,7 +28,8 @@ pub(crate) struct Container {
 }
 
 impl Container {
-    /// Forks the container's first process and waits until it is prepared. To be called once.
+    /// Forks the container's first process and waits until it is prepared. To be called once, and again after
+    /// [`Container::abandon`].
     pub(crate) fn create() -> Result<Container> {
         let (socket, child_socket) = UnixStream::pair().context("make a pair of sockets")?;
         let (pipes, child_pipes) = Streams::pipes()?;
@@ -43,6 +45,15 @@ impl Container {
             None => return Err(anyhow!("the container's first process ended while it was prepared")),
         }
         Ok(container)
+    }
+
+    /// Ends a container whose program has not started.
+    pub(crate) fn abandon(self) -> Result<()> {
+        syscalls::kill(self.pid, libc::SIGKILL).context("end the container's first process")?;
+        rustix::process::waitpid(Some(self.pid), WaitOptions::empty()).context("wait for its end")?;
+        // A process makes a PID namespace for its children only while they would be in its own.
+        let own = std::fs::File::open("/proc/self/ns/pid").context("open init's PID namespace")?;
+        move_into_link_name_space(own.as_fd(), Some(LinkNameSpaceType::ProcessID)).context("leave a PID namespace")
     }
 
     /// The first process, in init's PID namespace.

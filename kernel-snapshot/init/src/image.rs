@@ -1,19 +1,20 @@
-//! The image: a read-only file system, and above it an overlay whose writes go to memory.
+//! The image: a read-only file system, and above it an overlay whose writes go to a layer, in memory or on a disk.
 
 use crate::boot::make_directory;
+use crate::layer;
 use anyhow::{Context, Result, bail};
 use rustix::fs::{Access, Gid, Mode, Uid, access};
 use rustix::mount::{MountFlags, mount};
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::time::Duration;
 
 /// Where init mounts the container's root.
 pub(crate) const ROOT: &str = "/run/root";
 
+/// A layer in memory.
+pub(crate) const MEMORY: &str = "/run/memory";
+
 const IMAGE: &str = "/run/image";
-const UPPER: &str = "/run/upper";
-const WORK: &str = "/run/work";
-const LAYERS: &CStr = c"lowerdir=/run/image,upperdir=/run/upper,workdir=/run/work";
 
 /// What may hold the image, the preferred first.
 #[rustfmt::skip]
@@ -29,17 +30,18 @@ const ATTEMPTS: usize = 2000;
 /// and waits this long in between.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Mounts the image and its overlay on [`ROOT`].
-pub(crate) fn mount_overlay() -> Result<()> {
-    for directory in [IMAGE, UPPER, WORK, ROOT] {
-        make_directory(directory)?;
-    }
-    mount_image()?;
-    copy_root_attributes().context("attributes of the image's root directory")?;
-    mount("overlay", ROOT, "overlay", MountFlags::empty(), LAYERS).context("mount the overlay")
+/// Mounts on [`ROOT`] the overlay of the image whose writes go to the directory `layer`.
+pub(crate) fn mount_overlay(layer: &str) -> Result<()> {
+    let (upper, work) = (format!("{layer}/upper"), format!("{layer}/work"));
+    [layer, &work, ROOT].into_iter().try_for_each(make_directory)?;
+    make_upper(&upper).context("attributes of the image's root directory")?;
+    let options = CString::new(format!("lowerdir={IMAGE},upperdir={upper},workdir={work}"))?;
+    mount("overlay", ROOT, "overlay", MountFlags::empty(), Some(options.as_c_str())).context("mount the overlay")
 }
 
-fn mount_image() -> Result<()> {
+/// Mounts the image.
+pub(crate) fn mount_image() -> Result<()> {
+    make_directory(IMAGE)?;
     for _ in 0..ATTEMPTS {
         match try_candidates() {
             Ok(()) => return Ok(()),
@@ -50,11 +52,11 @@ fn mount_image() -> Result<()> {
     bail!("mount the image: neither /dev/pmem0 nor /dev/vda exists")
 }
 
-/// Tries every candidate; a device that does not exist refuses nothing.
+/// Tries every candidate; a device that does not exist refuses nothing, nor does an empty drive.
 fn try_candidates() -> Result<(), Vec<String>> {
     let mut refusals = Vec::new();
-    let present = CANDIDATES.into_iter().filter(|(device, ..)| access(*device, Access::EXISTS).is_ok());
-    for (device, kind, options) in present {
+    let exists = |device: &str| access(device, Access::EXISTS).is_ok() && (device != layer::DISK || layer::has_disk());
+    for (device, kind, options) in CANDIDATES.into_iter().filter(|(device, ..)| exists(device)) {
         match mount(device, IMAGE, kind, MountFlags::RDONLY, options) {
             Ok(()) => return Ok(()),
             Err(error) => refusals.push(format!("{device} as {kind}: {error}")),
@@ -63,9 +65,15 @@ fn try_candidates() -> Result<(), Vec<String>> {
     Err(refusals)
 }
 
-/// The root of an overlay has the attributes of its upper directory: make them the image's.
-fn copy_root_attributes() -> rustix::io::Result<()> {
+/// The root of an overlay has the attributes of its upper directory: a new one gets the image's, and appears with them.
+fn make_upper(upper: &str) -> Result<()> {
+    if access(upper, Access::EXISTS).is_ok() {
+        return Ok(());
+    }
+    let new = format!("{upper}.new");
+    make_directory(&new)?;
     let root = rustix::fs::stat(IMAGE)?;
-    rustix::fs::chown(UPPER, Some(Uid::from_raw(root.st_uid)), Some(Gid::from_raw(root.st_gid)))?;
-    rustix::fs::chmod(UPPER, Mode::from_raw_mode(root.st_mode & 0o7777))
+    rustix::fs::chown(&new, Some(Uid::from_raw(root.st_uid)), Some(Gid::from_raw(root.st_gid)))?;
+    rustix::fs::chmod(&new, Mode::from_raw_mode(root.st_mode & 0o7777))?;
+    Ok(rustix::fs::rename(&new, upper)?)
 }

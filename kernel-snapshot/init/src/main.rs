@@ -9,7 +9,8 @@
 //!            container's first process is forked: namespaces,
 //!            mounts, pivot_root; it waits on a socket             ──► Ready       (snapshot `ready`)
 //!  Start     clock, entropy, terminal; the waiting process takes
-//!            on host name, user, limits, capabilities, and execs
+//!            on host name, user, limits, capabilities, and execs;
+//!            with a layer on a disk, one that is made anew above it
 //!  run       bytes between ports and pipes (or the terminal),
 //!            Resize, Signal, Resumed; the program's end through
 //!            a pidfd                                              ──► Exit
@@ -24,7 +25,7 @@
 //! | `boot`, `image`, `network` | the machine: init's own mounts, image and overlay, loopback |
 //! | `ports`, `host` | virtio-console ports by name, messages of the configuration channel |
 //! | `container`, `rootfs`, `etc` | the container's first process: namespaces, mounts, generated files |
-//! | `shared` | the host's directories |
+//! | `shared`, `layer` | the host's directories, and its disk with what the container writes |
 //! | `devices` | which devices the container may use |
 //! | `program`, `user`, `environment`, `lookup`, `privileges`, `directory` | what that process becomes |
 //! | `reaper` | what it becomes where the program is to have another process before it |
@@ -39,6 +40,7 @@
 //!   connected before `Start` is sent. Standard input ends where the host closes its port; a host that closes an
 //!   output port closes the program's pipe. Output is in the ports' queues before `Exit` is in that of its port.
 //! - The image as `/dev/pmem0` (EROFS, DAX) or `/dev/vda` (EROFS, SquashFS or ext4).
+//! - For a layer on a disk: the drive `/dev/vda`, into which an ext4 is put before `Start` is sent.
 //!
 //! # Departures from Docker's defaults
 //! The network namespace is the machine's own: it holds nothing but the container's interfaces. No seccomp filter is set: it
@@ -62,6 +64,7 @@ mod etc;
 mod flow;
 mod host;
 mod image;
+mod layer;
 mod lookup;
 mod network;
 mod ports;
@@ -117,24 +120,40 @@ fn serve(host: &mut Host) -> Result<u8> {
         ToGuest::Start(start) => *start,
         other => bail!("configuration channel: expected Start, got {other:?}"),
     };
-    launch(container, ports, start)?.run(host)
+    clock::set(start.wall_clock_ns)?;
+    entropy::reseed(&start.seed)?;
+    run(container, ports, &start, host)
 }
 
 /// Everything that does not depend on the program.
 fn prepare() -> Result<(Container, Streams)> {
     let ports = Streams::open_ports()?;
-    image::mount_overlay()?;
+    image::mount_image()?;
+    image::mount_overlay(image::MEMORY)?;
     boot::mount_cgroup()?;
     devices::restrict()?;
     network::bring_up()?;
     Ok((Container::create()?, ports))
 }
 
-/// Starts the program in the container that waits for it.
-fn launch(container: Container, ports: Streams, start: Start) -> Result<Pump> {
-    clock::set(start.wall_clock_ns)?;
-    entropy::reseed(&start.seed)?;
+/// Runs the program in the container that waits for it, or in one above the layer on the disk; returns its exit code.
+fn run(container: Container, ports: Streams, start: &Start, host: &mut Host) -> Result<u8> {
+    if start.rehearsal {
+        layer::rehearse()?;
+    }
+    if !start.layer {
+        return launch(container, ports, start)?.run(host);
+    }
+    container.abandon()?;
+    layer::mount()?;
+    let code = Container::create().and_then(|container| launch(container, ports, start)?.run(host));
+    let unmounted = layer::unmount();
+    code.and_then(|code| unmounted.map(|()| code))
+}
+
+/// Starts the program in a container.
+fn launch(container: Container, ports: Streams, start: &Start) -> Result<Pump> {
     let terminal = start.terminal.map(|size| Terminal::open(container.pid(), size)).transpose()?;
-    let (program, pipes) = container.start(&start, terminal.as_ref().map(Terminal::path))?;
+    let (program, pipes) = container.start(start, terminal.as_ref().map(Terminal::path))?;
     Pump::new(program, ports, pipes, terminal)
 }

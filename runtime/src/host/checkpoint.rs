@@ -120,6 +120,7 @@ pub fn check(
         ("--user", options.user.is_some()),
         ("--workdir", options.workdir.is_some()),
         ("--init", options.init),
+        ("--state", options.state.is_some()),
     ];
     if let Some((what, _)) = late.into_iter().find(|(_, given)| *given) {
         return Err(StartedError::Option(what));
@@ -169,6 +170,7 @@ mod tests {
         for (streams, words, variables, directories, expected) in [
             (pipes, &["sh"][..], false, &given[..], "arguments: the program has started"),
             (pipes, &["--user=1"], false, &given, "--user"),
+            (pipes, &["--state=x"], false, &given, "--state: the program has started already"),
             (pipes, &[], true, &given, "variables"),
             (pipes, &["--tty"], false, &given, "has pipes: expected neither --tty"),
             (StreamKind::Terminal, &["--no-tty"], false, &given, "has a terminal: expected no --no-tty"),

@@ -147,6 +147,7 @@ pub fn start(config: &ImageConfig, options: &Options, surroundings: Surroundings
         directories,
         volumes: config.volumes.keys().cloned().collect(),
         reaper: options.init,
+        layer: options.state.is_some(),
         rehearsal: false,
         wall_clock_ns: surroundings.wall_clock_ns,
         seed: surroundings.seed,

@@ -21,7 +21,7 @@ pub enum DirectoryError {
     Root(String),
 }
 
-/// All directories of the run, but for those of `--resume`, `--checkpoint` and `--snapshot-at`.
+/// All directories of the run, but for those of `--state`, `--resume`, `--checkpoint` and `--snapshot-at`.
 ///
 /// # Errors
 /// [`DirectoryError::Host`].
@@ -30,7 +30,7 @@ pub fn shared(options: &Options) -> Result<Vec<SharedDirectory>, DirectoryError>
     directories.retain(|directory| {
         let checkpoint = options.checkpoint.as_ref().map(|checkpoint| &checkpoint.path);
         let save = options.save.as_ref().map(|save| &save.path);
-        let mut files = options.resume.iter().chain(checkpoint).chain(save);
+        let mut files = options.state.iter().chain(&options.resume).chain(checkpoint).chain(save);
         !files.any(|path| path.starts_with(&directory.guest))
     });
     for directory in &mut directories {

@@ -21,6 +21,7 @@ pub mod environment;
 pub mod files;
 pub mod frames;
 mod input;
+pub mod layer;
 pub mod lockstep;
 #[cfg(target_arch = "wasm32")]
 pub mod module;

@@ -12,6 +12,7 @@ mod output;
 mod process;
 mod pty;
 mod saved;
+mod state;
 mod streams;
 mod terminal;
 mod world;
