@@ -10,7 +10,7 @@ use crate::console::Tail;
 use crate::{initramfs, machine};
 use anyhow::{Context, Result, bail, ensure};
 use channel::{ToGuest, ToHost};
-use runtime::devices::{Backends, SeededEntropy};
+use runtime::devices::{Backends, EmptyDrive, SeededEntropy};
 use runtime::memory::IMAGE_BASE;
 use runtime::session::{Event, Session};
 use runtime::snapshot::Snapshot;
@@ -25,7 +25,7 @@ pub const EPOCH_NS: u64 = 1_704_067_200 * 1_000_000_000;
 /// Most instructions up to `Ready`; a boot takes about 30 million.
 const LIMIT: u64 = 2_000_000_000;
 /// Version of the way in which snapshots are made.
-const KIND: &str = "ready snapshot 2";
+const KIND: &str = "ready snapshot 3";
 /// What the boot loader gives the kernel's generator, and the key of the entropy device: both of no secret.
 const BOOT_SEED: [u8; 32] = [0x5a; 32];
 const ENTROPY_KEY: [u8; 32] = [0xa5; 32];
@@ -65,10 +65,10 @@ impl ReadyRequest<'_> {
 }
 
 /// What the machine is lent up to `Ready`; a resumed machine gets a source of true entropy instead, and the run's
-/// directories.
+/// directories and disk.
 pub fn backends() -> Backends {
     let entropy = Some(Box::new(SeededEntropy::new(ENTROPY_KEY)) as _);
-    Backends { entropy, directories: Some(Vec::new()), ..Backends::default() }
+    Backends { disk: Some(Box::new(EmptyDrive)), entropy, directories: Some(Vec::new()) }
 }
 
 /// The machine at the kernel's first instruction.

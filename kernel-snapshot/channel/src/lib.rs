@@ -105,7 +105,9 @@ pub struct Start {
     pub confinement: Confinement,
     /// Whether the container's first process is one that passes signals on and reaps orphans, with the program below it.
     pub reaper: bool,
-    /// Whether init uses what the kernel offers first, in a training run: then the directories are there for that alone.
+    /// Whether what the container writes goes to the disk, in place of memory.
+    pub layer: bool,
+    /// Whether init uses what the kernel offers first, in a training run: then directories and disk are there for that alone.
     pub rehearsal: bool,
     /// Wall-clock time now, nanoseconds since the Unix epoch.
     pub wall_clock_ns: u64,

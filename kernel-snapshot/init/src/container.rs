@@ -5,7 +5,7 @@
 
 use crate::boot::CONTAINER_CGROUP;
 use crate::streams::Streams;
-use crate::{devices, image, program, rootfs, syscalls};
+use crate::{devices, program, rootfs, syscalls};
 use anyhow::{Context, Error, Result, anyhow};
 use channel::{Start, World};
 use rustix::process::{Pid, PidfdFlags, WaitOptions};
@@ -28,9 +28,9 @@ pub(crate) struct Container {
 }
 
 impl Container {
-    /// Forks the container's first process and waits until it is prepared, with a root that has nothing of an earlier one.
+    /// Forks the container's first process and waits until it is prepared. To be called once, and again after
+    /// [`Container::abandon`].
     pub(crate) fn create(world: &World) -> Result<Container> {
-        image::mount_overlay()?;
         devices::restrict(&world.rules)?;
         let (socket, child_socket) = UnixStream::pair().context("make a pair of sockets")?;
         let (pipes, child_pipes) = Streams::pipes()?;
@@ -48,16 +48,13 @@ impl Container {
         Ok(container)
     }
 
-    /// The container with another world: what was prepared is thrown away.
-    pub(crate) fn made_anew(self, world: &World) -> Result<Container> {
-        syscalls::kill(self.pid, libc::SIGKILL).context("end the prepared container")?;
-        rustix::process::waitpid(Some(self.pid), WaitOptions::empty()).context("wait for the prepared container")?;
-        drop(self);
-        // Children are in the namespace of that process, which has no other any more.
-        let own = std::fs::File::open("/proc/self/ns/pid").context("init's PID namespace")?;
-        move_into_link_name_space(own.as_fd(), Some(LinkNameSpaceType::ProcessID)).context("init's PID namespace")?;
-        image::unmount_overlay()?;
-        Container::create(world)
+    /// Ends a container whose program has not started.
+    pub(crate) fn abandon(self) -> Result<()> {
+        syscalls::kill(self.pid, libc::SIGKILL).context("end the container's first process")?;
+        rustix::process::waitpid(Some(self.pid), WaitOptions::empty()).context("wait for its end")?;
+        // A process makes a PID namespace for its children only while they would be in its own.
+        let own = std::fs::File::open("/proc/self/ns/pid").context("open init's PID namespace")?;
+        move_into_link_name_space(own.as_fd(), Some(LinkNameSpaceType::ProcessID)).context("leave a PID namespace")
     }
 
     /// The first process, in init's PID namespace.

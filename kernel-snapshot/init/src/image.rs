@@ -1,19 +1,20 @@
-//! The image: a read-only file system, and above it an overlay whose writes go to memory.
+//! The image: a read-only file system, and above it an overlay whose writes go to a layer, in memory or on a disk.
 
 use crate::boot::make_directory;
+use crate::layer;
 use anyhow::{Context, Result, bail};
 use rustix::fs::{Access, Gid, Mode, Uid, access};
-use rustix::mount::{MountFlags, UnmountFlags, unmount};
-use std::ffi::CStr;
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use std::ffi::{CStr, CString};
 use std::time::Duration;
 
 /// Where init mounts the container's root.
 pub(crate) const ROOT: &str = "/run/root";
 
+/// A layer in memory.
+pub(crate) const MEMORY: &str = "/run/memory";
+
 const IMAGE: &str = "/run/image";
-const UPPER: &str = "/run/upper";
-const WORK: &str = "/run/work";
-const LAYERS: &CStr = c"lowerdir=/run/image,upperdir=/run/upper,workdir=/run/work";
 
 /// What may hold the image, the preferred first.
 #[rustfmt::skip]
@@ -29,28 +30,30 @@ const ATTEMPTS: usize = 2000;
 /// and waits this long in between.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Mounts the image.
-pub(crate) fn mount() -> Result<()> {
-    make_directory(IMAGE)?;
-    mount_image()
+/// Mounts on [`ROOT`] the overlay of the image whose writes go to the directory `layer`.
+pub(crate) fn mount_overlay(layer: &str) -> Result<()> {
+    let (upper, work) = (format!("{layer}/upper"), format!("{layer}/work"));
+    [layer, &work, ROOT].into_iter().try_for_each(make_directory)?;
+    make_upper(&upper).context("attributes of the image's root directory")?;
+    let options = CString::new(format!("lowerdir={IMAGE},upperdir={upper},workdir={work}"))?;
+    mount("overlay", ROOT, "overlay", MountFlags::empty(), Some(options.as_c_str())).context("mount the overlay")
 }
 
-/// Mounts an overlay that has nothing but the image on [`ROOT`].
-pub(crate) fn mount_overlay() -> Result<()> {
-    for directory in [UPPER, WORK, ROOT] {
-        make_directory(directory)?;
-    }
-    copy_root_attributes().context("attributes of the image's root directory")?;
-    rustix::mount::mount("overlay", ROOT, "overlay", MountFlags::empty(), LAYERS).context("mount the overlay")
-}
-
-/// Takes the overlay away, and what was written to it.
+/// Takes the overlay away.
 pub(crate) fn unmount_overlay() -> Result<()> {
-    unmount(ROOT, UnmountFlags::empty()).with_context(|| format!("unmount {ROOT}"))?;
-    [UPPER, WORK].iter().try_for_each(|path| std::fs::remove_dir_all(path).with_context(|| format!("remove {path}")))
+    unmount(ROOT, UnmountFlags::empty()).with_context(|| format!("unmount {ROOT}"))
 }
 
-fn mount_image() -> Result<()> {
+/// Makes the overlay anew whose writes go to memory, without what was written to it.
+pub(crate) fn forget_memory() -> Result<()> {
+    unmount_overlay()?;
+    std::fs::remove_dir_all(MEMORY).with_context(|| format!("remove {MEMORY}"))?;
+    mount_overlay(MEMORY)
+}
+
+/// Mounts the image.
+pub(crate) fn mount_image() -> Result<()> {
+    make_directory(IMAGE)?;
     for _ in 0..ATTEMPTS {
         match try_candidates() {
             Ok(()) => return Ok(()),
@@ -61,12 +64,12 @@ fn mount_image() -> Result<()> {
     bail!("mount the image: neither /dev/pmem0 nor /dev/vda exists")
 }
 
-/// Tries every candidate; a device that does not exist refuses nothing.
+/// Tries every candidate; a device that does not exist refuses nothing, nor does an empty drive.
 fn try_candidates() -> Result<(), Vec<String>> {
     let mut refusals = Vec::new();
-    let present = CANDIDATES.into_iter().filter(|(device, ..)| access(*device, Access::EXISTS).is_ok());
-    for (device, kind, options) in present {
-        match rustix::mount::mount(device, IMAGE, kind, MountFlags::RDONLY, options) {
+    let exists = |device: &str| access(device, Access::EXISTS).is_ok() && (device != layer::DISK || layer::has_disk());
+    for (device, kind, options) in CANDIDATES.into_iter().filter(|(device, ..)| exists(device)) {
+        match mount(device, IMAGE, kind, MountFlags::RDONLY, options) {
             Ok(()) => return Ok(()),
             Err(error) => refusals.push(format!("{device} as {kind}: {error}")),
         }
@@ -74,9 +77,15 @@ fn try_candidates() -> Result<(), Vec<String>> {
     Err(refusals)
 }
 
-/// The root of an overlay has the attributes of its upper directory: make them the image's.
-fn copy_root_attributes() -> rustix::io::Result<()> {
+/// The root of an overlay has the attributes of its upper directory: a new one gets the image's, and appears with them.
+fn make_upper(upper: &str) -> Result<()> {
+    if access(upper, Access::EXISTS).is_ok() {
+        return Ok(());
+    }
+    let new = format!("{upper}.new");
+    make_directory(&new)?;
     let root = rustix::fs::stat(IMAGE)?;
-    rustix::fs::chown(UPPER, Some(Uid::from_raw(root.st_uid)), Some(Gid::from_raw(root.st_gid)))?;
-    rustix::fs::chmod(UPPER, Mode::from_raw_mode(root.st_mode & 0o7777))
+    rustix::fs::chown(&new, Some(Uid::from_raw(root.st_uid)), Some(Gid::from_raw(root.st_gid)))?;
+    rustix::fs::chmod(&new, Mode::from_raw_mode(root.st_mode & 0o7777))?;
+    Ok(rustix::fs::rename(&new, upper)?)
 }

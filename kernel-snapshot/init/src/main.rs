@@ -10,7 +10,8 @@
 //!            mounts, pivot_root; it waits on a socket             ──► Ready       (snapshot `ready`)
 //!  Start     clock, entropy, terminal; the waiting process takes
 //!            on host name, user, limits, capabilities, and execs
-//!            (a container with other mounts is made anew first)
+//!            (a container with other mounts, or with a layer on a
+//!            disk, is made anew first)
 //!  run       bytes between ports and pipes (or the terminal),
 //!            Resize, Signal, Resumed; the program's end through
 //!            a pidfd                                              ──► Exit
@@ -26,6 +27,7 @@
 //! | `ports`, `host` | virtio-console ports by name, messages of the configuration channel |
 //! | `container`, `rootfs`, `etc` | the container's first process: namespaces, mounts, generated files |
 //! | `shared`, `mounts` | the host's directories, one mount, a read-only root |
+//! | `layer` | the host's disk with what the container writes |
 //! | `devices` | which devices the container may use |
 //! | `program`, `user`, `environment`, `lookup`, `privileges`, `seccomp`, `keyring`, `directory` | what that process becomes |
 //! | `reaper` | what it becomes where the program is to have another process before it |
@@ -40,6 +42,7 @@
 //!   connected before `Start` is sent. Standard input ends where the host closes its port; a host that closes an
 //!   output port closes the program's pipe. Output is in the ports' queues before `Exit` is in that of its port.
 //! - The image as `/dev/pmem0` (EROFS, DAX) or `/dev/vda` (EROFS, SquashFS or ext4).
+//! - For a layer on a disk: the drive `/dev/vda`, into which an ext4 is put before `Start` is sent.
 //!
 //! # Departures from Docker's defaults
 //! The network namespace is the machine's own: it holds nothing but the container's interfaces. No seccomp filter is set unless the host asks for one: it
@@ -63,6 +66,7 @@ mod flow;
 mod host;
 mod image;
 mod keyring;
+mod layer;
 mod lookup;
 mod mounts;
 mod network;
@@ -120,28 +124,46 @@ fn serve(host: &mut Host) -> Result<u8> {
         ToGuest::Start(start) => *start,
         other => bail!("configuration channel: expected Start, got {other:?}"),
     };
-    launch(container, ports, start)?.run(host)
+    clock::set(start.wall_clock_ns)?;
+    entropy::reseed(&start.seed)?;
+    run(container, ports, &start, host)
 }
 
 /// Everything that does not depend on the program.
 fn prepare() -> Result<(Container, Streams)> {
     let ports = Streams::open_ports()?;
-    image::mount()?;
+    image::mount_image()?;
+    image::mount_overlay(image::MEMORY)?;
     boot::mount_cgroup()?;
     network::bring_up()?;
     Ok((Container::create(&World::default())?, ports))
 }
 
-/// Starts the program in the container that waits for it.
-fn launch(container: Container, ports: Streams, start: Start) -> Result<Pump> {
-    clock::set(start.wall_clock_ns)?;
-    entropy::reseed(&start.seed)?;
-    let container = match &start.world {
-        Some(world) => container.made_anew(world).context("make the container that is asked for")?,
-        None => container,
-    };
+/// Runs the program in the container that waits for it, or in another that is asked for; returns its exit code.
+fn run(container: Container, ports: Streams, start: &Start, host: &mut Host) -> Result<u8> {
+    if start.rehearsal {
+        layer::rehearse()?;
+    }
+    if !start.layer && start.world.is_none() {
+        return launch(container, ports, start)?.run(host);
+    }
+    container.abandon()?;
+    let world = start.world.clone().unwrap_or_default();
+    let anew = || Container::create(&world).context("make the container that is asked for");
+    if !start.layer {
+        image::forget_memory()?;
+        return launch(anew()?, ports, start)?.run(host);
+    }
+    layer::mount()?;
+    let code = anew().and_then(|container| launch(container, ports, start)?.run(host));
+    let unmounted = layer::unmount();
+    code.and_then(|code| unmounted.map(|()| code))
+}
+
+/// Starts the program in a container.
+fn launch(container: Container, ports: Streams, start: &Start) -> Result<Pump> {
     boot::limit_processes(start.confinement.pids)?;
     let terminal = start.terminal.map(|size| Terminal::open(container.pid(), size)).transpose()?;
-    let (program, pipes) = container.start(&start, terminal.as_ref().map(Terminal::path))?;
+    let (program, pipes) = container.start(start, terminal.as_ref().map(Terminal::path))?;
     Pump::new(program, ports, pipes, terminal)
 }

@@ -40,7 +40,7 @@ pub(crate) fn run(directories: &[Directory]) -> Result<()> {
 }
 
 /// Small files, many of them, and one that is large.
-fn files(directory: &Path) -> Result<()> {
+pub(crate) fn files(directory: &Path) -> Result<()> {
     let inside = directory.join("directory");
     fs::create_dir(&inside)?;
     let name = |number: usize| inside.join(format!("file-{number}"));

@@ -44,7 +44,7 @@ use pit::Pit;
 use rtc::Rtc;
 use time::TscRate;
 use uart::Uart;
-pub use virtio::blk::{Disk, ReadOnlyDisk, WritableDisk};
+pub use virtio::blk::{Disk, EmptyDrive, ReadOnlyDisk, WritableDisk};
 use virtio::ninep::{NineP, SharedDirectory};
 pub use virtio::rng::{Entropy, SeededEntropy};
 use virtio::{
@@ -187,6 +187,15 @@ impl Devices {
         })?;
         (0..SLOT_COUNT).for_each(|slot| devices.update_line(slot));
         Ok(devices)
+    }
+
+    /// Puts a disk into the block device in place of its own, and tells the guest; false where there is no block device.
+    pub fn insert_disk(&mut self, disk: Box<dyn Disk>) -> bool {
+        let Some(block) = &mut self.models.block else { return false };
+        block.insert(disk);
+        self.transports[BLOCK_SLOT].config_changed();
+        self.update_line(BLOCK_SLOT);
+        true
     }
 
     /// Frequency of the guest's TSC in kHz.

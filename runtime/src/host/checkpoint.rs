@@ -128,6 +128,7 @@ pub fn check(
         ("--security-opt", options.no_new_privileges.is_some() || options.seccomp.is_some()),
         ("--read-only", options.read_only),
         ("--tmpfs", !options.tmpfs.is_empty()),
+        ("--state", options.state.is_some()),
     ];
     if let Some((what, _)) = late.into_iter().find(|(_, given)| *given) {
         return Err(StartedError::Option(what));
@@ -180,6 +181,7 @@ mod tests {
             (pipes, &["--ulimit=core=0"], false, &given, "--ulimit"),
             (pipes, &["--cap-drop=all"], false, &given, "--cap-drop"),
             (pipes, &["--read-only"], false, &given, "--read-only"),
+            (pipes, &["--state=x"], false, &given, "--state: the program has started already"),
             (pipes, &[], true, &given, "variables"),
             (pipes, &["--tty"], false, &given, "has pipes: expected neither --tty"),
             (StreamKind::Terminal, &["--no-tty"], false, &given, "has a terminal: expected no --no-tty"),

@@ -173,6 +173,7 @@ pub fn start(image: &ImageConfig, options: &Options, surroundings: Surroundings)
         read_only: options.read_only || bundle.is_some_and(|bundle| bundle.read_only),
         confinement: confinement(options, &surroundings),
         reaper: options.init,
+        layer: options.state.is_some(),
         rehearsal: false,
         wall_clock_ns: surroundings.wall_clock_ns,
         seed: surroundings.seed,

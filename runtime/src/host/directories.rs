@@ -22,8 +22,8 @@ pub enum DirectoryError {
     Root(String),
 }
 
-/// All directories of the run, but for those that have a file of the run's own: of `--resume`, `--checkpoint`, `--snapshot-at`,
-/// `--security-opt` and `--config`.
+/// All directories of the run, but for those that have a file of the run's own: of `--state`, `--resume`, `--checkpoint`,
+/// `--snapshot-at`, `--security-opt` and `--config`.
 ///
 /// # Errors
 /// [`DirectoryError::Host`].
@@ -36,7 +36,8 @@ pub fn shared(options: &Options) -> Result<Vec<SharedDirectory>, DirectoryError>
             Some(seccomp::Choice::File(path)) => Some(path),
             Some(seccomp::Choice::Unconfined) | None => None,
         };
-        let mut files = options.resume.iter().chain(checkpoint).chain(save).chain(profile).chain(&options.config);
+        let machines = options.state.iter().chain(&options.resume).chain(checkpoint).chain(save);
+        let mut files = machines.chain(profile).chain(&options.config);
         !files.any(|path| path.starts_with(&directory.guest))
     });
     for directory in &mut directories {

@@ -23,6 +23,7 @@ pub mod files;
 pub mod frames;
 mod input;
 mod json;
+pub mod layer;
 pub mod lockstep;
 #[cfg(target_arch = "wasm32")]
 pub mod module;

@@ -4,7 +4,7 @@
 
 use super::system::System;
 use crate::devices::virtio::ninep::SharedDirectory;
-use crate::devices::{Backends, SeededEntropy};
+use crate::devices::{Backends, EmptyDrive, SeededEntropy};
 use crate::vm::{Resume, Vm};
 use std::io;
 
@@ -41,11 +41,11 @@ impl Seeds {
         Ok(Seeds { device, guest, processor: u64::from_le_bytes(processor), name: Some(name) })
     }
 
-    /// The devices' backends: no disk, since the image is memory, an entropy device with its own generator, and the
-    /// host's directories.
+    /// The devices' backends: a drive whose disk the run puts in if it has one (the image is memory), an entropy device with its
+    /// own generator, and the host's directories.
     pub fn backends(&self, directories: Vec<SharedDirectory>) -> Backends {
         let entropy = Box::new(SeededEntropy::new(self.device));
-        Backends { disk: None, entropy: Some(entropy), directories: Some(directories) }
+        Backends { disk: Some(Box::new(EmptyDrive)), entropy: Some(entropy), directories: Some(directories) }
     }
 
     /// What init gives the guest's kernel.

@@ -7,6 +7,7 @@ use super::container::seccomp::{self, ProfileError};
 use super::directories::{self, DirectoryError};
 use super::drive::{Drive, End, Failure, Manner};
 use super::environment::{self, EnvFileError};
+use super::layer::{Layer, LayerError};
 use super::lockstep::Lockstep;
 use super::options::{self, OptionError, Options};
 use super::resume::Seeds;
@@ -104,6 +105,14 @@ enum RunError {
     CheckpointInTime,
     #[error("--checkpoint-after and --leave-running: expected --checkpoint FILE with them")]
     NoFile,
+    #[error(
+        "--state and {0} exclude each other: a machine that is saved has a part of the layer in its memory, and goes on with the layer as it was"
+    )]
+    SavedState(&'static str),
+    #[error(transparent)]
+    Layer(#[from] LayerError),
+    #[error("--state: the machine has no drive: expected a module or snapshot that this version made")]
+    NoDrive,
     #[error(transparent)]
     Started(#[from] StartedError),
     #[error(transparent)]
@@ -147,6 +156,9 @@ fn run(
             return Err(RunError::CheckpointInTime);
         }
     }
+    if options.state.is_some() {
+        refuse_saved_state(&options)?;
+    }
     let env = environment()?;
     let in_env = |name: &str| env.iter().find_map(|entry| entry.strip_prefix(name)?.strip_prefix('='));
     let variables = environment::gather(&options, |name| in_env(name).map(str::to_owned))?;
@@ -189,12 +201,33 @@ fn run(
             wall_clock_ns: seeds.refresh(&mut session.vm, real),
             seed: seeds.guest(),
         };
-        Some(ToGuest::Start(Box::new(config::start(&config, &options, surroundings)?)))
+        let start = config::start(&config, &options, surroundings)?;
+        if let Some(directory) = &options.state {
+            put_layer_in(&mut session, Layer::open(directory, &origin.image)?)?;
+        }
+        Some(ToGuest::Start(Box::new(start)))
     };
     match play(system, &mut session, origin, &options, manner, word)? {
         End::Exit(code) => Ok(reported(system, code, options.exact_exit)),
         End::Saved => Ok(0),
     }
+}
+
+/// A layer and the memory of a machine that uses it belong together, and only one of them would be saved.
+fn refuse_saved_state(options: &Options) -> Result<(), RunError> {
+    let saved = [
+        ("--resume", options.resume.is_some()),
+        ("--checkpoint", options.checkpoint.is_some()),
+        ("--snapshot-at", options.save.is_some()),
+    ];
+    match saved.into_iter().find(|(_, given)| *given) {
+        Some((option, _)) => Err(RunError::SavedState(option)),
+        None => Ok(()),
+    }
+}
+
+fn put_layer_in(session: &mut Session, layer: Layer) -> Result<(), RunError> {
+    if session.vm.devices.insert_disk(Box::new(layer)) { Ok(()) } else { Err(RunError::NoDrive) }
 }
 
 /// Runs the program, and writes what is to be told of it.
@@ -222,7 +255,8 @@ fn play(
     if result.is_err() && !options.verbose && !serial.is_empty() {
         say(system, &format!("the guest's serial console ended with\n{}", serial.trim_end()));
     }
-    if result.is_err() || options.verbose {
+    // What the host did not write of a layer is to be known though the program has not looked.
+    if result.is_err() || options.verbose || options.state.is_some() {
         report_machine(system, session);
     }
     times.wall = system.now();

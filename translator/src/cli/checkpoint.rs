@@ -1,7 +1,7 @@
-//! What `prelift run` must know of a machine that goes on, and the files of options as a module gets them: each in a directory of
-//! its own, which is not the container's.
+//! What `prelift run` must know of a machine that goes on, and the files and directories of options as a module gets them: each
+//! in a directory of its own, which is not the container's.
 
-use super::module_options::{CHECKPOINT, CONFIG, RESUME, SECCOMP};
+use super::module_options::{CHECKPOINT, CONFIG, RESUME, SECCOMP, STATE};
 use crate::convert::Summary;
 use crate::engine::Directory;
 use anyhow::{Context, Result};
@@ -42,6 +42,10 @@ impl Files {
         if let Some(checkpoint) = options.checkpoint.as_ref().filter(|of| !of.path.as_os_str().is_empty()) {
             files.add(CHECKPOINT, &checkpoint.path, false)?;
         }
+        if let Some(directory) = &options.state {
+            let guest = files.share(STATE, directory, false);
+            files.words.push(format!("{STATE}={guest}"));
+        }
         Ok(files)
     }
 
@@ -49,10 +53,16 @@ impl Files {
         let expected = || format!("{option} {}: expected the path of a file", path.display());
         let name = path.file_name().and_then(|name| name.to_str()).with_context(expected)?;
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let guest = format!("{DIRECTORY}/{}", option.trim_start_matches('-').replace('=', "/"));
+        let guest = self.share(option, parent, read_only);
         self.words.push(format!("{option}={guest}/{name}"));
-        self.directories.push(Directory { host: parent.to_owned(), guest, read_only });
         Ok(())
+    }
+
+    /// Gives the module a directory for an option; what it calls it.
+    fn share(&mut self, option: &str, directory: &Path, read_only: bool) -> String {
+        let guest = format!("{DIRECTORY}/{}", option.trim_start_matches('-').replace('=', "/"));
+        self.directories.push(Directory { host: directory.to_owned(), guest: guest.clone(), read_only });
+        guest
     }
 }
 
@@ -84,6 +94,11 @@ mod tests {
             directory(".", "/.prelift/checkpoint", false),
         ];
         assert_eq!(files.directories, expected);
+        let state = Files::of(&Options::parse(["--state=d/e".to_owned()]).unwrap()).unwrap();
+        assert_eq!(
+            (state.words, state.directories),
+            (vec!["--state=/.prelift/state".to_owned()], vec![directory("d/e", "/.prelift/state", false)],)
+        );
         let error = Files::of(&Options::parse(["--resume=..".to_owned()]).unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "--resume ..: expected the path of a file");
     }

@@ -2,8 +2,8 @@
 //!
 //! Under a stock runtime the user writes them after the module's name; `prelift run` takes them before it and hands them on.
 //! There is one table and one parser, the module's own ([`runtime::host::options`]): the grammar and the help here are made
-//! from the table, and values are checked by the parser before a module is loaded. Only variables, their files, and those of
-//! checkpoints are looked up here, since the module does not see what `prelift run` does.
+//! from the table, and values are checked by the parser before a module is loaded. Only variables, their files, those of
+//! checkpoints and the state's directory are looked up here, since the module does not see what `prelift run` does.
 
 use clap::error::{Error, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
@@ -19,7 +19,7 @@ pub const EXACT_EXIT: &str = "--exact-exit";
 pub const READ_ONLY: &str = "--read-only-directory";
 
 /// Options whose values are looked up here: what they name the module does not see.
-const HERE: [&str; 6] = ["--env", "--env-file", RESUME, CONFIG, SECCOMP, CHECKPOINT];
+const HERE: [&str; 7] = ["--env", "--env-file", RESUME, CONFIG, SECCOMP, CHECKPOINT, STATE];
 
 /// Options with files that the module gets a directory for.
 pub(super) const RESUME: &str = "--resume";
@@ -29,6 +29,8 @@ pub(super) const SECCOMP: &str = "--security-opt=seccomp";
 pub(super) const CONFIG: &str = "--config";
 /// See [`RESUME`].
 pub(super) const CHECKPOINT: &str = "--checkpoint";
+/// Option with a directory that the module gets.
+pub(super) const STATE: &str = "--state";
 
 /// The short names of `docker run`. A module has none: its first word that is no option begins the container's.
 const SHORT: [(&str, char); 4] = [("--env", 'e'), ("--tty", 't'), ("--user", 'u'), ("--workdir", 'w')];
@@ -54,7 +56,9 @@ impl ModuleOptions {
     /// Variables for a program that is no container, if that is all there is.
     pub fn only_variables(&self) -> Option<Vec<(String, String)>> {
         let pair = |entry: &String| entry.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
-        self.words.is_empty().then(|| self.variables.iter().filter_map(pair).collect())
+        let Options { resume, checkpoint, state, .. } = &self.told;
+        let has_files = resume.is_some() || checkpoint.is_some() || state.is_some();
+        (self.words.is_empty() && !has_files).then(|| self.variables.iter().filter_map(pair).collect())
     }
 }
 

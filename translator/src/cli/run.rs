@@ -7,6 +7,8 @@ use crate::link::Summary;
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
 use runtime::host::directories;
+use runtime::host::layer::Lock;
+use runtime::host::run::FAILED;
 use runtime::session::StreamKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,6 +24,9 @@ use std::process::ExitCode;
 /// With --checkpoint FILE the machine is saved to FILE on SIGUSR2, on Ctrl-] of a terminal, or after --checkpoint-after SECONDS,
 /// and the run ends with exit code 0 (--leave-running: goes on). --resume FILE goes on with the same module: the program as
 /// it was, with the time and random numbers of the new run.
+///
+/// With --state DIRECTORY what the container writes is kept there, for the next run of the same image with the same directory; one
+/// run at a time has it. What the program has synced is there though the run is killed, and all else if it comes to its end.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, override_usage = "prelift run [OPTIONS] MODULE [ARGS]...")]
 pub(super) struct RunArgs {
@@ -57,6 +62,7 @@ Examples:
   prelift run --env-file variables --user nobody --workdir /tmp --hostname box out.wasm id
   prelift run --no-stdin --entrypoint /bin/sh out.wasm -c 'kill -l'
   prelift run --tty out.wasm top -b
+  prelift run --state box out.wasm sh -c 'date >> /log; cat /log'
   prelift run --checkpoint saved --checkpoint-after 10 out.wasm sh -c 'while sleep 1; do date; done'
   prelift run --resume saved out.wasm
   prelift run --stats --interpret out.wasm";
@@ -76,6 +82,14 @@ impl RunArgs {
         );
         let of_module: Option<convert::Summary> = description.and_then(|json| serde_json::from_value(json).ok());
         let program = checkpoint::program(&options.told, of_module.as_ref())?;
+        // A module cannot keep other runs from its state.
+        let _lock = match options.told.state.as_deref().map(Lock::take).transpose() {
+            Ok(lock) => lock,
+            Err(error) => {
+                eprintln!("prelift: {error}");
+                return Ok(ExitCode::from(FAILED));
+            }
+        };
         let files = checkpoint::Files::of(&options.told)?;
         let engine = Engine::new()?;
         let progress = common.progress();

@@ -1,12 +1,13 @@
-//! The host's side of a rehearsal: an empty directory that looks the same in every training run.
+//! The host's side of a rehearsal: an empty directory that looks the same in every training run, and a disk with an empty layer.
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use channel::Directory;
 use kernel_snapshot::ready;
-use runtime::devices::Backends;
 use runtime::devices::virtio::ninep::{
     Errno, HostAttributes, HostEntry, HostFile, HostTree, OpenHow, SetTimes, SharedDirectory,
 };
+use runtime::devices::{Backends, Devices};
+use runtime::host::layer::Layer;
 use runtime::host::tree::UnixTree;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -16,13 +17,24 @@ use tempfile::TempDir;
 /// Where the guest finds it.
 const PLACE: &str = "/.rehearsal-of-the-host";
 
-/// A directory of the host that is there as long as this.
-pub(super) struct Rehearsal(TempDir);
+/// Directories of the host that are there as long as this.
+pub(super) struct Rehearsal {
+    shared: TempDir,
+    state: TempDir,
+}
 
 impl Rehearsal {
-    /// Makes the directory.
+    /// Makes the directories.
     pub(super) fn begin() -> Result<Rehearsal> {
-        tempfile::tempdir().map(Rehearsal).context("a directory for the training")
+        let make = || tempfile::tempdir().context("a directory for the training");
+        Ok(Rehearsal { shared: make()?, state: make()? })
+    }
+
+    /// Puts the disk into the machine's drive. The image is any: no other run has the layer.
+    pub(super) fn put_layer_in(&self, devices: &mut Devices) -> Result<()> {
+        let layer = Layer::open(self.state.path(), &[0; 32]).context("a layer for the training")?;
+        ensure!(devices.insert_disk(Box::new(layer)), "the machine has no drive");
+        Ok(())
     }
 
     /// What the guest is told.
@@ -32,7 +44,7 @@ impl Rehearsal {
 
     /// The backends of the training's machine.
     pub(super) fn backends(&self) -> Result<Backends> {
-        let path = self.0.path();
+        let path = self.shared.path();
         let tree = UnixTree::open(path).map_err(|error| anyhow!("open {}: {error}", path.display()))?;
         let tree = Box::new(Same { tree, numbers: Rc::default() });
         let shared = SharedDirectory { guest: PLACE.to_owned(), read_only: false, tree };

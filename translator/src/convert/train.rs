@@ -34,6 +34,7 @@ const EPOCH_NS: u64 = 1_700_000_000_000_000_000;
 pub fn train(guest: &Guest, training: &Training, say: &dyn Fn(&str)) -> Result<Profile> {
     let rehearsal = Rehearsal::begin()?;
     let mut session = guest.session_with(rehearsal.backends()?)?;
+    rehearsal.put_layer_in(&mut session.vm.devices)?;
     let own = start_message(&guest.root.image.config, training.command.as_deref());
     let start = Start { rehearsal: true, directories: rehearsal.directories(), ..own };
     let limit = session.vm.retired() + training.limit.unwrap_or(DEFAULT_LIMIT);

@@ -15,6 +15,7 @@ mod process;
 mod pty;
 mod saved;
 mod spec;
+mod state;
 mod streams;
 mod terminal;
 mod world;

@@ -94,7 +94,8 @@ fn unsound_queues_are_refused() {
 fn any_register_write_is_survived() {
     let mut source = SeededEntropy::new([1; 32]);
     let entropy = Some(Box::new(SeededEntropy::new([2; 32])) as _);
-    let mut guest = Guest::new(Backends { entropy, directories: Some(Vec::new()), ..Backends::default() });
+    let disk = Some(Box::new(EmptyDrive) as _);
+    let mut guest = Guest::new(Backends { disk, entropy, directories: Some(Vec::new()) });
     for round in 0..40_000u32 {
         let mut bytes = [0; 16];
         source.fill(&mut bytes);

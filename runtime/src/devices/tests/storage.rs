@@ -1,7 +1,9 @@
 //! Block and entropy devices.
 
 use super::*;
-use std::io::Cursor;
+use std::cell::RefCell;
+use std::io::{self, Cursor};
+use std::rc::Rc;
 
 const IN: u32 = 0;
 const OUT: u32 = 1;
@@ -64,6 +66,88 @@ fn refuses_what_is_outside_or_unknown() {
     let mut guest = with_disk(false);
     let used = request(&mut guest, &[header(OUT, 256), vec![0; 512]].concat(), 1);
     assert_eq!(used.bytes, [1], "a file behind the disk must not grow");
+}
+
+/// A disk of 256 sectors that notes what is asked of it, and fails from some sector on.
+struct Noted {
+    log: Rc<RefCell<Vec<String>>>,
+    fails_from: u64,
+}
+
+impl Noted {
+    fn note(&self, what: &str, offset: u64) -> io::Result<()> {
+        self.log.borrow_mut().push(format!("{what} {}", offset / 512));
+        if offset < 512 * self.fails_from { Ok(()) } else { Err(io::Error::other("no room on the host")) }
+    }
+}
+
+impl Disk for Noted {
+    fn length(&self) -> u64 {
+        256 * 512
+    }
+    fn is_read_only(&self) -> bool {
+        false
+    }
+    fn serial(&self) -> &str {
+        "noted"
+    }
+    fn read(&mut self, offset: u64, _into: &mut [u8]) -> io::Result<()> {
+        self.note("read", offset)
+    }
+    fn write(&mut self, offset: u64, _bytes: &[u8]) -> io::Result<()> {
+        self.note("write", offset)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.note("flush", 0)
+    }
+    fn discard(&mut self, offset: u64, _length: u64) -> io::Result<()> {
+        self.note("discard", offset)
+    }
+}
+
+fn with_empty_drive() -> Guest {
+    let mut guest = Guest::new(Backends { disk: Some(Box::new(EmptyDrive)), ..Backends::default() });
+    guest.start(1, 0, 1);
+    guest
+}
+
+#[test]
+fn a_disk_is_put_in_later() {
+    let mut guest = with_empty_drive();
+    assert_eq!((guest.read(1, 0x100), guest.read(1, 0x60)), (0, 0), "no sectors, and nothing has changed");
+    assert_eq!(request(&mut guest, &header(IN, 0), 513).bytes[512], 1);
+    guest.write(1, 0x64, 1);
+    assert!(guest.devices.insert_disk(Box::new(WritableDisk::new(Cursor::new(image()), "").unwrap())));
+    assert_eq!((guest.read(1, 0x60), guest.read(1, 0xfc), guest.read(1, 0x100)), (2, 1, 256), "the driver is told");
+    assert!(request(&mut guest, &header(IN, 3), 513).bytes[..512] == image()[3 * 512..4 * 512]);
+    assert_eq!(request(&mut guest, &[header(OUT, 9), vec![7; 512]].concat(), 1).bytes, [0]);
+    assert_eq!(request(&mut guest, &header(IN, 9), 513).bytes[..512], [7; 512]);
+    assert!(!super::guest().devices.insert_disk(Box::new(EmptyDrive)), "a machine without the device");
+}
+
+#[test]
+fn a_flush_comes_after_what_was_written_before_it() {
+    let mut guest = with_empty_drive();
+    let log = Rc::new(RefCell::new(Vec::new()));
+    guest.devices.insert_disk(Box::new(Noted { log: Rc::clone(&log), fails_from: 256 }));
+    let discard = [header(11, 0), 6u64.to_le_bytes().to_vec(), 1u32.to_le_bytes().to_vec(), vec![0; 4]].concat();
+    let write = |sector| [header(OUT, sector), vec![1; 512]].concat();
+    for asked in [write(5), header(4, 0), write(7), discard, header(4, 0)] {
+        assert_eq!(request(&mut guest, &asked, 1).bytes, [0]);
+    }
+    assert_eq!(*log.borrow(), ["write 5", "flush 0", "write 7", "discard 6", "flush 0"]);
+}
+
+#[test]
+fn an_error_of_the_storage_is_the_guests_and_is_told() {
+    let mut guest = with_empty_drive();
+    guest.devices.insert_disk(Box::new(Noted { log: Rc::default(), fails_from: 9 }));
+    assert_eq!(request(&mut guest, &[header(OUT, 8), vec![1; 512]].concat(), 1).bytes, [0]);
+    assert_eq!(request(&mut guest, &[header(OUT, 9), vec![1; 512]].concat(), 1).bytes, [1]);
+    assert_eq!(request(&mut guest, &header(IN, 9), 513).bytes[512], 1);
+    let told = guest.devices.take_log();
+    assert_eq!(told, ["virtio blk: write: no room on the host", "virtio blk: read: no room on the host"]);
+    assert_eq!(guest.read(1, 0x70) & 0x40, 0, "the device goes on");
 }
 
 #[test]

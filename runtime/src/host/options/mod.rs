@@ -71,6 +71,8 @@ pub struct Options {
     pub resume: Option<PathBuf>,
     /// Where to save the machine under way.
     pub checkpoint: Option<Checkpoint>,
+    /// Directory of the host with what the container writes.
+    pub state: Option<PathBuf>,
     /// Note digests of the machine's state.
     pub digests: Option<Digests>,
     /// Write a snapshot on the way.

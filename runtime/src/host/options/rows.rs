@@ -65,6 +65,7 @@ pub const OF_USERS: &[Row] = &[
     row("--tty",           Switch,                |o, _| put_switch(&mut o.tty, true),  "give the program a terminal, whatever the streams are"),
     row("--no-tty",        Switch,                |o, _| put_switch(&mut o.tty, false), "give it pipes"),
     row("--terminal",      Value("ROWSxCOLUMNS"), set_terminal,                     "give it a terminal of this size (else the host's, or 24x80)"),
+    row("--state",         Value("DIRECTORY"),    set_state,                        "keep what the container writes in DIRECTORY, for the next run with it; a directory of the host that is the state's is not the container's"),
     row("--resume",        Value("FILE"),         |o, v| set_path(&mut o.resume, v), "go on with the machine of a checkpoint, with the same directories"),
     row("--checkpoint",    Value("FILE"),         set_checkpoint,                   "save the machine to FILE on request (of an embedder) and end the run; a directory of the host that has FILE is not the container's"),
     row("--checkpoint-after", Value("SECONDS"),   set_checkpoint_after,             "save it after so long"),
@@ -180,6 +181,11 @@ fn set_security(options: &mut Options, value: &str) -> Result<(), &'static str> 
 fn set_tmpfs(options: &mut Options, value: &str) -> Result<(), &'static str> {
     options.tmpfs.push(mounts::tmpfs(value).ok_or(mounts::TMPFS_EXPECTED)?);
     Ok(())
+}
+
+fn set_state(options: &mut Options, value: &str) -> Result<(), &'static str> {
+    options.state = Some(value.into());
+    ensure(!value.is_empty(), "DIRECTORY")
 }
 
 fn set_checkpoint(options: &mut Options, value: &str) -> Result<(), &'static str> {

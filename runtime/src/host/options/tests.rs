@@ -55,7 +55,9 @@ fn wrong_values_name_option_and_expectation() {
     assert_eq!(refused(&["--snapshot-at=5"]), "--snapshot-at: expected N,FILE, got \"5\"");
     assert_eq!(refused(&["--workdir", "x"]), "--workdir: expected an absolute path, got \"x\"");
     assert_eq!(refused(&["--env", "=x"]), "--env: expected a name, or NAME=VALUE, got \"=x\"");
-    for words in [&["--hostname="][..], &["--hostname", &"h".repeat(65)], &["--terminal=80"], &["--env-file="]] {
+    for words in
+        [&["--hostname="][..], &["--hostname", &"h".repeat(65)], &["--terminal=80"], &["--env-file="], &["--state="]]
+    {
         assert!(refused(words).contains("expected"), "{words:?}");
     }
 }

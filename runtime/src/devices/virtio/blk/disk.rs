@@ -40,6 +40,31 @@ pub trait Disk {
     }
 }
 
+/// A drive without a disk: nothing to read, nowhere to write.
+#[derive(Debug, Clone, Copy)]
+pub struct EmptyDrive;
+
+impl Disk for EmptyDrive {
+    fn length(&self) -> u64 {
+        0
+    }
+    fn is_read_only(&self) -> bool {
+        false
+    }
+    fn serial(&self) -> &str {
+        ""
+    }
+    fn read(&mut self, _offset: u64, _into: &mut [u8]) -> io::Result<()> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+    fn write(&mut self, _offset: u64, _bytes: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A read-only disk over anything that reads and seeks.
 #[derive(Debug)]
 pub struct ReadOnlyDisk<T> {

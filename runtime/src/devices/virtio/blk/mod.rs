@@ -1,15 +1,18 @@
 //! Virtio block device (virtio 1.2, 5.2): read, write, flush, serial number, discard, write zeroes.
 //!
-//! Requests complete at once. The content of the disk is no part of a snapshot; its size is, and a disk of another
-//! size on resume is announced to the driver as a configuration change.
+//! Requests complete at once, in the order of the queue: what was written before a flush is durable after it. The content of
+//! the disk is no part of a snapshot; its size is, and a disk of another size on resume is announced to the driver as a
+//! configuration change. So is one that is put in later ([`Devices::insert_disk`](super::super::Devices::insert_disk)): a
+//! machine boots with an [`EmptyDrive`], and gets its disk when a run has one.
 
 mod disk;
 mod request;
 
 use super::{Chain, Context, QueueError, VirtioDevice};
 use crate::snapshot::codec::{CodecError, Reader, Writer};
-pub use disk::{Disk, ReadOnlyDisk, WritableDisk};
+pub use disk::{Disk, EmptyDrive, ReadOnlyDisk, WritableDisk};
 use request::{DATA, MAX_SEGMENT_SECTORS, Parsed, Refusal, Request, SECTOR};
+use std::io;
 
 const SEG_MAX: u64 = 1 << 2;
 const RO: u64 = 1 << 5;
@@ -34,6 +37,12 @@ impl Block {
         Block { disk, buffer: vec![0; CHUNK] }
     }
 
+    /// Puts another disk in. The driver has taken the features of the one before, so it has to be writable if that was.
+    pub(in super::super) fn insert(&mut self, disk: Box<dyn Disk>) {
+        debug_assert_eq!(disk.is_read_only(), self.disk.is_read_only(), "a disk with other features");
+        self.disk = disk;
+    }
+
     fn sectors(&self) -> u64 {
         self.disk.length() / SECTOR
     }
@@ -44,15 +53,15 @@ impl Block {
         let result = match parsed.request {
             Ok(Request::Read { offset, length }) => self.read(chain, context, offset, length)?,
             Ok(Request::Write { offset, length }) => self.write(chain, context, offset, length)?,
-            Ok(Request::Flush) => self.disk.flush().map(|()| 0).map_err(|_| Refusal::Error),
+            Ok(Request::Flush) => self.disk.flush().map(|()| 0).map_err(|error| refusal(context, "flush", &error)),
             Ok(Request::Serial) => self.serial(chain, context, parsed.status_at)?,
             Ok(Request::Discard { .. } | Request::WriteZeroes { .. }) if self.disk.is_read_only() => {
                 Err(Refusal::Error)
             }
             Ok(Request::Discard { offset, length }) => {
-                self.disk.discard(offset, length).map(|()| 0).map_err(|_| Refusal::Error)
+                self.disk.discard(offset, length).map(|()| 0).map_err(|error| refusal(context, "discard", &error))
             }
-            Ok(Request::WriteZeroes { offset, length }) => self.write_zeroes(offset, length),
+            Ok(Request::WriteZeroes { offset, length }) => self.write_zeroes(context, offset, length),
             Err(refusal) => Err(refusal),
         };
         let status = result.as_ref().map_or_else(|refusal| *refusal as u8, |_| 0);
@@ -70,8 +79,8 @@ impl Block {
     ) -> Result<Result<u64, Refusal>, QueueError> {
         for (done, size) in chunks(length) {
             let buffer = &mut self.buffer[..size];
-            if self.disk.read(offset + done, buffer).is_err() {
-                return Ok(Err(Refusal::Error));
+            if let Err(error) = self.disk.read(offset + done, buffer) {
+                return Ok(Err(refusal(context, "read", &error)));
             }
             chain.write(context.memory, done, buffer)?;
         }
@@ -91,17 +100,18 @@ impl Block {
         for (done, size) in chunks(length) {
             let buffer = &mut self.buffer[..size];
             chain.read(context.memory, DATA + done, buffer)?;
-            if self.disk.write(offset + done, buffer).is_err() {
-                return Ok(Err(Refusal::Error));
+            if let Err(error) = self.disk.write(offset + done, buffer) {
+                return Ok(Err(refusal(context, "write", &error)));
             }
         }
         Ok(Ok(0))
     }
 
-    fn write_zeroes(&mut self, offset: u64, length: u64) -> Result<u64, Refusal> {
+    fn write_zeroes(&mut self, context: &mut Context<'_>, offset: u64, length: u64) -> Result<u64, Refusal> {
         self.buffer.fill(0);
         for (done, size) in chunks(length) {
-            self.disk.write(offset + done, &self.buffer[..size]).map_err(|_| Refusal::Error)?;
+            let written = self.disk.write(offset + done, &self.buffer[..size]);
+            written.map_err(|error| refusal(context, "write zeroes", &error))?;
         }
         Ok(0)
     }
@@ -115,6 +125,12 @@ impl Block {
         chain.write(context.memory, 0, &serial[..length as usize])?;
         Ok(Ok(length))
     }
+}
+
+/// What the guest is told of an error of the storage; the journal has it as it is.
+fn refusal(context: &mut Context<'_>, what: &str, error: &io::Error) -> Refusal {
+    context.journal.error(|| format!("virtio blk: {what}: {error}"));
+    Refusal::Error
 }
 
 /// Offsets and sizes of the chunks of `length` bytes.
