@@ -38,8 +38,8 @@ fn make_snapshot(directory: &Path, vmlinux: &[u8], image: &[u8]) -> Result<()> {
 
 fn program(machine: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_prelift-runtime"));
-    for name in ["snapshot", "image", "config"] {
-        command.arg(format!("--{name}")).arg(machine.join(name));
+    for (option, file) in [("--snapshot", "snapshot"), ("--image", "image"), ("--image-config", "config")] {
+        command.arg(option).arg(machine.join(file));
     }
     command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command

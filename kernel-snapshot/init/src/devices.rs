@@ -55,9 +55,20 @@ fn filter(rules: &[DeviceRule]) -> Vec<u64> {
         insn(AND, KIND, 0, 0, 0xffff),
         insn(SHIFT_RIGHT, ACCESS, 0, 0, 16),
     ];
-    program.extend(rules.iter().chain(&DEVICE_RULES).rev().flat_map(rule));
+    for one in rules.iter().chain(&DEVICE_RULES).rev() {
+        program.extend(rule(one));
+        if fits_all(one) {
+            // The kernel takes no program with instructions that are never reached.
+            return program;
+        }
+    }
     program.extend(answer(false));
     program
+}
+
+fn fits_all(rule: &DeviceRule) -> bool {
+    let DeviceRule { kind, major, minor, access, .. } = *rule;
+    kind.is_none() && major.is_none() && minor.is_none() && access == ANY_ACCESS
 }
 
 /// Answers where the rule fits, else goes on behind it.
@@ -149,5 +160,15 @@ mod tests {
         ] {
             assert_eq!(allows(&[any, memory], access, kind, major, minor), expected, "{access} {kind} {major}:{minor}");
         }
+    }
+
+    #[test]
+    fn nothing_follows_a_rule_that_fits_all() {
+        let none = DeviceRule { allow: false, kind: None, major: None, minor: None, access: ANY_ACCESS };
+        let memory = DeviceRule { allow: true, major: Some(1), ..none };
+        let rules = [memory, none];
+        assert_eq!(filter(&rules).last_chunk(), Some(&answer(false)));
+        assert_eq!(filter(&rules), filter(&[none]));
+        assert!(allows(&rules, READ, CHARACTER, 1, 3) && !allows(&rules, READ, CHARACTER, 1, 1));
     }
 }

@@ -55,7 +55,8 @@ fn become_user(account: &Account, to: &CapabilitySets) -> Result<()> {
         inheritable: set(to.inheritable),
     };
     set_capabilities(None, sets).context("set the capabilities")?;
-    bits(set(to.ambient)).try_for_each(|one| {
+    // As with runc, whose own configurations have them, others are none: they could not be so (capabilities(7)).
+    bits(set(to.ambient & to.inheritable & to.permitted)).try_for_each(|one| {
         configure_capability_in_ambient_set(one, true).with_context(|| format!("make a capability ambient: {one:?}"))
     })
 }

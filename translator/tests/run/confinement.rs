@@ -109,10 +109,11 @@ const PROFILE: &str = r#"{
         { "names": ["sync", "not_in_any_kernel"], "action": "SCMP_ACT_KILL_PROCESS" }
     ]
 }"#;
-const PROFILED: &str = "mkdir /tmp/new; kill -USR1 $$; kill -USR2 0; sync; echo $?; grep Seccomp: /proc/self/status";
-/// Children that a signal of the group's reaches are none: process 1 does not handle it.
+const PROFILED: &str =
+    "mkdir /tmp/new; kill -USR1 $$; kill -0 $$ && echo there; sync; echo $?; grep Seccomp: /proc/self/status";
 const REFUSED: &str = "mkdir: can't create directory '/tmp/new': Inappropriate ioctl for device
 sh: can't kill pid 1: Operation not permitted
+there
 Bad system call
 159
 Seccomp:\t2

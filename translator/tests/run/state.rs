@@ -56,7 +56,7 @@ made directory 1777 0:0 3 0,0
 made/file regular file 6751 12:34 2 0,0
 made/link symbolic link 777 0:0 1 0,0
 made/other regular file 6751 12:34 2 0,0
-made/null character special file 666 0:0 1 1,3
+made/null character special file 644 0:0 1 1,3
 /tmp directory 700 0:0 2 0,0
 / directory 711 0:0 1 0,0
 first
@@ -64,6 +64,7 @@ first
 unsynced
 more
 ls: /etc/group: No such file or directory
+/tmp:
 2001-02-03 04:05:06
 ";
 

@@ -5,7 +5,7 @@
 //! Docker), this architecture and this kernel. Names of system calls become numbers in init.
 
 use super::capabilities::Capability;
-use crate::host::json::nullable;
+use crate::host::json::{self, nullable};
 use channel::{Comparison, Seccomp, SeccompRule, SeccompTest};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -42,8 +42,9 @@ pub struct ProfileError {
 /// [`ProfileError`] for a file that cannot be read, and for what in it is wrong: where, and what was expected.
 pub fn read(path: &Path) -> Result<Profile, ProfileError> {
     let failed = |what| ProfileError { path: path.to_owned(), what };
-    let json = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
-    serde_json::from_slice(&json).map_err(|error| failed(error.to_string()))
+    let text = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    // Every key that no field has is an error there.
+    Ok(json::parse(&text).map_err(failed)?.0)
 }
 
 /// A profile as it is written.
@@ -371,14 +372,14 @@ mod tests {
         for (json, expected) in [
             (
                 "{\n\"defaultAction\": \"SCMP_ACT_FLY\"}",
-                "unknown variant `SCMP_ACT_FLY`, expected one of `SCMP_ACT_KILL`",
+                "defaultAction: unknown variant `SCMP_ACT_FLY`, expected one of `SCMP_ACT_KILL`",
             ),
             ("{\n\"defaultaction\": 1}", "unknown field `defaultaction`, expected one of `defaultAction`"),
             ("{\"defaultAction\":\"SCMP_ACT_LOG\",\n\"syscalls\":[{\"action\":3}]}", "expected"),
             ("{\"defaultAction\":\"SCMP_ACT_LOG\",\n\"architectures\":[\"amd64\"]}", "expected SCMP_ARCH_X86_64"),
             (
                 "{\"defaultAction\":\"SCMP_ACT_LOG\",\n\"syscalls\":[{\"action\":\"SCMP_ACT_LOG\",\"args\":[{\"index\":6,\"value\":0,\"op\":\"SCMP_CMP_EQ\"}]}]}",
-                "argument 6: expected 0 to 5",
+                "syscalls[0].args[0].index: argument 6: expected 0 to 5",
             ),
         ] {
             let text = wrong(json);

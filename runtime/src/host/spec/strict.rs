@@ -1,6 +1,7 @@
 //! Reads a file of which nothing may be passed over: a key that no field has is refused by its path, with what is possible in its
 //! place, unless its value says nothing (null, false, zero, or empty) or it is for others.
 
+use crate::host::json;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -28,15 +29,7 @@ pub(super) const POSSIBLE: [(&str, &str); 10] = [
 /// # Errors
 /// What is wrong, by its path, and what is possible.
 pub(super) fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
-    let mut passed_over = Vec::new();
-    let mut note = |path: serde_ignored::Path<'_>| passed_over.push(path.to_string().replace(".?", ""));
-    let mut input = serde_json::Deserializer::from_slice(json);
-    let parsed = serde_path_to_error::deserialize(serde_ignored::Deserializer::new(&mut input, &mut note));
-    let parsed = parsed.map_err(|error| match error.path().to_string() {
-        path if path == "." => error.inner().to_string(),
-        path => format!("{path}: {}", error.inner()),
-    })?;
-    input.end().map_err(|error| error.to_string())?;
+    let (parsed, passed_over) = json::parse(json)?;
     let whole: Value = serde_json::from_slice(json).map_err(|error| error.to_string())?;
     let refused = passed_over.iter().find(|path| {
         let for_others = FOR_OTHERS.contains(&path.as_str()) || path.starts_with("org.");

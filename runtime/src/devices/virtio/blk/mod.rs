@@ -29,12 +29,13 @@ const SERIAL_LENGTH: usize = 20;
 /// The block device.
 pub(in super::super) struct Block {
     disk: Box<dyn Disk>,
+    /// [`CHUNK`] bytes from the first transfer on: a run without a disk has no use for them.
     buffer: Vec<u8>,
 }
 
 impl Block {
     pub(in super::super) fn new(disk: Box<dyn Disk>) -> Block {
-        Block { disk, buffer: vec![0; CHUNK] }
+        Block { disk, buffer: Vec::new() }
     }
 
     /// Puts another disk in. The driver has taken the features of the one before, so it has to be writable if that was.
@@ -50,6 +51,9 @@ impl Block {
     /// Serves one request; how many bytes were written to guest memory.
     fn execute(&mut self, chain: &Chain, context: &mut Context<'_>) -> Result<u64, QueueError> {
         let parsed = Parsed::parse(chain, context.memory, self.sectors() * SECTOR)?;
+        if parsed.request.is_ok() {
+            self.buffer.resize(CHUNK, 0);
+        }
         let result = match parsed.request {
             Ok(Request::Read { offset, length }) => self.read(chain, context, offset, length)?,
             Ok(Request::Write { offset, length }) => self.write(chain, context, offset, length)?,
