@@ -92,10 +92,11 @@ fn what_one_run_writes_the_next_one_finds() {
 #[test]
 fn files_are_larger_than_memory_and_the_host_keeps_what_is_used() {
     let state = tempfile::tempdir().unwrap();
-    let write =
-        "dd if=/dev/zero bs=1M count=200 2>/dev/null | tr '\\0' x > /large; md5sum < /large; df -m / | tail -n 1";
-    let wrote = output(&mut prelift(state.path(), write));
-    assert_eq!(output(&mut prelift(state.path(), "md5sum < /large; df -m / | tail -n 1")), wrote);
+    const LOOK: &str = "cat /large > /dev/null; stat -c %s /large; tail -c 100000 /large | md5sum; df -m / | tail -n 1";
+    let write = format!("yes written | dd of=/large bs=1M count=200 iflag=fullblock 2>/dev/null; {LOOK}");
+    let wrote = output(&mut prelift(state.path(), &write));
+    assert!(wrote.starts_with("209715200\n"), "{wrote}");
+    assert_eq!(output(&mut prelift(state.path(), LOOK)), wrote);
     let blocks = std::os::unix::fs::MetadataExt::blocks(&std::fs::metadata(state.path().join("layer")).unwrap());
     assert!((200 << 11..260 << 11).contains(&blocks), "{blocks} sectors for a file of 200 MiB");
 }
@@ -107,7 +108,7 @@ const WRITE: &str = "
     i=$(ls /synced | wc -l)
     while :; do
         i=$((i + 1)); yes $i | head -c 30000 | dd of=/synced/new bs=30000 iflag=fullblock conv=fsync 2>/dev/null
-        mv /synced/new /synced/$i; fsync /synced/$i; echo $i
+        mv /synced/new /synced/$i; sync; echo $i
     done";
 /// Checks that the first so many files are whole, and reads everything.
 const CHECK: &str = "
@@ -118,7 +119,7 @@ const CHECK: &str = "
 
 /// The clock's last digits are as good as any.
 fn random(below: u32) -> u32 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos() / 1000 % below
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_micros() % below
 }
 
 #[test]

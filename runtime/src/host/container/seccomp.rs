@@ -322,7 +322,8 @@ mod tests {
         let profile = settle(PROFILE, 0);
         assert_eq!((profile.default, profile.newer, profile.i386), (0x0005_0002, Some(0x0005_0026), true));
         assert_eq!(names(&profile), ["read", "write", "clone3", "clone", "kill", "kill"]);
-        let rows: Vec<(u32, Vec<(u32, Comparison, u64)>)> = profile
+        type Tests = Vec<(u32, Comparison, u64)>;
+        let rows: Vec<(u32, Tests)> = profile
             .rules
             .iter()
             .map(|rule| {

@@ -31,13 +31,21 @@ fn agrees(host: &mut Host, bytes: &Bytes, before: &State) -> bool {
     if stop == Some(Stop::Undefined) {
         return false;
     }
-    let (theirs, signal) = host.run(bytes, before);
+    let (mut theirs, signal) = host.run(bytes, before);
+    let mut ours = ours;
+    [&mut ours, &mut theirs].into_iter().for_each(|state| settle(insn.mnemonic, state));
     let expected = match signal {
         0 => None,
         libc::SIGFPE => Some(Stop::SimdException),
         libc::SIGSEGV => Some(Stop::GeneralProtection),
         other => panic!("{:?} {bytes:02x?}: signal {other} on the host", insn.mnemonic),
     };
+    if takes_any_address(insn.mnemonic)
+        && before.gpr[6] % 16 != 0
+        && (stop, expected) == (Some(Stop::GeneralProtection), None)
+    {
+        return true;
+    }
     let same = stop == expected && ours.same_as(&theirs, stop.is_none() && approximate(insn.mnemonic));
     assert!(
         same,
@@ -45,6 +53,29 @@ fn agrees(host: &mut Host, bytes: &Bytes, before: &State) -> bool {
         insn.mnemonic
     );
     true
+}
+
+/// SHA's memory must be aligned (SDM volume 2, exceptions of class 4), which AMD's processors do not ask for.
+fn takes_any_address(mnemonic: Mnemonic) -> bool {
+    use Mnemonic::*;
+    matches!(mnemonic, Sha1msg1 | Sha1msg2 | Sha1nexte | Sha1rnds4 | Sha256msg1 | Sha256msg2 | Sha256rnds2)
+}
+
+/// Which of several NaNs the sum of DPPS and DPPD is no manual says, and Intel's and AMD's differ: makes them one.
+fn settle(mnemonic: Mnemonic, state: &mut State) {
+    let (bits, infinity) = match mnemonic {
+        Mnemonic::Dpps => (32, 0x7f80_0000),
+        Mnemonic::Dppd => (64, 0x7ff0_0000_0000_0000),
+        _ => return,
+    };
+    let magnitude: u128 = (1 << (bits - 1)) - 1;
+    for register in &mut state.xmm {
+        for lane in (0..128).step_by(bits) {
+            if *register >> lane & magnitude > infinity {
+                *register |= (magnitude << 1 | 1) << lane;
+            }
+        }
+    }
 }
 
 fn approximate(mnemonic: Mnemonic) -> bool {
