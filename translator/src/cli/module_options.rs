@@ -83,7 +83,7 @@ impl FromArgMatches for ModuleOptions {
         let variables = environment::gather(&told, |name| std::env::var(name).ok()).map_err(|error| wrong(&error))?;
         let is_here = |word: &String| {
             let of = |name: &&str| word.strip_prefix(*name).is_some_and(|value| value.starts_with('='));
-            HERE.iter().any(|name| of(name)) && !word.ends_with("=seccomp=unconfined")
+            HERE.iter().any(of) && !word.ends_with("=seccomp=unconfined")
         };
         let words = words.into_iter().filter(|word| !is_here(word)).collect();
         Ok(ModuleOptions { words, variables, told })

@@ -41,7 +41,7 @@ fn agrees(host: &mut Host, bytes: &Bytes, before: &State) -> bool {
         other => panic!("{:?} {bytes:02x?}: signal {other} on the host", insn.mnemonic),
     };
     if takes_any_address(insn.mnemonic)
-        && before.gpr[6] % 16 != 0
+        && !before.gpr[6].is_multiple_of(16)
         && (stop, expected) == (Some(Stop::GeneralProtection), None)
     {
         return true;
