@@ -139,16 +139,13 @@ impl<'a> Emitter<'a> {
         (function, self.hints.into_iter().map(hint).collect())
     }
 
-    /// Takes the side exit that was named last if the condition on the stack holds, which it hardly ever does, so that the engine puts
-    /// what leads there aside, the exit's constant included. In what is put aside already all that follows stays there: for the
-    /// engine such a branch is taken.
+    /// Takes the side exit that was named last if the condition on the stack holds, which it hardly ever does, so that the engine
+    /// puts what leads there aside, the exit's constant included. In what is put aside already all that follows stays there: for
+    /// the engine such a branch is taken.
     pub(super) fn exit_seldom(&mut self) {
-        self.hints.push((self.code.len(), self.seldom));
-        self.op().if_(BlockType::Empty);
-        self.labels.push(Label::If);
+        self.open_if(self.seldom);
         self.take_exit();
-        self.labels.pop();
-        self.op().end();
+        self.close_if();
     }
 
     /// Branches if the condition on the stack holds, which it hardly ever does.
@@ -175,8 +172,7 @@ impl<'a> Emitter<'a> {
     /// What hardly ever is reached: `body`, if the condition on the stack holds.
     pub(super) fn if_seldom<T>(&mut self, body: impl FnOnce(&mut Self) -> T) -> T {
         let done = self.open_seldom(body);
-        self.labels.pop();
-        self.op().end();
+        self.close_if();
         done
     }
 
@@ -185,19 +181,28 @@ impl<'a> Emitter<'a> {
         self.open_seldom(seldom);
         self.op().else_();
         usual(self);
-        self.labels.pop();
-        self.op().end();
+        self.close_if();
     }
 
     /// Leaves the `if` open.
     fn open_seldom<T>(&mut self, body: impl FnOnce(&mut Self) -> T) -> T {
-        self.hints.push((self.code.len(), false));
+        self.open_if(false);
         let outside = std::mem::replace(&mut self.seldom, true);
-        self.op().if_(BlockType::Empty);
-        self.labels.push(Label::If);
         let done = body(self);
         self.seldom = outside;
         done
+    }
+
+    /// Opens an `if` of which the engine is told whether it is nearly always, or hardly ever, entered.
+    fn open_if(&mut self, entered: bool) {
+        self.hints.push((self.code.len(), entered));
+        self.op().if_(BlockType::Empty);
+        self.labels.push(Label::If);
+    }
+
+    fn close_if(&mut self) {
+        self.labels.pop();
+        self.op().end();
     }
 
     /// Locals so far.

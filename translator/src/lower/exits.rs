@@ -1,8 +1,9 @@
 //! Leaving a region: write back, say where, and go on.
 //!
 //! All side exits share one piece of code at the function's end, which they enter at different rungs of a ladder
-//! ([`passes::ladder`](crate::passes::ladder)). What else differs between them is one constant, which the site puts into a local: the reason, the instructions to take off the budget, the operation of the lazy flags (or that it is in a
-//! variable) and the offset of the instruction.
+//! ([`passes::ladder`](crate::passes::ladder)). What else differs between them is one constant, which the site puts into a
+//! local: the reason, the instructions to take off the budget, the operation of the lazy flags (or that it is in a variable) and
+//! the offset of the instruction.
 
 use super::emit::{BASE, BUDGET, EXIT, Emitter, Label, ROOM, at};
 use super::shared::Shared;

@@ -12,16 +12,21 @@ use runtime::translated::abi::ExitReason;
 pub fn place_checks(region: &mut Region) {
     let order = depth_first(region);
     let heads = retreated_to(region, &order);
-    let tested = tested(region, &heads);
     let mut longest = vec![0u32; region.blocks.len()];
     for &id in order.postorder.iter() {
         let block = region.block(id);
-        let next = block.terminator.continues_at().into_iter();
-        let next = next.filter(|to| !heads[to.index()] && !tested[to.index()]);
+        let next = block.terminator.continues_at().into_iter().filter(|to| !heads[to.index()]);
         longest[id.index()] = block.retired + block.held + next.map(|to| longest[to.index()]).max().unwrap_or(0);
     }
-    for id in region.block_ids() {
-        if tested[id.index()] && longest[id.index()] > 0 && region.block(id).check.is_none() {
+    let mut tested: Vec<BlockId> = region.block(region.root).terminator.successors();
+    tested.extend(region.blocks.iter().filter_map(|block| match block.terminator {
+        Terminator::Call { back, .. } => Some(back),
+        _ => None,
+    }));
+    // What the root leads to is tested.
+    tested.extend(region.block_ids().filter(|id| heads[id.index()] && *id != region.root));
+    for id in tested {
+        if longest[id.index()] > 0 && region.block(id).check.is_none() {
             let need = longest[id.index()];
             let block = region.block(id);
             let (offset, flags) = (block.offset, block.flags);
@@ -29,20 +34,6 @@ pub fn place_checks(region: &mut Region) {
             region.blocks[id.index()].check = Some(BudgetCheck { need, exit });
         }
     }
-}
-
-/// The blocks that test: where the region is entered, where a callee comes back, and loop heads.
-fn tested(region: &Region, heads: &[bool]) -> Vec<bool> {
-    let mut tested = heads.to_vec();
-    // What the root leads to is tested.
-    tested[region.root.index()] = false;
-    let entered = region.block(region.root).terminator.successors().into_iter();
-    let back = region.blocks.iter().filter_map(|block| match block.terminator {
-        Terminator::Call { back, .. } => Some(back),
-        _ => None,
-    });
-    entered.chain(back).for_each(|id| tested[id.index()] = true);
-    tested
 }
 
 struct Order {

@@ -30,7 +30,7 @@ impl Ladder {
         let count = |unit: RegSet| differing.iter().filter(|set| !set.intersection(unit).is_empty()).count();
         let apart = Reg::all().map(|reg| RegSet::EMPTY.with(reg)).filter(|unit| unit.minus(RegSet::FLAGS) == *unit);
         let mut units: Vec<RegSet> = apart.chain([RegSet::FLAGS]).filter(|unit| count(*unit) > 0).collect();
-        units.sort_by_key(|unit| Reverse(count(*unit)));
+        units.sort_by_cached_key(|unit| Reverse(count(*unit)));
         let reach =
             |set: &RegSet| units.iter().rposition(|unit| !set.intersection(*unit).is_empty()).map_or(0, |at| at + 1);
         let reaches: Vec<usize> = differing.iter().map(reach).collect();
