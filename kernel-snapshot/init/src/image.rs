@@ -2,11 +2,11 @@
 
 use crate::boot::make_directory;
 use crate::layer;
+use crate::probe::wait_for;
 use anyhow::{Context, Result, bail};
 use rustix::fs::{Access, Gid, Mode, Uid, access};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use std::ffi::{CStr, CString};
-use std::time::Duration;
 
 /// Where init mounts the container's root.
 pub(crate) const ROOT: &str = "/run/root";
@@ -24,11 +24,6 @@ const CANDIDATES: [(&str, &str, Option<&CStr>); 4] = [
     ("/dev/vda",   "squashfs", None),
     ("/dev/vda",   "ext4",     None),
 ];
-
-/// Devices may be probed while init runs; it looks again this often,
-const ATTEMPTS: usize = 2000;
-/// and waits this long in between.
-const PAUSE: Duration = Duration::from_millis(1);
 
 /// Mounts on [`ROOT`] the overlay of the image whose writes go to the directory `layer`.
 pub(crate) fn mount_overlay(layer: &str) -> Result<()> {
@@ -54,14 +49,11 @@ pub(crate) fn forget_memory() -> Result<()> {
 /// Mounts the image.
 pub(crate) fn mount_image() -> Result<()> {
     make_directory(IMAGE)?;
-    for _ in 0..ATTEMPTS {
-        match try_candidates() {
-            Ok(()) => return Ok(()),
-            Err(refusals) if refusals.is_empty() => std::thread::sleep(PAUSE),
-            Err(refusals) => bail!("mount the image: {}", refusals.join("; ")),
-        }
+    let mounted = wait_for(|| Some(try_candidates()).filter(|tried| tried != &Err(Vec::new())));
+    match mounted.context("mount the image: neither /dev/pmem0 nor /dev/vda exists")? {
+        Ok(()) => Ok(()),
+        Err(refusals) => bail!("mount the image: {}", refusals.join("; ")),
     }
-    bail!("mount the image: neither /dev/pmem0 nor /dev/vda exists")
 }
 
 /// Tries every candidate; a device that does not exist refuses nothing, nor does an empty drive.

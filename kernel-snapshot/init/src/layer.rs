@@ -4,13 +4,12 @@
 //! written puts the disk in; the container is then made anew, above the ext4 on it. Mounting that brings it in order after a run
 //! that was killed: its journal is replayed, files that had no name any more are removed.
 
-use crate::image;
-use crate::{boot, rehearsal};
-use anyhow::{Context, Result, bail};
+use crate::probe::wait_for;
+use crate::{boot, image, rehearsal};
+use anyhow::{Context, Result};
 use rustix::mount::{MountFlags, UnmountFlags};
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 /// The drive.
 pub(crate) const DISK: &str = "/dev/vda";
@@ -18,11 +17,6 @@ pub(crate) const DISK: &str = "/dev/vda";
 const SIZE: &str = "/sys/block/vda/size";
 /// Where init mounts the file system.
 const PLACE: &str = "/run/layer";
-
-/// The kernel learns of the disk by an interrupt, and takes note of it later: init looks this often,
-const ATTEMPTS: usize = 2000;
-/// and waits this long in between.
-const PAUSE: Duration = Duration::from_millis(1);
 
 /// Mounts the overlay whose writes go to the disk, in place of the one whose writes go to memory.
 pub(crate) fn mount() -> Result<()> {
@@ -45,21 +39,13 @@ pub(crate) fn rehearse() -> Result<()> {
 }
 
 fn mount_disk() -> Result<()> {
-    wait_for_disk()?;
+    // The kernel learns of the disk by an interrupt, and takes note of it later.
+    wait_for(|| has_disk().then_some(()))
+        .with_context(|| format!("the layer: expected a disk in {DISK}, found an empty drive"))?;
     boot::make_directory(PLACE)?;
     // What cannot be written any more is not written half.
     rustix::mount::mount(DISK, PLACE, "ext4", MountFlags::empty(), Some(c"errors=remount-ro"))
         .context("the layer's file system cannot be mounted: expected an ext4")
-}
-
-fn wait_for_disk() -> Result<()> {
-    for _ in 0..ATTEMPTS {
-        if has_disk() {
-            return Ok(());
-        }
-        std::thread::sleep(PAUSE);
-    }
-    bail!("the layer: expected a disk in {DISK}, found an empty drive")
 }
 
 /// Whether there is a disk in the drive.

@@ -23,7 +23,7 @@
 //!
 //! | module | part |
 //! |---|---|
-//! | `boot`, `image`, `network` | the machine: init's own mounts, image and overlay, loopback |
+//! | `boot`, `image`, `network`, `probe` | the machine: init's own mounts, image and overlay, loopback, devices that are found late |
 //! | `ports`, `host` | virtio-console ports by name, messages of the configuration channel |
 //! | `container`, `rootfs`, `etc` | the container's first process: namespaces, mounts, generated files |
 //! | `shared`, `mounts` | the host's directories, one mount, a read-only root |
@@ -45,8 +45,9 @@
 //! - For a layer on a disk: the drive `/dev/vda`, into which an ext4 is put before `Start` is sent.
 //!
 //! # Departures from Docker's defaults
-//! The network namespace is the machine's own: it holds nothing but the container's interfaces. No seccomp filter is set unless the host asks for one: it
-//! keeps a container's hands off its host's kernel, and this kernel is the container's own. No name server is configured.
+//! The network namespace is the machine's own: it holds nothing but the container's interfaces. No seccomp filter is set unless
+//! the host asks for one: it keeps a container's hands off its host's kernel, and this kernel is the container's own. No name
+//! server is configured.
 //!
 //! # Build
 //! ```text
@@ -72,6 +73,7 @@ mod mounts;
 mod network;
 mod ports;
 mod privileges;
+mod probe;
 mod program;
 mod pump;
 mod reaper;
