@@ -1,6 +1,6 @@
 //! The directories of the host that the container gets: every WASI preopen, or what `--dir` names natively.
 
-use super::container::seccomp;
+use super::container::seccomp::Choice;
 use super::options::Options;
 use super::tree;
 use crate::devices::virtio::ninep::{Errno, SharedDirectory};
@@ -32,10 +32,7 @@ pub fn shared(options: &Options) -> Result<Vec<SharedDirectory>, DirectoryError>
     directories.retain(|directory| {
         let checkpoint = options.checkpoint.as_ref().map(|checkpoint| &checkpoint.path);
         let save = options.save.as_ref().map(|save| &save.path);
-        let profile = match &options.seccomp {
-            Some(seccomp::Choice::File(path)) => Some(path),
-            Some(seccomp::Choice::Unconfined) | None => None,
-        };
+        let profile = options.seccomp.as_ref().and_then(Choice::file);
         let machines = options.state.iter().chain(&options.resume).chain(checkpoint).chain(save);
         let mut files = machines.chain(profile).chain(&options.config);
         !files.any(|path| path.starts_with(&directory.guest))

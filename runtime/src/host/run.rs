@@ -3,7 +3,7 @@
 use super::checkpoint::{self, SaveError, StartedError};
 use super::config::{self, ConfigError, ImageConfig, Surroundings};
 use super::console::Console;
-use super::container::seccomp::{self, ProfileError};
+use super::container::seccomp::{self, Choice, ProfileError};
 use super::directories::{self, DirectoryError};
 use super::drive::{Drive, End, Failure, Manner};
 use super::environment::{self, EnvFileError};
@@ -162,10 +162,8 @@ fn run(
     let env = environment()?;
     let in_env = |name: &str| env.iter().find_map(|entry| entry.strip_prefix(name)?.strip_prefix('='));
     let variables = environment::gather(&options, |name| in_env(name).map(str::to_owned))?;
-    let seccomp = match &options.seccomp {
-        Some(seccomp::Choice::File(path)) => Some(seccomp::read(path)?),
-        Some(seccomp::Choice::Unconfined) | None => None,
-    };
+    let profile = options.seccomp.as_ref().and_then(Choice::file);
+    let seccomp = profile.map(|path| seccomp::read(path)).transpose()?;
     let bundle = options.config.as_deref().map(spec::read).transpose()?;
     let seeds = if options.deterministic { Seeds::fixed() } else { Seeds::draw(system).map_err(RunError::Random)? };
     let directories = directories::shared(&options)?;

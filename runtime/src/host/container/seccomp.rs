@@ -28,6 +28,16 @@ pub enum Choice {
     File(PathBuf),
 }
 
+impl Choice {
+    /// The profile's file.
+    pub fn file(&self) -> Option<&PathBuf> {
+        match self {
+            Choice::File(path) => Some(path),
+            Choice::Unconfined => None,
+        }
+    }
+}
+
 /// Why a file is no profile.
 #[derive(Debug, thiserror::Error)]
 #[error("seccomp profile {}: {what}", .path.display())]
