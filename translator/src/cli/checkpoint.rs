@@ -1,70 +1,10 @@
-//! What `prelift run` must know of a machine that goes on, and the files and directories of options as a module gets them: each
-//! in a directory of its own, which is not the container's.
+//! What `prelift run` must know of a machine that goes on.
 
-use super::module_options::{CHECKPOINT, CONFIG, RESUME, SECCOMP, STATE};
 use crate::convert::Summary;
-use crate::engine::Directory;
 use anyhow::{Context, Result};
-use runtime::host::container::seccomp::Choice;
 use runtime::host::options::Options;
 use runtime::session::StreamKind;
 use runtime::snapshot;
-use std::path::Path;
-
-/// What a module calls the directories.
-const DIRECTORY: &str = "/.prelift";
-
-/// Files of a run.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Files {
-    /// Directories for the module.
-    pub(super) directories: Vec<Directory>,
-    /// The module's options that name them.
-    pub(super) words: Vec<String>,
-}
-
-impl Files {
-    /// Those that the options name.
-    ///
-    /// # Errors
-    /// If a path has no file's name.
-    pub(super) fn of(options: &Options) -> Result<Files> {
-        let mut files = Files::default();
-        if let Some(path) = &options.resume {
-            files.add(RESUME, path, true)?;
-        }
-        if let Some(path) = &options.config {
-            files.add(CONFIG, path, true)?;
-        }
-        if let Some(Choice::File(path)) = &options.seccomp {
-            files.add(SECCOMP, path, true)?;
-        }
-        if let Some(checkpoint) = options.checkpoint.as_ref().filter(|of| !of.path.as_os_str().is_empty()) {
-            files.add(CHECKPOINT, &checkpoint.path, false)?;
-        }
-        if let Some(directory) = &options.state {
-            let guest = files.share(STATE, directory, false);
-            files.words.push(format!("{STATE}={guest}"));
-        }
-        Ok(files)
-    }
-
-    fn add(&mut self, option: &str, path: &Path, read_only: bool) -> Result<()> {
-        let expected = || format!("{option} {}: expected the path of a file", path.display());
-        let name = path.file_name().and_then(|name| name.to_str()).with_context(expected)?;
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let guest = self.share(option, parent, read_only);
-        self.words.push(format!("{option}={guest}/{name}"));
-        Ok(())
-    }
-
-    /// Gives the module a directory for an option; what it calls it.
-    fn share(&mut self, option: &str, directory: &Path, read_only: bool) -> String {
-        let guest = format!("{DIRECTORY}/{}", option.trim_start_matches('-').replace('=', "/"));
-        self.directories.push(Directory { host: directory.to_owned(), guest: guest.clone(), read_only });
-        guest
-    }
-}
 
 /// The streams of the program that goes on, if one does: that of the file to resume, or the module's own.
 ///
@@ -79,29 +19,6 @@ pub(super) fn program(options: &Options, module: Option<&Summary>) -> Result<Opt
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_file_is_in_a_directory_of_its_own() {
-        let words = ["--resume=a/b", "--checkpoint", "c", "--security-opt", "seccomp=/d/e"].map(str::to_owned);
-        let files = Files::of(&Options::parse(words).unwrap()).unwrap();
-        let own = ["--resume=/.prelift/resume/b", "--security-opt=seccomp=/.prelift/security-opt/seccomp/e"];
-        assert_eq!(files.words, [&own[..], &["--checkpoint=/.prelift/checkpoint/c"]].concat());
-        let directory =
-            |host: &str, guest: &str, read_only| Directory { host: host.into(), guest: guest.into(), read_only };
-        let expected = [
-            directory("a", "/.prelift/resume", true),
-            directory("/d", "/.prelift/security-opt/seccomp", true),
-            directory(".", "/.prelift/checkpoint", false),
-        ];
-        assert_eq!(files.directories, expected);
-        let state = Files::of(&Options::parse(["--state=d/e".to_owned()]).unwrap()).unwrap();
-        assert_eq!(
-            (state.words, state.directories),
-            (vec!["--state=/.prelift/state".to_owned()], vec![directory("d/e", "/.prelift/state", false)],)
-        );
-        let error = Files::of(&Options::parse(["--resume=..".to_owned()]).unwrap()).unwrap_err();
-        assert_eq!(error.to_string(), "--resume ..: expected the path of a file");
-    }
 
     #[test]
     fn a_program_that_goes_on_is_the_files_or_the_modules() {

@@ -11,6 +11,7 @@ mod checkpoint;
 pub mod compare;
 pub mod convert;
 pub mod demo;
+mod files;
 mod inspect;
 mod kernel;
 pub mod link;

@@ -1,5 +1,6 @@
 //! `prelift run`: a module in the embedded engine.
 
+use super::files::Files;
 use super::{Common, EXACT_EXIT, ModuleOptions, READ_ONLY, checkpoint};
 use crate::convert;
 use crate::engine::{Directory, Engine, HostInput, InputPlan, RunOptions, Streams};
@@ -90,7 +91,7 @@ impl RunArgs {
                 return Ok(ExitCode::from(FAILED));
             }
         };
-        let files = checkpoint::Files::of(&options.told)?;
+        let files = Files::of(&options.told)?;
         let engine = Engine::new()?;
         let progress = common.progress();
         let compiled = engine.load(&module, &common.cache()?, &|text| progress.step(text));
