@@ -5,8 +5,11 @@ use crate::discover::{Region, RegionBlock, RegionId};
 use crate::lower::Translated;
 use runtime::profile::Mode;
 
+fn unlifted(mnemonic: &str, places: u32, ran: u64) -> Unlifted {
+    Unlifted { mnemonic: mnemonic.into(), places, ran }
+}
+
 fn figures() -> Figures {
-    let unlifted = |mnemonic: &str, places, ran| Unlifted { mnemonic: mnemonic.into(), places, ran };
     let region = RegionFigures {
         binary: BinaryId(1),
         entries: 3,
@@ -106,7 +109,6 @@ fn what_is_left_is_told_by_mnemonic() {
         unlifted: vec![(1, x86::Mnemonic::Cpuid), (4, x86::Mnemonic::Cpuid), (6, x86::Mnemonic::Hlt)],
         side_exits,
     };
-    let unlifted = |mnemonic: &str, places, ran| Unlifted { mnemonic: mnemonic.into(), places, ran };
     let expected = RegionFigures {
         binary: BinaryId(4),
         entries: 1,
