@@ -12,23 +12,31 @@ use std::ptr::NonNull;
 pub struct CpuCell(NonNull<Cpu>);
 
 impl CpuCell {
-    /// A processor of its own.
-    #[cfg(not(target_arch = "wasm32"))]
+    /// A processor of its own, as after a reset.
     pub fn new() -> CpuCell {
-        CpuCell(NonNull::from(Box::leak(Box::new(Cpu::ZERO))))
-    }
-
-    /// The module's processor. There is one: the caller asks once.
-    #[cfg(target_arch = "wasm32")]
-    pub fn new() -> CpuCell {
-        CpuCell(NonNull::new(&raw mut PRELIFT_CPU).expect("a static has an address"))
+        let mut cell = CpuCell(zeroed());
+        cell.start();
+        cell
     }
 }
 
-/// The module's processor, at the address that the linker gives to translated code.
+#[cfg(not(target_arch = "wasm32"))]
+fn zeroed() -> NonNull<Cpu> {
+    // SAFETY: all fields of `Cpu` are integers, which may be zero.
+    NonNull::from(Box::leak(unsafe { Box::<Cpu>::new_zeroed().assume_init() }))
+}
+
+/// The module's processor. There is one: the caller asks once.
+#[cfg(target_arch = "wasm32")]
+fn zeroed() -> NonNull<Cpu> {
+    NonNull::new((&raw mut PRELIFT_CPU).cast()).expect("a static has an address")
+}
+
+/// The module's processor, at the address that the linker gives to translated code. Of zeros, so that nothing of it is in the
+/// module, nor has to be looked at when that is made.
 #[cfg(target_arch = "wasm32")]
 #[unsafe(no_mangle)]
-pub static mut PRELIFT_CPU: Cpu = Cpu::ZERO;
+pub static mut PRELIFT_CPU: std::mem::MaybeUninit<Cpu> = std::mem::MaybeUninit::zeroed();
 
 impl Default for CpuCell {
     fn default() -> Self {

@@ -20,32 +20,35 @@ pub const TLB_ENTRIES: usize = 8192;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
 pub struct TlbEntry {
-    /// Virtual address of the page, or that of [`TlbEntry::empty`].
+    /// Virtual address of the page, or the tag of [`TlbEntry::empty`].
     pub tag: u64,
     /// What to add to the low 32 bits of the address, modulo 2^32, to get the place in the machine's memory.
     pub addend: u32,
-    /// [`TlbEntry::GLOBAL`] and [`TlbEntry::LISTED`].
+    /// [`TlbEntry::GLOBAL`], [`TlbEntry::LISTED`] and [`TlbEntry::VALID`].
     pub marks: u32,
 }
 
 impl TlbEntry {
-    /// Bits 62 and 63 of a tag that is no translation's: no canonical address has them so.
-    const INVALID: u64 = 0x8000_0000_0000_0000;
-
     /// A flush of the local entries leaves it.
     pub const GLOBAL: u32 = 1;
     /// Its place is in [`LocalFills`].
     pub const LISTED: u32 = 2;
 
-    /// The empty entry at a place in its table. Its tag is of a page that is looked up at another place, since one that
-    /// is not canonical is looked up like others and must not be found.
+    /// It is a translation.
+    pub const VALID: u32 = 4;
+
+    /// Tag of the empty entry at the first place: of a page that is looked up at the second, and not canonical.
+    const EMPTY_AT_FIRST: u64 = 0x8000_0000_0000_1000;
+
+    /// The empty entry at a place in its table: all zero, the tag of a page that is looked up at the first place. So a table of
+    /// zeros is empty, but for that place.
     pub const fn empty(index: usize) -> TlbEntry {
-        TlbEntry { tag: Self::INVALID | (index.is_multiple_of(TLB_ENTRIES) as u64) << 12, addend: 0, marks: 0 }
+        TlbEntry { tag: if index.is_multiple_of(TLB_ENTRIES) { Self::EMPTY_AT_FIRST } else { 0 }, addend: 0, marks: 0 }
     }
 
     /// Whether it is a translation.
     pub const fn is_valid(&self) -> bool {
-        self.tag >> 62 != Self::INVALID >> 62
+        self.marks & Self::VALID != 0
     }
 
     /// Whether it is one that a flush of the local entries drops.
@@ -59,7 +62,7 @@ pub type TlbTable = [TlbEntry; TLB_ENTRIES];
 
 /// The translations of one privilege: what is in `read` may be read, and so on. RAM only: device pages never are in
 /// it, pages with code never in `write`.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 #[repr(C)]
 pub struct Tlb {
     /// Pages that may be read.
@@ -72,7 +75,7 @@ pub struct Tlb {
 
 /// Where translations that are not global were filled in since the last flush of these, each place once, so that a flush
 /// looks only there.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 #[repr(C)]
 pub struct LocalFills {
     /// How many; more than fit if the list overflowed.
@@ -84,9 +87,6 @@ pub struct LocalFills {
 impl LocalFills {
     /// What the list holds.
     pub const MOST: usize = 2046;
-    /// Nothing.
-    pub const NONE: LocalFills = LocalFills { count: 0, entries: [0; Self::MOST] };
-
     /// Adds a place.
     #[inline(always)]
     pub fn add(&mut self, place: u16) {
@@ -121,8 +121,8 @@ pub struct TableRegister {
     pub limit: u64,
 }
 
-/// The processor.
-#[derive(Debug, Clone)]
+/// The processor. All of its fields may be zero: [`CpuCell`](super::CpuCell) makes it so.
+#[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Cpu {
     /// RAX to R15, in encoding order.
@@ -246,79 +246,30 @@ pub struct Cpu {
     pub local_fills: LocalFills,
 }
 
-const fn empty_table() -> TlbTable {
-    let mut table = [TlbEntry::empty(1); TLB_ENTRIES];
-    table[0] = TlbEntry::empty(0);
-    table
-}
-
 impl Tlb {
-    /// A table without entries.
-    pub const EMPTY: Tlb = Tlb { read: empty_table(), write: empty_table(), exec: empty_table() };
+    /// Makes tables of zeros empty ones.
+    fn start(&mut self) {
+        for table in [&mut self.read, &mut self.write, &mut self.exec] {
+            table[0] = TlbEntry::empty(0);
+        }
+    }
 }
 
 impl Cpu {
-    /// All zero but for the TLBs, which are empty: a constant, so that it can be a static.
-    pub const ZERO: Cpu = Cpu {
-        gpr: [0; 16],
-        rip: 0,
-        flags_dst: 0,
-        flags_src: 0,
-        flags_carry: 0,
-        flags_op: 0,
-        cpl: 0,
-        rflags: 2,
-        budget: 0,
-        slice: 0,
-        user_generation: 0,
-        kernel_generation: 0,
-        stamps: 0,
-        mxcsr: 0x1f80,
-        segments: [SegmentRegister { selector: 0, rights: 0, limit: 0, base: 0 }; 6],
-        xmm: [[0; 2]; 16],
-        ymm_high: [[0; 2]; 16],
-        exit_reason: 0,
-        interrupt_shadow: 0,
-        interrupt_waits: 0,
-        nmi_blocked: 0,
-        fpr: [[0; 2]; 8],
-        fcw: 0x37f,
-        fsw: 0,
-        ftw: 0,
-        level: Level::V1 as u8,
-        fop: 0,
-        fip: 0,
-        fdp: 0,
-        cr0: 0,
-        cr2: 0,
-        cr3: 0,
-        cr4: 0,
-        cr8: 0,
-        dr: breakpoints::RESET,
-        debug_hits: 0,
-        xcr0: 1,
-        gdtr: TableRegister { base: 0, limit: 0 },
-        idtr: TableRegister { base: 0, limit: 0 },
-        ldtr: SegmentRegister { selector: 0, rights: 0, limit: 0, base: 0 },
-        tr: SegmentRegister { selector: 0, rights: 0, limit: 0, base: 0 },
-        efer: 0,
-        star: 0,
-        lstar: 0,
-        cstar: 0,
-        sfmask: 0,
-        kernel_gs_base: 0,
-        sysenter: [0; 3],
-        pat: 0x0007_0406_0007_0406,
-        apic_base: 0xfee0_0900,
-        tsc_aux: 0,
-        misc_enable: 1,
-        mtrr: [0; 32],
-        retired: 0,
-        tsc_offset: 0,
-        kernel_tlb: Tlb::EMPTY,
-        user_tlb: Tlb::EMPTY,
-        local_fills: LocalFills::NONE,
-    };
+    /// Makes a processor of zeros one that was reset, as far as that is not zero: its size is no one's stack's.
+    pub(super) fn start(&mut self) {
+        self.rflags = 2;
+        self.mxcsr = 0x1f80;
+        self.fcw = 0x37f;
+        self.level = Level::V1 as u8;
+        self.dr = breakpoints::RESET;
+        self.xcr0 = 1;
+        self.pat = 0x0007_0406_0007_0406;
+        self.apic_base = 0xfee0_0900;
+        self.misc_enable = 1;
+        self.kernel_tlb.start();
+        self.user_tlb.start();
+    }
 
     /// The translations of the current privilege.
     #[inline(always)]

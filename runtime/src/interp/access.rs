@@ -300,15 +300,16 @@ impl Vm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpu::Tlb;
+    use crate::cpu::CpuCell;
     use crate::devices::Backends;
     use crate::memory::Memory;
 
     #[test]
     fn an_empty_table_knows_no_address_not_even_one_that_is_not_canonical() {
+        let cpu = CpuCell::new();
         for page in (0..2 * TLB_ENTRIES as u64).chain([u64::MAX >> 12]) {
             for upper in [0, 1 << 63, 0xffff_8000_0000_0000] {
-                assert_eq!(lookup(&Tlb::EMPTY.read, upper | page << 12, 1), None, "{upper:x} {page:x}");
+                assert_eq!(lookup(&cpu.user_tlb.read, upper | page << 12, 1), None, "{upper:x} {page:x}");
             }
         }
     }

@@ -69,9 +69,9 @@ pub fn fill(cpu: &mut Cpu, privilege: Privilege, usage: Use, entry: TlbEntry) {
 #[inline]
 fn put(cpu: &mut Cpu, slot: Slot, mut entry: TlbEntry) {
     let old = at(cpu, slot);
-    entry.marks |= old.marks & TlbEntry::LISTED;
-    if entry.marks == 0 {
-        entry.marks = TlbEntry::LISTED;
+    entry.marks |= old.marks & TlbEntry::LISTED | TlbEntry::VALID;
+    if entry.marks == TlbEntry::VALID {
+        entry.marks |= TlbEntry::LISTED;
         *old = entry;
         cpu.local_fills.add(slot.0);
     } else {
@@ -184,7 +184,7 @@ mod tests {
             for table in [&cpu.user_tlb.read, &cpu.user_tlb.exec, &cpu.kernel_tlb.write] {
                 assert!(is_empty(table));
             }
-            assert_eq!(cpu.kernel_tlb.read[1], entry(1, TlbEntry::GLOBAL));
+            assert_eq!(cpu.kernel_tlb.read[1], entry(1, TlbEntry::GLOBAL | TlbEntry::VALID));
             assert_eq!(cpu.local_fills.count, 0);
         }
     }

@@ -75,6 +75,7 @@ pub fn x87(cpu: &mut Cpu, form: u64, rip: u64, data: u64, operand: [u64; 2]) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu::CpuCell;
     use x86::Mnemonic;
 
     fn form(mnemonic: Mnemonic, size: u16) -> u64 {
@@ -85,7 +86,7 @@ mod tests {
 
     #[test]
     fn the_unit_loads_computes_and_stores() {
-        let mut cpu = Cpu::ZERO;
+        let mut cpu = CpuCell::new();
         cpu.fcw = 0x37f;
         assert_eq!(x87(&mut cpu, form(Mnemonic::Fninit, 0), 0, 0, [0; 2]), Some([0; 2]));
         assert_eq!(x87(&mut cpu, form(Mnemonic::Fld, 8), 0x1234, 0x5678, [1.5f64.to_bits(), 0]), Some([0; 2]));
@@ -97,7 +98,7 @@ mod tests {
 
     #[test]
     fn what_may_trap_is_refused() {
-        let mut cpu = Cpu::ZERO;
+        let mut cpu = CpuCell::new();
         cpu.fcw = 0x37f;
         assert_eq!(x87(&mut cpu, form(Mnemonic::Fninit, 0), 0, 0, [0; 2]), Some([0; 2]));
         let refused = |cpu: &mut Cpu, form| x87(cpu, form, 1, 1, [0; 2]).is_none() && (cpu.fip, cpu.ftw) == (0, 0);
