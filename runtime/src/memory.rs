@@ -103,6 +103,11 @@ impl Memory {
         u64::from(self.image.end - self.image.start)
     }
 
+    /// All pages have a lower number than this.
+    pub fn end_page(&self) -> u32 {
+        (u64::from(self.ram.end.max(self.image.end)).div_ceil(PAGE as u64)) as u32
+    }
+
     /// Where guest-physical address `gpa` lies; `None` where there is neither RAM nor image.
     #[inline(always)]
     pub fn place(&self, gpa: Gpa) -> Option<Place> {

@@ -151,8 +151,8 @@ impl GuestMemory {
         for n in 0..JUMP_CACHE_ENTRIES {
             made.put(JUMP_CACHE as usize + n * size_of::<JumpCacheEntry>(), JumpCacheEntry::EMPTY.rip);
         }
-        for n in 0..size_of::<Tlb>() / size_of::<TlbEntry>() {
-            made.put_cpu(offset_of!(Cpu, user_tlb) + n * size_of::<TlbEntry>(), TlbEntry::empty(n).tag);
+        for table in [offset_of!(Tlb, read), offset_of!(Tlb, write)] {
+            made.put_cpu(offset_of!(Cpu, user_tlb) + table, TlbEntry::empty(0).tag);
         }
         made.put_cpu(offset_of!(Cpu, user_generation), GENERATION);
         made.put_cpu(offset_of!(Cpu, stamps), STAMPS.into());

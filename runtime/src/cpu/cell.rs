@@ -29,14 +29,20 @@ fn zeroed() -> NonNull<Cpu> {
 /// The module's processor. There is one: the caller asks once.
 #[cfg(target_arch = "wasm32")]
 fn zeroed() -> NonNull<Cpu> {
-    NonNull::new((&raw mut PRELIFT_CPU).cast()).expect("a static has an address")
+    NonNull::new(of_module()).expect("a static has an address")
+}
+
+/// Where the module's processor is.
+#[cfg(target_arch = "wasm32")]
+pub fn of_module() -> *mut Cpu {
+    (&raw mut PRELIFT_CPU).cast()
 }
 
 /// The module's processor, at the address that the linker gives to translated code. Of zeros, so that nothing of it is in the
 /// module, nor has to be looked at when that is made.
 #[cfg(target_arch = "wasm32")]
 #[unsafe(no_mangle)]
-pub static mut PRELIFT_CPU: std::mem::MaybeUninit<Cpu> = std::mem::MaybeUninit::zeroed();
+static mut PRELIFT_CPU: std::mem::MaybeUninit<Cpu> = std::mem::MaybeUninit::zeroed();
 
 impl Default for CpuCell {
     fn default() -> Self {

@@ -12,8 +12,9 @@ pub const SHADOW_OF_STI: u32 = 1;
 /// 3A, 6.8.3).
 pub const SHADOW_OF_STACK: u32 = 2;
 
-/// Entries of each TLB table.
-pub const TLB_ENTRIES: usize = 8192;
+/// Entries of each TLB table: pages of 256 MiB before two of them have the same place. Only what is used of the tables takes memory,
+/// and pages next to each other have places next to each other.
+pub const TLB_ENTRIES: usize = 1 << 16;
 
 /// One translation. A lookup of address `a` and size `n` takes entry `(a >> 12) % TLB_ENTRIES` and hits if
 /// `(tag ^ a) <= 4096 - n` (unsigned): one comparison tests page, validity and page crossing.
@@ -51,6 +52,16 @@ impl TlbEntry {
         self.marks & Self::VALID != 0
     }
 
+    /// Number of the page in the machine's memory.
+    pub const fn page(&self) -> u32 {
+        self.addend.wrapping_add(self.tag as u32) >> 12
+    }
+
+    /// Whether it is a translation to a page of the machine's memory.
+    pub const fn leads_to(&self, page: u32) -> bool {
+        self.is_valid() && self.page() == page
+    }
+
     /// Whether it is one that a flush of the local entries drops.
     pub const fn is_local(&self) -> bool {
         self.is_valid() && self.marks & Self::GLOBAL == 0
@@ -81,15 +92,15 @@ pub struct LocalFills {
     /// How many; more than fit if the list overflowed.
     pub count: u32,
     /// Numbers of table and entry: see `mmu::tlb`.
-    pub entries: [u16; Self::MOST],
+    pub entries: [u32; Self::MOST],
 }
 
 impl LocalFills {
     /// What the list holds.
-    pub const MOST: usize = 2046;
+    pub const MOST: usize = 8191;
     /// Adds a place.
     #[inline(always)]
-    pub fn add(&mut self, place: u16) {
+    pub fn add(&mut self, place: u32) {
         if let Some(slot) = self.entries.get_mut(self.count as usize) {
             *slot = place;
         }

@@ -209,14 +209,14 @@ impl Vm {
         let tag = address & !0xfff;
         let marks = if mapping.global { TlbEntry::GLOBAL } else { 0 };
         let entry = TlbEntry { tag, addend: page.0.wrapping_sub(tag as u32), marks };
-        let cpu = &mut *self.cpu;
+        let (cpu, writers) = (&mut *self.cpu, &mut self.writers);
         match access {
-            Access::Fetch => fill(cpu, privilege, Use::Execute, entry),
+            Access::Fetch => fill(cpu, writers, privilege, Use::Execute, entry),
             // What may be written may be read.
-            Access::Read | Access::Write => fill(cpu, privilege, Use::Read, entry),
+            Access::Read | Access::Write => fill(cpu, writers, privilege, Use::Read, entry),
         }
         if access == Access::Write && !self.code.has_code(page.page()) {
-            fill(cpu, privilege, Use::Write, entry);
+            fill(cpu, writers, privilege, Use::Write, entry);
         }
     }
 
@@ -231,15 +231,7 @@ impl Vm {
 
     /// Takes a page that now has code out of the write TLB.
     pub(crate) fn protect_code(&mut self, page: u32) {
-        let place = page << 12;
-        let cpu = &mut *self.cpu;
-        for table in [&mut cpu.kernel_tlb.write, &mut cpu.user_tlb.write] {
-            for (index, entry) in table.iter_mut().enumerate() {
-                if entry.is_valid() && entry.addend.wrapping_add(entry.tag as u32) == place {
-                    *entry = TlbEntry { marks: entry.marks & TlbEntry::LISTED, ..TlbEntry::empty(index) };
-                }
-            }
-        }
+        self.writers.drop_page(&mut self.cpu, page);
     }
 
     fn read_target(&mut self, target: Target, bytes: &mut [u8]) {
@@ -320,7 +312,7 @@ mod tests {
             let entry = TlbEntry { tag, addend: place.wrapping_sub(tag as u32), marks: 0 };
             [Use::Read, Use::Write]
                 .into_iter()
-                .for_each(|usage| fill(&mut vm.cpu, Privilege::Supervisor, usage, entry));
+                .for_each(|usage| fill(&mut vm.cpu, &mut vm.writers, Privilege::Supervisor, usage, entry));
         }
         vm
     }

@@ -2,9 +2,11 @@
 
 mod tlb;
 mod walk;
+mod writers;
 
 pub use tlb::{Kept, Use, fill, flush_all, flush_non_global, flush_page};
 pub use walk::{Access, Mapping, PHYSICAL_BITS, Privilege, walk};
+pub use writers::Writers;
 
 /// Whether bits 47 to 63 of a linear address are equal.
 #[inline(always)]

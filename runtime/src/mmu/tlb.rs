@@ -2,12 +2,14 @@
 //!
 //! What is filled in is the machine's to decide, which knows where code is.
 
-use super::Privilege;
+use super::{Privilege, Writers};
 use crate::cpu::state::{LocalFills, TLB_ENTRIES, TlbTable};
 use crate::cpu::{Cpu, TlbEntry};
 
 /// Tables of both privileges.
-const TABLES: u16 = 6;
+const TABLES: u32 = 6;
+/// Entries of a table.
+const ENTRIES: u32 = TLB_ENTRIES as u32;
 
 /// One of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,30 +24,54 @@ pub enum Use {
 
 /// An entry's place: table times [`TLB_ENTRIES`], and number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Slot(u16);
+pub(super) struct Slot(u32);
 
 impl Slot {
     fn new(privilege: Privilege, usage: Use, index: usize) -> Slot {
-        let table = if privilege == Privilege::User { 3 } else { 0 } + usage as u16;
-        Slot(table * TLB_ENTRIES as u16 + (index % TLB_ENTRIES) as u16)
+        let table = if privilege == Privilege::User { 3 } else { 0 } + usage as u32;
+        Slot(table * ENTRIES + (index % TLB_ENTRIES) as u32)
+    }
+
+    /// Its number among those of all tables.
+    pub(super) fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The place of a number.
+    pub(super) fn of_number(number: u32) -> Slot {
+        Slot(number % (TABLES * ENTRIES))
+    }
+
+    /// All of a table.
+    pub(super) fn of_table(privilege: Privilege, usage: Use) -> impl Iterator<Item = Slot> {
+        let first = Slot::new(privilege, usage, 0).0;
+        (first..first + ENTRIES).map(Slot)
     }
 
     fn index(self) -> usize {
-        usize::from(self.0) % TLB_ENTRIES
+        (self.0 % ENTRIES) as usize
+    }
+
+    fn table(self) -> u32 {
+        self.0 / ENTRIES
     }
 
     fn is_write(self) -> bool {
-        usize::from(self.0) / TLB_ENTRIES % 3 == Use::Write as usize
+        self.table() % 3 == Use::Write as u32
+    }
+
+    pub(super) fn is_user(self) -> bool {
+        self.table() >= 3
     }
 
     fn all() -> impl Iterator<Item = Slot> {
-        (0..TABLES * TLB_ENTRIES as u16).map(Slot)
+        (0..TABLES * ENTRIES).map(Slot)
     }
 }
 
 #[inline(always)]
 fn table(cpu: &mut Cpu, slot: Slot) -> &mut TlbTable {
-    match usize::from(slot.0) / TLB_ENTRIES {
+    match slot.table() {
         0 => &mut cpu.kernel_tlb.read,
         1 => &mut cpu.kernel_tlb.write,
         2 => &mut cpu.kernel_tlb.exec,
@@ -56,18 +82,21 @@ fn table(cpu: &mut Cpu, slot: Slot) -> &mut TlbTable {
 }
 
 #[inline(always)]
-fn at(cpu: &mut Cpu, slot: Slot) -> &mut TlbEntry {
+pub(super) fn at(cpu: &mut Cpu, slot: Slot) -> &mut TlbEntry {
     &mut table(cpu, slot)[slot.index()]
 }
 
 /// Fills a translation in.
 #[inline]
-pub fn fill(cpu: &mut Cpu, privilege: Privilege, usage: Use, entry: TlbEntry) {
-    put(cpu, Slot::new(privilege, usage, (entry.tag >> 12) as usize), entry);
+pub fn fill(cpu: &mut Cpu, writers: &mut Writers, privilege: Privilege, usage: Use, entry: TlbEntry) {
+    put(cpu, writers, Slot::new(privilege, usage, (entry.tag >> 12) as usize), entry);
 }
 
 #[inline]
-fn put(cpu: &mut Cpu, slot: Slot, mut entry: TlbEntry) {
+fn put(cpu: &mut Cpu, writers: &mut Writers, slot: Slot, mut entry: TlbEntry) {
+    if slot.is_write() {
+        writers.note(cpu, entry.page(), slot);
+    }
     let old = at(cpu, slot);
     entry.marks |= old.marks & TlbEntry::LISTED | TlbEntry::VALID;
     if entry.marks == TlbEntry::VALID {
@@ -108,7 +137,7 @@ fn take_local(cpu: &mut Cpu, mut show: impl FnMut(Slot, TlbEntry)) {
         Slot::all().for_each(|slot| take(cpu, slot));
     }
     for place in 0..count.min(LocalFills::MOST) {
-        let slot = Slot(cpu.local_fills.entries[place] % (TABLES * TLB_ENTRIES as u16));
+        let slot = Slot::of_number(cpu.local_fills.entries[place]);
         take(cpu, slot);
     }
     cpu.local_fills.count = 0;
@@ -119,11 +148,17 @@ pub fn flush_page(cpu: &mut Cpu, address: u64) {
     let page = address & !0xfff;
     let index = (address >> 12) as usize % TLB_ENTRIES;
     for number in 0..TABLES {
-        let entry = at(cpu, Slot(number * TLB_ENTRIES as u16 + index as u16));
-        if entry.tag == page {
-            *entry = TlbEntry { marks: entry.marks & TlbEntry::LISTED, ..TlbEntry::empty(index) };
+        let slot = Slot(number * ENTRIES + index as u32);
+        if at(cpu, slot).tag == page {
+            drop_entry(cpu, slot);
         }
     }
+}
+
+/// Drops one translation.
+pub(super) fn drop_entry(cpu: &mut Cpu, slot: Slot) {
+    let entry = at(cpu, slot);
+    *entry = TlbEntry { marks: entry.marks & TlbEntry::LISTED, ..TlbEntry::empty(slot.index()) };
 }
 
 /// Local translations of an address space that is not current.
@@ -140,11 +175,10 @@ impl Kept {
     }
 
     /// Brings them back. Pages that `has_code` says hold code now do not become writable.
-    pub fn give(&mut self, cpu: &mut Cpu, mut has_code: impl FnMut(u32) -> bool) {
+    pub fn give(&mut self, cpu: &mut Cpu, writers: &mut Writers, mut has_code: impl FnMut(u32) -> bool) {
         for (slot, entry) in self.entries.drain(..) {
-            let page = entry.addend.wrapping_add(entry.tag as u32) >> 12;
-            if !(slot.is_write() && has_code(page)) {
-                put(cpu, slot, TlbEntry { marks: 0, ..entry });
+            if !(slot.is_write() && has_code(entry.page())) {
+                put(cpu, writers, slot, TlbEntry { marks: 0, ..entry });
             }
         }
     }
@@ -165,7 +199,7 @@ mod tests {
     }
 
     fn fill_user(cpu: &mut Cpu, usage: Use, page: usize) {
-        fill(cpu, Privilege::User, usage, entry(page, 0));
+        fill(cpu, &mut Writers::default(), Privilege::User, usage, entry(page, 0));
     }
 
     fn is_empty(table: &TlbTable) -> bool {
@@ -178,8 +212,8 @@ mod tests {
             let mut cpu = CpuCell::new();
             (0..fills).for_each(|page| fill_user(&mut cpu, Use::Read, page));
             (0..fills).for_each(|page| fill_user(&mut cpu, Use::Execute, page));
-            fill(&mut cpu, Privilege::Supervisor, Use::Write, entry(1, 0));
-            fill(&mut cpu, Privilege::Supervisor, Use::Read, entry(1, TlbEntry::GLOBAL));
+            fill(&mut cpu, &mut Writers::default(), Privilege::Supervisor, Use::Write, entry(1, 0));
+            fill(&mut cpu, &mut Writers::default(), Privilege::Supervisor, Use::Read, entry(1, TlbEntry::GLOBAL));
             flush_non_global(&mut cpu);
             for table in [&cpu.user_tlb.read, &cpu.user_tlb.exec, &cpu.kernel_tlb.write] {
                 assert!(is_empty(table));
@@ -195,7 +229,7 @@ mod tests {
         for page in [7, 7 + TLB_ENTRIES] {
             fill_user(&mut cpu, Use::Read, page);
             flush_page(&mut cpu, 7 << 12);
-            fill(&mut cpu, Privilege::User, Use::Read, entry(7, TlbEntry::GLOBAL));
+            fill(&mut cpu, &mut Writers::default(), Privilege::User, Use::Read, entry(7, TlbEntry::GLOBAL));
             fill_user(&mut cpu, Use::Read, page);
         }
         assert_eq!(cpu.local_fills.count, 1);
@@ -215,7 +249,7 @@ mod tests {
         kept.take(&mut cpu);
         assert!(is_empty(&cpu.user_tlb.read) && is_empty(&cpu.user_tlb.write));
         // Addends of 0: the place is the page.
-        kept.give(&mut cpu, |page| page == 4);
+        kept.give(&mut cpu, &mut Writers::default(), |page| page == 4);
         assert!(cpu.user_tlb.read[3].is_local() && cpu.user_tlb.read[4].is_local());
         assert!(cpu.user_tlb.write[3].is_local() && !cpu.user_tlb.write[4].is_valid());
         flush_non_global(&mut cpu);

@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use super::helpers;
-use crate::cpu::cell::PRELIFT_CPU;
+use crate::cpu::cell;
 use core::arch::wasm32::{u64x2, u64x2_extract_lane, v128};
 
 /// What the last helper gave beside its result.
@@ -30,7 +30,7 @@ extern "C" fn prelift_integer(op: u32, a: u64, b: u64) -> u64 {
 #[unsafe(no_mangle)]
 extern "C" fn prelift_x87(form: u64, rip: u64, data: u64, low: u64, high: u64) -> u32 {
     // SAFETY: one thread; translated code calls this, and while it runs nobody holds a reference to the state.
-    let cpu = unsafe { &mut *(&raw mut PRELIFT_CPU) };
+    let cpu = unsafe { &mut *cell::of_module() };
     let Some(result) = helpers::x87(cpu, form, rip, data, [low, high]) else { return 1 };
     // SAFETY: as above; no reference to this static is ever made.
     unsafe { (&raw mut PRELIFT_RESULT).write(result) };

@@ -23,6 +23,7 @@ use crate::devices::{Backends, Devices, Request};
 use crate::exception::{Exception, vector};
 use crate::interp::{Block, CodeCache};
 use crate::memory::Memory;
+use crate::mmu::Writers;
 use crate::profile::Recorder;
 use crate::system;
 use crate::translated::Translated;
@@ -94,6 +95,7 @@ pub struct Vm {
     /// Where instructions ran.
     pub counts: Counts,
     pub(crate) code: CodeCache,
+    pub(crate) writers: Writers,
     pub(crate) translated: Translated,
     pub(crate) spaces: Spaces,
     pub(crate) clock: Clock,
@@ -131,12 +133,14 @@ impl Vm {
 
     /// A machine with these devices.
     pub fn with_devices(memory: Memory, devices: Devices) -> Vm {
+        let writers = Writers::new(memory.end_page());
         Vm {
             cpu: CpuCell::new(),
             memory,
             devices,
             counts: Counts::default(),
             code: CodeCache::default(),
+            writers,
             translated: Translated::default(),
             spaces: Spaces::default(),
             clock: Clock::default(),

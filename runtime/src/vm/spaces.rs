@@ -222,7 +222,7 @@ impl Vm {
         let slot = &mut self.spaces.slots[index];
         self.cpu.user_generation = u64::from(slot.generation) << 48;
         if keep {
-            slot.kept.give(&mut self.cpu, |page| self.code.has_code(page));
+            slot.kept.give(&mut self.cpu, &mut self.writers, |page| self.code.has_code(page));
         } else {
             slot.kept.forget();
             self.review_user();

@@ -17,8 +17,8 @@ use wasmtime::{Extern, Func, Instance, Memory, Store, TypedFunc, V128};
 
 pub(crate) const ADDRESSES: Addresses = Addresses {
     cpu: 0x1_0000,
-    jump_cache: 0x20_0000,
-    kernel_stamps: 0x30_0000,
+    jump_cache: 0x80_0000,
+    kernel_stamps: 0x90_0000,
     table: 0,
     first_type: 0,
     first_shared: HELPERS,
@@ -27,8 +27,10 @@ pub(crate) const ADDRESSES: Addresses = Addresses {
 };
 /// Number of the runtime's helpers, which are imported.
 const HELPERS: u32 = Helper::COUNT as u32;
-const USER_STAMPS: u32 = 0x31_0000;
-const PAGES: u32 = 0x32_0000;
+const USER_STAMPS: u32 = 0x91_0000;
+const PAGES: u32 = 0x92_0000;
+/// Size of the memory in Wasm's pages.
+const WASM_PAGES: u64 = 160;
 const _: () = assert!(ADDRESSES.cpu as usize + size_of::<Cpu>() <= ADDRESSES.jump_cache as usize);
 const _: () = assert!(JUMP_CACHE_ENTRIES * size_of::<JumpCacheEntry>() <= 0x10_0000);
 const GENERATION: u64 = 5 << 48;
@@ -103,7 +105,13 @@ fn module(regions: &[Translated]) -> Vec<u8> {
     let all: Vec<u32> = (0..count).map(|number| FIRST_FUNCTION + number).collect();
     elements.active(None, &ConstExpr::i32_const(FIRST_TABLE_ENTRY as i32), Elements::Functions((&all).into()));
     let mut memories = MemorySection::new();
-    memories.memory(MemoryType { minimum: 128, maximum: None, memory64: false, shared: false, page_size_log2: None });
+    memories.memory(MemoryType {
+        minimum: WASM_PAGES,
+        maximum: None,
+        memory64: false,
+        shared: false,
+        page_size_log2: None,
+    });
     let mut module = Module::new();
     module.section(&types).section(&imports).section(&functions).section(&tables).section(&memories);
     module.section(&exports).section(&elements).section(&code);
@@ -152,19 +160,15 @@ impl Engine {
             .map(|number| instance.get_typed_func(&mut store, &format!("region{number}")).expect("exported"))
             .collect();
         let mut made = Engine { store, memory, functions, regions, privilege: sources[0].privilege };
-        made.reset();
+        made.start();
         made
     }
 
-    fn reset(&mut self) {
-        for place in 0..4 * TLB_ENTRIES {
-            for table in [offset_of!(Cpu, kernel_tlb), offset_of!(Cpu, user_tlb)] {
-                if place < 3 * TLB_ENTRIES {
-                    self.set64(
-                        ADDRESSES.cpu as usize + table + place * size_of::<TlbEntry>(),
-                        TlbEntry::empty(place).tag,
-                    );
-                }
+    /// What is not zero in the state. Tables of zeros are empty but for their first places.
+    fn start(&mut self) {
+        for tlb in [offset_of!(Cpu, kernel_tlb), offset_of!(Cpu, user_tlb)] {
+            for table in [offset_of!(Tlb, read), offset_of!(Tlb, write)] {
+                self.set64(ADDRESSES.cpu as usize + tlb + table, TlbEntry::empty(0).tag);
             }
         }
         for place in 0..runtime::translated::abi::JUMP_CACHE_ENTRIES {
