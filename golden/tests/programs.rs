@@ -10,7 +10,7 @@ use golden::images::{Converted, suite, training};
 use kernel_snapshot::cache::Cache;
 use std::path::Path;
 use test_images::Recipe;
-use test_images::debian::{Debian, JAVA, LANGUAGES, NODE, TOOLS};
+use test_images::debian::{Debian, JAVA, LANGUAGES, NODE, SERVERS, TOOLS};
 use translator::convert::{GuestRequest, Training};
 use x86::Level;
 
@@ -29,6 +29,12 @@ fn languages() {
     for level in Level::ALL {
         same("languages", &debian(&LANGUAGES), MIDDLE, level);
     }
+}
+
+#[test]
+#[ignore = "tier 2: minutes; installs 350 MB of Debian packages"]
+fn servers() {
+    same("servers", &debian(&SERVERS), MIDDLE, Level::V3);
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use anyhow::{Result, bail};
 use kernel_snapshot::cache::Cache;
 use std::path::Path;
-use test_images::debian::{JAVA, LANGUAGES, NODE, PYTHON, TOOLS};
+use test_images::debian::{JAVA, LANGUAGES, NODE, PYTHON, SERVERS, TOOLS};
 use test_images::{Format, Recipe};
 
-const NAMES: &str = "busybox, busybox-i386, modes, debug, smc, world, bench, bench-real, python, languages, tools, node, java or programs";
+const NAMES: &str = "busybox, busybox-i386, modes, debug, smc, world, bench, bench-real, python, languages, servers, tools, node, java or programs";
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -32,6 +32,7 @@ fn recipe(name: &str, output: &Path) -> Result<Recipe> {
         "programs" => return test_images::programs(&cache, &say),
         "python" => PYTHON,
         "languages" => LANGUAGES,
+        "servers" => SERVERS,
         "tools" => TOOLS,
         "node" => NODE,
         "java" => JAVA,

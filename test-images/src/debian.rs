@@ -47,10 +47,19 @@ pub const LANGUAGES: Debian = Debian {
         "luajit",
         "openssl",
         "perl",
+        "php-cli",
         "python3",
         "python3-gmpy2",
+        "ruby",
         "sqlite3",
     ],
+    command: "sh",
+};
+
+/// Servers, and what asks them.
+pub const SERVERS: Debian = Debian {
+    name: "servers",
+    packages: &["busybox", "curl", "nginx-light", "openssl", "postgresql-15", "redis-server"],
     command: "sh",
 };
 
