@@ -5,6 +5,7 @@ use crate::layer;
 use crate::probe::wait_for;
 use anyhow::{Context, Result, bail};
 use rustix::fs::{Access, Gid, Mode, Uid, access};
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use std::ffi::{CStr, CString};
 
@@ -50,19 +51,21 @@ pub(crate) fn forget_memory() -> Result<()> {
 pub(crate) fn mount_image() -> Result<()> {
     make_directory(IMAGE)?;
     let mounted = wait_for(|| Some(try_candidates()).filter(|tried| tried != &Err(Vec::new())));
-    match mounted.context("mount the image: neither /dev/pmem0 nor /dev/vda exists")? {
+    match mounted.context("mount the image: neither /dev/pmem0 nor /dev/vda is there")? {
         Ok(()) => Ok(()),
         Err(refusals) => bail!("mount the image: {}", refusals.join("; ")),
     }
 }
 
-/// Tries every candidate; a device that does not exist refuses nothing, nor does an empty drive.
+/// Tries every candidate; a device that is not there yet refuses nothing, nor does an empty drive.
 fn try_candidates() -> Result<(), Vec<String>> {
     let mut refusals = Vec::new();
     let exists = |device: &str| access(device, Access::EXISTS).is_ok() && (device != layer::DISK || layer::has_disk());
     for (device, kind, options) in CANDIDATES.into_iter().filter(|(device, ..)| exists(device)) {
         match mount(device, IMAGE, kind, MountFlags::RDONLY, options) {
             Ok(()) => return Ok(()),
+            // A device's name is there before the device is (Linux, block/genhd.c, device_add_disk).
+            Err(Errno::NXIO) => {}
             Err(error) => refusals.push(format!("{device} as {kind}: {error}")),
         }
     }

@@ -173,11 +173,23 @@ fn the_same_request_gives_the_same_snapshot() {
     assert!(taken() == taken());
 }
 
+/// The kernel takes longer to make a large image a device, and shows its name before that is done.
+#[test]
+fn large_images_are_waited_for() {
+    let mut parts = Parts::get();
+    for mebibytes in [384, 400, 416, 432] {
+        parts.image.resize(mebibytes << 20, 0);
+        if let Err(error) = ready::boot(&parts.request(), &|_| ()) {
+            panic!("an image of {mebibytes} MiB: {error:#}");
+        }
+    }
+}
+
 #[test]
 fn what_init_misses_is_in_the_error() {
     let parts = Parts::get();
     let error = ready::boot(&ReadyRequest { image: &[], ..parts.request() }, &|_| ()).err().unwrap();
-    assert!(format!("{error:#}").contains("neither /dev/pmem0 nor /dev/vda exists"), "{error:#}");
+    assert!(format!("{error:#}").contains("neither /dev/pmem0 nor /dev/vda is there"), "{error:#}");
     let error = ready::boot(&ReadyRequest { init: b"no program", ..parts.request() }, &|_| ()).err().unwrap();
     assert!(format!("{error:#}").contains("Kernel panic"), "{error:#}");
 }
