@@ -5,7 +5,7 @@ use kernel_snapshot::cache::Cache;
 use runtime::snapshot::Snapshot;
 use std::path::Path;
 use test_images::Format;
-use translator::convert::{GuestRequest, KernelChoice, prepare};
+use translator::convert::{CodeChoices, GuestRequest, KernelChoice, Request, Root, Training, convert, prepare};
 use translator::engine::Engine;
 use translator::link::{Runtime, Summary};
 
@@ -22,9 +22,10 @@ fn cuts(size: usize) -> Vec<usize> {
 /// The error of getting a guest ready, which must not succeed.
 fn prepare_error(image: &Path, kernel: KernelChoice) -> String {
     let cache = Cache::of_user().unwrap();
+    let root = Root::read(image, &|_| ()).unwrap();
     let ready = kernel
         .vmlinux(&cache, &|_| ())
-        .and_then(|vmlinux| prepare(image, &vmlinux, &GuestRequest::default(), &cache, &|_| ()));
+        .and_then(|vmlinux| prepare(root, &vmlinux, &GuestRequest::default(), &cache, &|_| ()));
     format!("{:#}", ready.expect_err("malformed input was taken"))
 }
 
@@ -44,6 +45,18 @@ fn images_are_refused_by_name() {
     }
     let missing = translator::image::open(&directory.path().join("none.tar"), |_| ()).unwrap_err();
     assert!(format!("{missing:#}").contains("none.tar"), "{missing:#}");
+}
+
+/// Runtime and kernel, which take minutes to make, come after what a user may have got wrong.
+#[test]
+fn an_image_that_is_not_there_is_refused_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let (image, vmlinux) = (directory.path().join("none.tar"), directory.path().join("vmlinux"));
+    let guest = GuestRequest { kernel: KernelChoice::Vmlinux(vmlinux), ..GuestRequest::default() };
+    let (training, code) = (Training::default(), CodeChoices::default());
+    let request = Request { image: &image, guest, training, entrypoint: None, code };
+    let error = convert(&request, &Cache::of_user().unwrap(), &|_| ()).expect_err("a conversion of nothing");
+    assert!(format!("{error:#}").contains("none.tar: is not there; `docker save"), "{error:#}");
 }
 
 #[test]
@@ -68,7 +81,8 @@ fn snapshots_are_refused() {
     test_images::busybox().unwrap().write(Format::DockerSave, &image).unwrap();
     let cache = Cache::of_user().unwrap();
     let vmlinux = kernel().vmlinux(&cache, &|_| ()).unwrap();
-    let guest = prepare(&image, &vmlinux, &GuestRequest::default(), &cache, &|_| ()).unwrap();
+    let root = Root::read(&image, &|_| ()).unwrap();
+    let guest = prepare(root, &vmlinux, &GuestRequest::default(), &cache, &|_| ()).unwrap();
     let mut whole = Vec::new();
     guest.snapshot.write(&mut whole).unwrap();
     assert!(Snapshot::read(&mut whole.as_slice()).is_ok());

@@ -1,7 +1,7 @@
 //! `prelift convert`: an image in, a module out.
 
 use super::options::{CodeOptions, KernelOptions, MachineOptions, SnapshotOptions, TrainOptions};
-use super::{Common, write_file};
+use super::{Common, expect_folder, write_file};
 use crate::convert::{Converted, Request, convert};
 use anyhow::Result;
 use clap::Args;
@@ -50,6 +50,7 @@ Examples:
 impl ConvertArgs {
     pub(super) fn execute(self, common: &Common) -> Result<ExitCode> {
         self.code.use_threads()?;
+        expect_folder(&self.output)?;
         let progress = common.progress();
         let request = Request {
             image: &self.image,

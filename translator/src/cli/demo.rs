@@ -1,7 +1,7 @@
 //! `prelift demo`: the whole path on the built-in image.
 
 use super::options::{CodeOptions, KernelOptions, MachineOptions};
-use super::{Common, EXACT_EXIT, convert, write_file};
+use super::{Common, EXACT_EXIT, convert, expect_folder, write_file};
 use crate::convert::{Request, Training};
 use crate::engine::{Engine, RunOptions, Streams};
 use anyhow::{Context, Result};
@@ -46,6 +46,7 @@ const PROGRAM: &str = "echo \"Hello from $(uname -sm), process $$ of a container
 impl DemoArgs {
     pub(super) fn execute(self, common: &Common) -> Result<ExitCode> {
         self.code.use_threads()?;
+        self.keep.as_deref().map_or(Ok(()), expect_folder)?;
         let progress = common.progress();
         let say = |text: &str| progress.step(text);
         let directory = tempfile::tempdir().context("a temporary directory")?;

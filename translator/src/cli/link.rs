@@ -1,7 +1,7 @@
 //! `prelift link`: runtime, snapshot and regions to a module.
 
 use super::options::RuntimeOptions;
-use super::{Common, write_file};
+use super::{Common, expect_folder, write_file};
 use crate::convert::{Code, Guest, Regions, Root, Summary, module, read_snapshot};
 use anyhow::{Context, Result};
 use clap::Args;
@@ -36,6 +36,7 @@ Examples:
 
 impl LinkArgs {
     pub(super) fn execute(self, common: &Common) -> Result<ExitCode> {
+        expect_folder(&self.output)?;
         let (progress, cache) = (common.progress(), common.cache()?);
         let say = |text: &str| progress.step(text);
         let snapshot = read_snapshot(&self.snapshot)?;

@@ -11,6 +11,7 @@ mod checkpoint;
 pub mod compare;
 pub mod convert;
 pub mod demo;
+mod docker;
 mod files;
 mod inspect;
 mod kernel;
@@ -25,7 +26,7 @@ pub mod snapshot;
 pub mod translate;
 
 pub use module_options::{EXACT_EXIT, ModuleOptions, READ_ONLY};
-pub use output::write_file;
+pub use output::{expect_folder, write_file};
 pub use progress::Progress;
 
 use anyhow::Result;
@@ -121,7 +122,7 @@ impl Verb {
 
 /// Runs the command with the arguments of this process.
 pub fn main() -> ExitCode {
-    let Cli { common, verb } = Cli::parse();
+    let Cli { common, verb } = Cli::try_parse().unwrap_or_else(|error| docker::explain(error).exit());
     verb.execute(&common).unwrap_or_else(|error| {
         eprint!("{}", report(&error));
         ExitCode::FAILURE

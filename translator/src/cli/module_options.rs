@@ -5,6 +5,7 @@
 //! from the table, and values are checked by the parser before a module is loaded. Only variables, their files, those of
 //! checkpoints and the state's directory are looked up here, since the module does not see what `prelift run` does.
 
+use super::docker;
 use clap::error::{Error, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use runtime::host::environment;
@@ -64,7 +65,7 @@ impl ModuleOptions {
 
 impl Args for ModuleOptions {
     fn augment_args(command: Command) -> Command {
-        command.args(OF_USERS.iter().map(argument))
+        command.args(OF_USERS.iter().map(argument)).args(docker::as_always())
     }
 
     fn augment_args_for_update(command: Command) -> Command {

@@ -1,7 +1,7 @@
 //! `prelift profile`: a training run.
 
 use super::options::TrainOptions;
-use super::{Common, write_file};
+use super::{Common, expect_folder, write_file};
 use crate::convert::{Guest, Root, read_snapshot, train, write_profile};
 use anyhow::{Context, Result};
 use clap::Args;
@@ -33,6 +33,7 @@ Examples:
 
 impl ProfileArgs {
     pub(super) fn execute(self, common: &Common) -> Result<ExitCode> {
+        expect_folder(&self.output)?;
         let progress = common.progress();
         let training = self.train.training(None)?;
         let snapshot = read_snapshot(&self.snapshot)?;

@@ -1,8 +1,8 @@
 //! `prelift snapshot`: boots an image and saves the machine.
 
 use super::options::{KernelOptions, MachineOptions, SnapshotOptions};
-use super::{Common, write_file};
-use crate::convert::{prepare, write_snapshot};
+use super::{Common, expect_folder, write_file};
+use crate::convert::{Root, prepare, write_snapshot};
 use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
@@ -41,11 +41,13 @@ Examples:
 
 impl SnapshotArgs {
     pub(super) fn execute(self, common: &Common) -> Result<ExitCode> {
+        expect_folder(&self.output)?;
         let (progress, cache) = (common.progress(), common.cache()?);
         let say = |text: &str| progress.step(text);
         let request = self.kernel.guest(&self.machine);
+        let root = Root::read(&self.image, &say)?;
         let vmlinux = request.kernel.vmlinux(&cache, &say)?;
-        let mut guest = prepare(&self.image, &vmlinux, &request, &cache, &say)?;
+        let mut guest = prepare(root, &vmlinux, &request, &cache, &say)?;
         if let Some(entrypoint) = self.snapshot.entrypoint()? {
             say("running the program to where its snapshot is taken");
             guest.advance(&entrypoint)?;

@@ -79,3 +79,16 @@ fn output_replaces_and_leaves_nothing_beside() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     assert!(write_file(&folder.path().join("no/out"), b"x").is_err());
 }
+
+#[test]
+fn a_place_without_a_folder_is_refused_before_work_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(expect_folder(&folder.path().join("out")).is_ok() && expect_folder("out".as_ref()).is_ok());
+    let error = expect_folder(&folder.path().join("no/out")).unwrap_err().to_string();
+    assert!(error.ends_with("no is no directory"), "{error}");
+    assert!(expect_folder(folder.path()).unwrap_err().to_string().ends_with("got a directory"));
+    let image = folder.path().join("image.tar").display().to_string();
+    let words = ["prelift", "convert", &image, &folder.path().join("no/out").display().to_string()].map(str::to_owned);
+    let Cli { common, verb } = Cli::try_parse_from(words).unwrap();
+    assert_eq!(verb.execute(&common).unwrap_err().to_string(), error);
+}

@@ -1,7 +1,7 @@
 //! `prelift translate`: a profile to translated code.
 
 use super::options::{CodeOptions, KernelOptions, RuntimeOptions};
-use super::{Common, write_file};
+use super::{Common, expect_folder, write_file};
 use crate::convert::{Code, Regions, Root, read_profile};
 use crate::inspect::description;
 use anyhow::Result;
@@ -44,6 +44,7 @@ Examples:
 impl TranslateArgs {
     pub(super) fn execute(self, common: &Common) -> Result<ExitCode> {
         self.code.use_threads()?;
+        expect_folder(&self.output)?;
         let choices = self.code.choices();
         let (progress, cache) = (common.progress(), common.cache()?);
         let say = |text: &str| progress.step(text);

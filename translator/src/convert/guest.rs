@@ -139,20 +139,13 @@ impl Guest {
     }
 }
 
-/// Gets a guest ready: boots `vmlinux` with the image at `path` on the machine that `request` asks for.
+/// Gets a guest ready: boots `vmlinux` with an image on the machine that `request` asks for.
 ///
 /// # Errors
-/// If the image cannot be read, or the guest not be booted.
-pub fn prepare(
-    path: &Path,
-    vmlinux: &[u8],
-    request: &GuestRequest,
-    cache: &Cache,
-    say: &dyn Fn(&str),
-) -> Result<Guest> {
+/// If the guest cannot be booted.
+pub fn prepare(root: Root, vmlinux: &[u8], request: &GuestRequest, cache: &Cache, say: &dyn Fn(&str)) -> Result<Guest> {
     let GuestRequest { ram_size, level, .. } = *request;
     let init = init::init_binary(cache, say).context("build the guest's init")?;
-    let root = Root::read(path, say)?;
     say("booting the guest");
     let boot = ready::ReadyRequest { vmlinux, init: &init, ram_size, level, image: &root.bytes()?, extra: "" };
     let snapshot = match request.stage {

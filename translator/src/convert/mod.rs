@@ -103,10 +103,12 @@ impl Summary {
 /// # Errors
 /// Of any stage, with its name.
 pub fn convert(request: &Request<'_>, cache: &Cache, say: &dyn Fn(&str)) -> Result<Converted> {
+    // First what may be wrong: runtime and kernel take minutes where they are not in the cache.
+    let root = Root::read(request.image, say)?;
     let runtime = setup::runtime_module(cache, say).context("build the runtime")?;
     let runtime = Runtime::parse(&runtime).context("runtime module")?;
     let vmlinux = request.guest.kernel.vmlinux(cache, say)?;
-    let mut guest = prepare(request.image, &vmlinux, &request.guest, cache, say)?;
+    let mut guest = prepare(root, &vmlinux, &request.guest, cache, say)?;
     say("training: running the program to see which code is hot");
     let profile = train(&guest, &request.training, say).context("training run")?;
     say(&format!("translating: {} instructions were recorded", profile.retired));

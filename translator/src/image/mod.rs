@@ -27,7 +27,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
-use std::io::{BufReader, Read};
+use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -41,6 +41,9 @@ pub use tree::{Device, Inode, InodeId, Kind, Meta, Mtime, Tree, Walk, Xattrs};
 use config::ImageDocument;
 use digest::{Digest, Verifier};
 use store::Store;
+
+/// For who gives an image's name in place of a file.
+const FILE_OF_IMAGE: &str = "`docker save NAME --output FILE` or `skopeo copy` makes a file of an image";
 
 /// What [`open`] tells while it works.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +79,10 @@ pub fn open(path: &Path, mut progress: impl FnMut(Progress)) -> Result<Image> {
 }
 
 fn open_any(path: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Image> {
-    let kind = path.metadata().context("cannot open")?;
+    let kind = match path.metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => bail!("is not there; {FILE_OF_IMAGE}"),
+        kind => kind.context("cannot open")?,
+    };
     if kind.is_dir() && !path.join("oci-layout").is_file() {
         return finish(ImageConfig::default(), rootdir::read(path, progress)?, progress);
     }
