@@ -3,8 +3,8 @@
 use crate::wasm::{FIRST_REGION, module_of};
 use anyhow::{Context, Result};
 use translator::lift::{
-    Calls, Chain, Checks, FloatTests, Helpers, Jumps, LoopChecks, NoTargets, Options, Privilege, Products,
-    RegionSource, SourceBlock, SystemCode, TailCalls, Targets,
+    BranchHints, Calls, Chain, Checks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, NoTargets, Options, Privilege,
+    Products, RegionSource, SourceBlock, SystemCode, TailCalls, Targets, WriteBack,
 };
 use translator::link::features;
 use wasmparser::Validator;
@@ -41,6 +41,9 @@ pub fn translate(input: &[u8]) -> Result<()> {
         system: if choices & 0x10 == 0 { SystemCode::Translated } else { SystemCode::Left },
         checks: if choices & 0x20 == 0 { Checks::Grouped } else { Checks::Single },
         loop_checks: if shape & 0x10 == 0 { LoopChecks::Hoisted } else { LoopChecks::InPlace },
+        write_back: if shape & 0x80 == 0 { WriteBack::Ladder } else { WriteBack::All },
+        branch_hints: if cut & 1 == 0 { BranchHints::Named } else { BranchHints::Omitted },
+        guesses: if cut & 2 == 0 { Guesses::Tried } else { Guesses::Omitted },
         float_tests: if choices & 0x40 == 0 { FloatTests::Grouped } else { FloatTests::Single },
         helpers: if choices & 0x80 == 0 { Helpers::Called } else { Helpers::Left },
         products: if shape & 0x40 == 0 { Products::Halves } else { Products::Wide },

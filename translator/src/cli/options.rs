@@ -106,6 +106,15 @@ pub struct CodeOptions {
     /// Check the accesses of a loop in it, in place of before it where addresses move by constants
     #[arg(long)]
     pub no_hoisted_checks: bool,
+    /// Write back at each side exit all that any of them does, in place of what differs there
+    #[arg(long)]
+    pub no_ladder: bool,
+    /// Tell the engine of no branch that it is hardly ever taken
+    #[arg(long)]
+    pub no_branch_hints: bool,
+    /// Compare no indirect jump or call with where it went in training
+    #[arg(long)]
+    pub no_guesses: bool,
     /// Test each floating-point instruction for itself, in place of a group of them together
     #[arg(long)]
     pub no_float_groups: bool,
@@ -262,6 +271,10 @@ impl CodeOptions {
         let checks = if self.no_grouped_checks { lift::Checks::Single } else { lift::Checks::Grouped };
         let in_place = self.no_hoisted_checks;
         let loop_checks = if in_place { lift::LoopChecks::InPlace } else { lift::LoopChecks::Hoisted };
+        let write_back = if self.no_ladder { lift::WriteBack::All } else { lift::WriteBack::Ladder };
+        let unhinted = self.no_branch_hints;
+        let branch_hints = if unhinted { lift::BranchHints::Omitted } else { lift::BranchHints::Named };
+        let guesses = if self.no_guesses { lift::Guesses::Omitted } else { lift::Guesses::Tried };
         let float_tests = if self.no_float_groups { lift::FloatTests::Single } else { lift::FloatTests::Grouped };
         let helpers = if self.no_helpers { lift::Helpers::Left } else { lift::Helpers::Called };
         let defaults = discover::Options::default();
@@ -275,11 +288,39 @@ impl CodeOptions {
                 system,
                 checks,
                 loop_checks,
+                write_back,
+                branch_hints,
+                guesses,
                 float_tests,
                 helpers,
                 products,
                 ..lift::Options::default()
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Command, FromArgMatches};
+
+    /// A switch that nobody looks at would change nothing.
+    #[test]
+    fn every_switch_is_a_choice() {
+        let command = CodeOptions::augment_args(Command::new("convert").no_binary_name(true));
+        let parse = |words: &[String]| {
+            let matches = command.clone().try_get_matches_from(words).expect("an option of its own");
+            CodeOptions::from_arg_matches(&matches).expect("it fits").choices()
+        };
+        let switches = command.get_arguments().filter_map(|argument| argument.get_long());
+        let switches: Vec<String> = switches.filter(|name| name.starts_with("no-")).map(|n| format!("--{n}")).collect();
+        assert!(switches.len() > 10, "{switches:?}");
+        let mut chosen = vec![parse(&[])];
+        for switch in switches {
+            let choices = parse(std::slice::from_ref(&switch));
+            assert!(!chosen.contains(&choices), "{switch} is no choice of its own");
+            chosen.push(choices);
         }
     }
 }

@@ -23,8 +23,8 @@ mod vector;
 mod x87;
 
 pub use source::{
-    Addresses, Calls, Chain, Checks, FloatTests, Helpers, Inlined, Jumps, LoopChecks, NoTargets, Options, Privilege,
-    Products, RegionSource, SourceBlock, SystemCode, TailCalls, Targets,
+    Addresses, BranchHints, Calls, Chain, Checks, FloatTests, Guesses, Helpers, Inlined, Jumps, LoopChecks, NoTargets,
+    Options, Privilege, Products, RegionSource, SourceBlock, SystemCode, TailCalls, Targets, WriteBack,
 };
 
 use crate::ir::{Builder, FlagsAt, Inst, Reg, Region, Value};

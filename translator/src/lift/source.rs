@@ -179,6 +179,33 @@ pub enum LoopChecks {
     InPlace,
 }
 
+/// What a side exit writes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteBack {
+    /// What may differ there from the processor's state, and little else: [`crate::passes::ladder`].
+    Ladder,
+    /// What may differ at any of the region's.
+    All,
+}
+
+/// Whether the engine is told which branches are hardly ever taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BranchHints {
+    /// In the section that engines may read.
+    Named,
+    /// Not at all.
+    Omitted,
+}
+
+/// Whether an indirect transfer is compared with where it mostly went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guesses {
+    /// Before the jump cache is asked.
+    Tried,
+    /// Never.
+    Omitted,
+}
+
 /// How the results of floating-point instructions are tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FloatTests {
@@ -221,6 +248,12 @@ pub struct Options {
     pub checks: Checks,
     /// Where the accesses of a loop are checked.
     pub loop_checks: LoopChecks,
+    /// What a side exit writes back.
+    pub write_back: WriteBack,
+    /// Whether the engine is told which branches are hardly ever taken.
+    pub branch_hints: BranchHints,
+    /// Whether indirect transfers try the targets of the profile first.
+    pub guesses: Guesses,
     /// How floating-point results are tested.
     pub float_tests: FloatTests,
     /// Who carries out what is a function of the runtime.
@@ -240,6 +273,9 @@ impl Default for Options {
             system: SystemCode::Translated,
             checks: Checks::Grouped,
             loop_checks: LoopChecks::Hoisted,
+            write_back: WriteBack::Ladder,
+            branch_hints: BranchHints::Named,
+            guesses: Guesses::Tried,
             float_tests: FloatTests::Grouped,
             helpers: Helpers::Called,
             products: Products::Halves,

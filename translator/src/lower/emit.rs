@@ -3,7 +3,7 @@
 use super::exits::SideExits;
 use super::tree::Trees;
 use crate::ir::{BlockId, ExitId, GroupId, Reg, Region, Temp, Type, Value};
-use crate::lift::{Addresses, Options, Privilege, Targets};
+use crate::lift::{Addresses, BranchHints, Options, Privilege, Targets};
 use crate::link::Hint;
 use crate::passes::liveness::Liveness;
 use anyhow::{Context, Result};
@@ -135,8 +135,12 @@ impl<'a> Emitter<'a> {
         let mut function = wasm_encoder::Function::new_with_locals_types(own);
         let start = function.byte_len();
         function.raw(self.code);
+        let hints = match self.options.branch_hints {
+            BranchHints::Named => self.hints,
+            BranchHints::Omitted => Vec::new(),
+        };
         let hint = |(place, taken): (usize, bool)| Hint { place: (start + place) as u32, taken };
-        (function, self.hints.into_iter().map(hint).collect())
+        (function, hints.into_iter().map(hint).collect())
     }
 
     /// Takes the side exit that was named last if the condition on the stack holds, which it hardly ever does, so that the engine

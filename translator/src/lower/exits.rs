@@ -8,7 +8,7 @@
 use super::emit::{BASE, BUDGET, EXIT, Emitter, Label, ROOM, at};
 use super::shared::Shared;
 use crate::ir::{BlockId, Exit, ExitId, ExitKind, Field, FlagsAt, Reg, RegSet, Value};
-use crate::lift::{Chain, Privilege, TailCalls};
+use crate::lift::{Chain, Guesses, Privilege, TailCalls};
 use anyhow::{Result, bail, ensure};
 use core::mem::offset_of;
 use runtime::cpu::Cpu;
@@ -230,6 +230,9 @@ impl Emitter<'_> {
     /// Compares a target with where the transfer at an offset mostly went, and goes there. What a call gives is then the
     /// result of the block around.
     pub(super) fn guess(&mut self, site: i64, target: Value, how: Transfer) -> Result<()> {
+        if self.options.guesses == Guesses::Omitted {
+            return Ok(());
+        }
         for (offset, chain) in self.targets.guesses(site) {
             self.wide(target)?;
             self.address(offset);

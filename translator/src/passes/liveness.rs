@@ -7,6 +7,7 @@
 use super::dce;
 use super::ladder::Ladder;
 use crate::ir::{BlockId, ExitId, ExitKind, FlagsAt, Inst, RegSet, Region};
+use crate::lift::WriteBack;
 
 /// What was found.
 #[derive(Debug, Clone, Default)]
@@ -38,10 +39,10 @@ impl Liveness {
 }
 
 /// Removes sets that nobody sees and what only they used, and gives what then holds.
-pub fn run(region: &mut Region) -> Liveness {
+pub fn run(region: &mut Region, write_back: WriteBack) -> Liveness {
     dce::run(region);
     loop {
-        let liveness = analyse(region);
+        let liveness = analyse(region, write_back);
         if !remove_dead_sets(region, &liveness) {
             return liveness;
         }
@@ -49,10 +50,15 @@ pub fn run(region: &mut Region) -> Liveness {
     }
 }
 
-fn analyse(region: &Region) -> Liveness {
+fn analyse(region: &Region, write_back: WriteBack) -> Liveness {
     let dirty_in = dirty_in(region);
     let dirty_out = region.block_ids().map(|id| dirty_in[id.index()].union(sets(region, id))).collect();
-    let ladder = Ladder::new(&differing(region, &dirty_in));
+    let mut differing = differing(region, &dirty_in);
+    if write_back == WriteBack::All {
+        let all = differing.iter().fold(RegSet::EMPTY, |all, set| all.union(*set));
+        differing.fill(all);
+    }
+    let ladder = Ladder::new(&differing);
     let mut liveness = Liveness { live_in: vec![RegSet::EMPTY; region.blocks.len()], dirty_out, ladder };
     loop {
         let mut changed = false;

@@ -31,7 +31,7 @@ pub fn run(region: &mut Region, options: &Options) -> anyhow::Result<Liveness> {
     checked(region, "reducible control flow", reducible::run)?;
     checked(region, "the budget", budget::place_flushes)?;
     let mut liveness = None;
-    checked(region, "liveness", |region| liveness = Some(liveness::run(region)))?;
+    checked(region, "liveness", |region| liveness = Some(liveness::run(region, options.write_back)))?;
     crate::ir::verify(region)?;
     liveness.ok_or_else(|| anyhow::anyhow!("liveness did not run"))
 }

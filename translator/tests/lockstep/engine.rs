@@ -6,7 +6,7 @@ use runtime::cpu::state::{SegmentRegister, TLB_ENTRIES};
 use runtime::cpu::{Cpu, Tlb, TlbEntry};
 use runtime::translated::abi::{ExitReason, FULL_ROOM, JUMP_CACHE_ENTRIES, JumpCacheEntry, LEFT, jump_cache_index};
 use runtime::translated::helpers::{self, Helper, Kind};
-use translator::lift::{Addresses, NoTargets, Options, Privilege, RegionSource, TailCalls, Targets};
+use translator::lift::{Addresses, BranchHints, NoTargets, Options, Privilege, RegionSource, TailCalls, Targets};
 use translator::lower::shared::{self, SharedType};
 use translator::lower::{Translated, translate};
 use wasm_encoder::{
@@ -119,12 +119,12 @@ fn module(regions: &[Translated]) -> Vec<u8> {
 }
 
 /// Every hint must be of an `if` or a `br_if`; engines refuse others, or take them for another branch's.
-fn hints_name_branches(region: &Translated) {
+fn hints_name_branches(region: &Translated, options: &Options) {
     let body = region.function.clone().into_raw_body();
     assert!(region.hints.is_sorted_by(|a, b| a.place < b.place));
     assert!(region.hints.iter().all(|hint| matches!(body[hint.place as usize], 0x04 | 0x0d)));
     // The stamp is tested at least.
-    assert!(!region.hints.is_empty());
+    assert_eq!(region.hints.is_empty(), options.branch_hints == BranchHints::Omitted);
 }
 
 impl Engine {
@@ -140,7 +140,7 @@ impl Engine {
     fn with(sources: &[RegionSource], targets: &dyn Targets, options: &Options, optimise: bool) -> Engine {
         let translate = |source| translate(source, targets, &ADDRESSES, options).expect("the region translates");
         let regions: Vec<Translated> = sources.iter().map(translate).collect();
-        regions.iter().for_each(hints_name_branches);
+        regions.iter().for_each(|region| hints_name_branches(region, options));
         let bytes = module(&regions);
         if let Err(error) = wasmparser::Validator::new_with_features(translator::link::features()).validate_all(&bytes)
         {

@@ -10,3 +10,4 @@ mod random;
 mod reference;
 mod run;
 mod speed;
+mod switches;
