@@ -1,6 +1,7 @@
 //! The files and directories that options name, as a module gets them: each in a directory of its own, which is not the container's.
 
 use super::module_options::{CHECKPOINT, CONFIG, RESUME, SECCOMP, STATE};
+use super::output::folder;
 use crate::engine::Directory;
 use anyhow::{Context, Result};
 use runtime::host::container::seccomp::Choice;
@@ -48,8 +49,7 @@ impl Files {
     fn add(&mut self, option: &str, path: &Path, read_only: bool) -> Result<()> {
         let expected = || format!("{option} {}: expected the path of a file", path.display());
         let name = path.file_name().and_then(|name| name.to_str()).with_context(expected)?;
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let guest = self.share(option, parent, read_only);
+        let guest = self.share(option, folder(path), read_only);
         self.words.push(format!("{option}={guest}/{name}"));
         Ok(())
     }
