@@ -18,15 +18,17 @@ const SEVERAL: Entries = u32::MAX;
 pub struct Writers(Vec<[Entries; 2]>);
 
 impl Writers {
-    /// For pages below a number. Zeros, so that only what is used of it takes memory.
+    /// With room for pages below a number: zeros, so that only what is used of it takes memory.
     pub fn new(pages: u32) -> Writers {
         Writers(vec![[NONE; 2]; pages as usize])
     }
 
     /// Notes an entry that was filled in.
     pub(super) fn note(&mut self, cpu: &mut Cpu, page: u32, slot: Slot) {
-        let Some(of_page) = self.0.get_mut(page as usize) else { return };
-        let entries = &mut of_page[usize::from(slot.is_user())];
+        if self.0.len() <= page as usize {
+            self.0.resize(page as usize + 1, [NONE; 2]);
+        }
+        let entries = &mut self.0[page as usize][usize::from(slot.is_user())];
         let own = slot.number() + 1;
         *entries = match *entries {
             SEVERAL => SEVERAL,
@@ -92,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_page_that_moved_is_found_where_it_is() {
-        let (mut cpu, mut writers) = (CpuCell::new(), Writers::new(16));
+        let (mut cpu, mut writers) = (CpuCell::new(), Writers::default());
         map(&mut cpu, &mut writers, Privilege::User, 0x7000, 3);
         flush_non_global(&mut cpu);
         map(&mut cpu, &mut writers, Privilege::User, 0x9000, 3);
