@@ -59,6 +59,12 @@ impl<'r> Builder<'r> {
     /// Sets a variable, unless it holds the value already.
     pub fn set(&mut self, reg: Reg, value: Value) {
         if self.assign(reg, value) {
+    /// Whether no effect came after an instruction of the block.
+    pub fn is_recent(&self, value: Value) -> bool {
+        let mut later = self.insts.iter().rev().take_while(|later| **later != value);
+        self.insts.contains(&value) && later.all(|later| !self.region.inst(*later).is_effect())
+    }
+
             self.push(Inst::Set(reg, value));
         }
     }

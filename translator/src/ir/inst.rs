@@ -142,6 +142,8 @@ pub enum Inst {
     /// Loads 16 bytes.
     LoadVec(Value, u32),
     /// Stores 16 bytes.
+    /// Loads the low 4 or 8 bytes of a vector; the rest is 0.
+    LoadLow(Width, Value, u32),
     StoreVec(Value, u32, Value),
     /// A vector of a low and a high half.
     VecFrom(Value, Value),
@@ -241,9 +243,12 @@ impl Inst {
             Inst::Check { .. } | Inst::Pointer { .. } | Inst::Group { .. } | Inst::Member { .. } | Inst::Place(_) => {
                 Type::Place
             }
-            Inst::LoadVec(..) | Inst::VecFrom(..) | Inst::VecConst(_) | Inst::VecWithLane(..) | Inst::VecBin(..) => {
-                Type::Vec
-            }
+            Inst::LoadVec(..)
+            | Inst::LoadLow(..)
+            | Inst::VecFrom(..)
+            | Inst::VecConst(_)
+            | Inst::VecWithLane(..)
+            | Inst::VecBin(..) => Type::Vec,
             Inst::VecUn(..) | Inst::VecShift(..) | Inst::VecShuffle(..) => Type::Vec,
             Inst::Set(..) | Inst::Store(..) | Inst::StoreVec(..) | Inst::ExitIf { .. } => Type::Unit,
             Inst::Copy { .. } | Inst::Fill { .. } | Inst::Write(..) | Inst::SetTemp(..) => Type::Unit,
@@ -263,7 +268,7 @@ impl Inst {
 
     /// Whether it reads guest memory.
     pub fn reads_memory(&self) -> bool {
-        matches!(self, Inst::Load(..) | Inst::LoadVec(..))
+        matches!(self, Inst::Load(..) | Inst::LoadVec(..) | Inst::LoadLow(..))
     }
 
     /// Whether two of them with the same operands are one.
@@ -304,7 +309,7 @@ impl Inst {
             }
             Inst::Helped(_) | Inst::Read(_) | Inst::Budget(_) | Inst::Temp(_) => [None, None, None, None],
             Inst::Write(_, a) | Inst::Set(_, a) | Inst::Un(_, _, a) | Inst::Int(a) | Inst::Not(a) => one(a),
-            Inst::Load(_, a, _) | Inst::LoadVec(a, _) | Inst::VecLane(_, a, _) => one(a),
+            Inst::Load(_, a, _) | Inst::LoadLow(_, a, _) | Inst::LoadVec(a, _) | Inst::VecLane(_, a, _) => one(a),
             Inst::VecUn(_, a) | Inst::VecBitmask(_, a) => one(a),
             Inst::FromBits(_, a) | Inst::Bits(_, a) | Inst::VecLaneFloat(_, a, _) => one(a),
             Inst::FloatUn(_, a) | Inst::VecFloatUn(_, a) | Inst::VecSplatFloat(_, a) => one(a),

@@ -73,6 +73,7 @@ impl Region {
             Inst::Store(w, pointer, offset, a) => format!("store.{} {pointer}+{offset}, {a}", w.bits()),
             Inst::Copy { width, to, from, bytes } => format!("copy.{} {to}, {from}, {bytes}", width.bits()),
             Inst::Fill { width, to, value, bytes } => format!("fill.{} {to}, {value}, {bytes}", width.bits()),
+            Inst::LoadLow(w, pointer, offset) => format!("load.low.{} {pointer}+{offset}", w.bits()),
             Inst::LoadVec(pointer, offset) => format!("load.128 {pointer}+{offset}"),
             Inst::StoreVec(pointer, offset, a) => format!("store.128 {pointer}+{offset}, {a}"),
             Inst::VecConst(constant) => format!("vec {constant:#034x}"),

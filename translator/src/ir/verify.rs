@@ -73,7 +73,7 @@ fn expected(inst: &Inst) -> Vec<Type> {
         Inst::Select(..) => vec![Bool, Int, Int],
         Inst::FlagsWord { .. } => vec![Int, Int, Int, Int],
         Inst::Pointer { .. } => vec![Place, Int],
-        Inst::Load(..) | Inst::LoadVec(..) | Inst::Member { .. } => vec![Place],
+        Inst::Load(..) | Inst::LoadVec(..) | Inst::LoadLow(..) | Inst::Member { .. } => vec![Place],
         Inst::Store(..) => vec![Place, Int],
         Inst::StoreVec(..) => vec![Place, Vector],
         Inst::Copy { .. } => vec![Place, Place, Int],

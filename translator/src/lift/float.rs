@@ -4,6 +4,7 @@
 //! operation cannot be inexact, and operands and result are ordinary. They are made for a whole group of instructions at once
 //! (`group`), and what a passed test implies is not tested again in the same block.
 
+use super::group::Ends;
 use super::machine::{Lifter, Unlifted};
 use crate::ir::{Inst, Value};
 use x86::vector::float::fast::{self, bin_is_ordinary, compare_is_ordinary, un_is_ordinary};
@@ -12,18 +13,24 @@ use x86::vector::float::{FloatOp, FloatUnOp, FloatWidth, Predicate};
 use x86::{Arith, BinOp, Width};
 
 impl Lifter<'_> {
+    /// A number, and its bits, which need not be loaded twice.
+    fn number(&mut self, w: FloatWidth, bits: Value) -> (Value, Value) {
+        let number = self.builder.number(w, bits);
+        (number, self.builder.bits(w, number))
+    }
+
     pub(super) fn lift_float_bin(&mut self, op: FloatOp, w: FloatWidth, a: Value, b: Value) -> Value {
-        let (x, y) = (self.builder.number(w, a), self.builder.number(w, b));
+        let [(x, a), (y, b)] = [self.number(w, a), self.number(w, b)];
         match op {
             FloatOp::Min | FloatOp::Max | FloatOp::Cmp(_) => {
                 self.comparable(w, (x, a), (y, b));
-                self.choose(op, w, (x, a), (y, b))
+                self.choose(op, w, x, y)
             }
             _ => {
                 let number = self.builder.push(Inst::FloatBin(op, w, x, y));
                 let exact = self.exact_bin(op, w, x, y, number);
                 self.rounds(exact);
-                [x, y, number].into_iter().for_each(|number| self.expect_number(w, number));
+                self.expect_arithmetic(op, w, [x, y], number);
                 let result = self.builder.bits(w, number);
                 let ordinary = bin_is_ordinary(self, op, w, a, b, result);
                 self.needs(ordinary);
@@ -38,25 +45,33 @@ impl Lifter<'_> {
 
     /// Both are to be no NaN and no denormal; each is a number and its bits.
     fn comparable(&mut self, w: FloatWidth, (x, a): (Value, Value), (y, b): (Value, Value)) {
-        self.expect_number(w, x);
-        self.expect_number(w, y);
+        self.expect(w, x, Ends::BOTH);
+        self.expect(w, y, Ends::BOTH);
         let ordinary = compare_is_ordinary(self, w, a, b);
         self.needs(ordinary);
     }
 
     /// Minimum, maximum or comparison of two that are no NaN, each a number and its bits.
-    fn choose(&mut self, op: FloatOp, w: FloatWidth, (x, a): (Value, Value), (y, b): (Value, Value)) -> Value {
-        let predicate = match op {
-            FloatOp::Cmp(predicate) => predicate,
-            FloatOp::Min => Predicate::Lt,
-            _ => Predicate::Gt,
-        };
-        let holds = self.holds(predicate, w, x, y);
-        if let FloatOp::Cmp(_) = op {
+    fn choose(&mut self, op: FloatOp, w: FloatWidth, x: Value, y: Value) -> Value {
+        if let FloatOp::Cmp(predicate) = op {
+            let holds = self.holds(predicate, w, x, y);
             let (all, none) = (self.imm(w.bits().mask()), self.imm(0));
             return self.select(holds, all, none);
         }
-        self.select(holds, a, b)
+        // Wasm has x86's choice of vectors only.
+        let [x, y] = [x, y].map(|number| self.low_lane_of(w, number));
+        let chosen = self.builder.push(Inst::VecFloatBin(op, w, x, y));
+        let number = self.builder.push(Inst::VecLaneFloat(w, chosen, 0));
+        self.implied(w, number, Ends::BOTH);
+        self.builder.bits(w, number)
+    }
+
+    /// A vector whose first lane is a number.
+    fn low_lane_of(&mut self, w: FloatWidth, number: Value) -> Value {
+        match *self.builder.region.inst(number) {
+            Inst::VecLaneFloat(_, vector, 0) => vector,
+            _ => self.builder.push(Inst::VecSplatFloat(w, number)),
+        }
     }
 
     fn holds(&mut self, predicate: Predicate, w: FloatWidth, x: Value, y: Value) -> Value {
@@ -71,9 +86,9 @@ impl Lifter<'_> {
         if matches!(op, FloatUnOp::Reciprocal | FloatUnOp::ReciprocalSqrt) {
             return Err(Unlifted);
         }
-        let operand = match op {
-            FloatUnOp::FromInt { .. } => a,
-            _ => self.builder.number(float_width(op.source()), a),
+        let (operand, a) = match op {
+            FloatUnOp::FromInt { .. } => (a, a),
+            _ => self.number(float_width(op.source()), a),
         };
         let number = self.builder.push(Inst::FloatUn(op, operand));
         if fast::un_rounds(op) {
@@ -91,10 +106,10 @@ impl Lifter<'_> {
         }
         self.needs(ordinary);
         match op {
-            FloatUnOp::Demote => self.expect_number(float_width(op.result()), number),
-            FloatUnOp::Sqrt(w) => [operand, number].into_iter().for_each(|number| self.expect_number(w, number)),
+            FloatUnOp::Demote => self.expect(float_width(op.result()), number, Ends::BOTH),
+            FloatUnOp::Sqrt(w) => self.expect_root(w, operand, number),
             FloatUnOp::FromInt { .. } => {}
-            _ => self.expect_number(float_width(op.source()), operand),
+            _ => self.expect(float_width(op.source()), operand, Ends::BOTH),
         }
         Ok(result)
     }
@@ -117,10 +132,14 @@ impl Lifter<'_> {
             },
             _ => self.builder.push(Inst::VecFloatBin(op, w, a, b)),
         };
-        self.expect_vector(w, a);
-        self.expect_vector(w, b);
         if fast::bin_rounds(op) {
-            self.expect_vector(w, result);
+            self.expect_arithmetic(op, w, [a, b], result);
+        } else {
+            self.expect(w, a, Ends::BOTH);
+            self.expect(w, b, Ends::BOTH);
+            if let FloatOp::Min | FloatOp::Max = op {
+                self.implied(w, result, Ends::BOTH);
+            }
         }
         let ordinary = bin_packed_is_ordinary(self, op, w, a, b, result);
         self.needs(ordinary);
@@ -138,8 +157,7 @@ impl Lifter<'_> {
         let result = self.builder.push(Inst::VecFloatUn(op, a));
         let ordinary = un_packed_is_ordinary(self, op, a, result);
         if let FloatUnOp::Sqrt(w) = op {
-            self.expect_vector(w, a);
-            self.expect_vector(w, result);
+            self.expect_root(w, a, result);
             self.needs(ordinary);
         } else {
             self.needs_always(ordinary);
@@ -147,9 +165,17 @@ impl Lifter<'_> {
         Ok(result)
     }
 
+    /// What is negative or too large shows in the root, which is not too small if its square is not.
+    fn expect_root(&mut self, w: FloatWidth, square: Value, root: Value) {
+        self.expect(w, square, Ends::SMALL);
+        self.implied(w, square, Ends::LARGE);
+        self.expect(w, root, Ends::LARGE);
+        self.implied(w, root, Ends::SMALL);
+    }
+
     /// CF where less, ZF where equal.
     pub(super) fn lift_float_compare(&mut self, w: FloatWidth, a: Value, b: Value) -> Value {
-        let (x, y) = (self.builder.number(w, a), self.builder.number(w, b));
+        let [(x, a), (y, b)] = [self.number(w, a), self.number(w, b)];
         self.comparable(w, (x, a), (y, b));
         let less = self.builder.push(Inst::FloatCompare(Predicate::Lt, w, x, y));
         let equal = self.builder.push(Inst::FloatCompare(Predicate::Eq, w, x, y));

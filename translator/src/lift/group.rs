@@ -12,16 +12,49 @@
 //! set variables
 //! ```
 //!
-//! *Ordinary* is what passes all those tests and is told by the exponent alone: neither zero, denormal, infinite nor a NaN,
-//! and above twice the least normal number, since a result there cannot have been tiny.
+//! *Ordinary* is what passes all those tests and is told by the exponent alone: not too *small*, which zeros and denormals are, and
+//! what is below twice the least normal number, since a result there may have been tiny; nor too *large*, infinite or a NaN. Of a
+//! number it is asked what its use needs, and not what follows from others: what is too large shows in what arithmetic makes of it.
 
 use super::machine::Lifter;
-use crate::ir::{Exit, ExitKind, FlagsAt, Inst, Reg, Value};
+use crate::ir::{Exit, ExitKind, FlagsAt, Inst, Reg, Type, Value};
 use runtime::translated::abi::ExitReason;
+use x86::vector::VecOp;
+use x86::vector::float::FloatOp;
 use x86::vector::float::FloatWidth::{self, F32, F64};
 use x86::vector::float::mxcsr::{PE, QUICK, QUICK_BITS};
-use x86::vector::{VecOp, VecShift};
 use x86::{Arith, BinOp, Compare, Vector, Width};
+
+/// The ends of the range of ordinary numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Ends {
+    small: bool,
+    large: bool,
+}
+
+impl Ends {
+    /// Too small.
+    pub(super) const SMALL: Ends = Ends { small: true, large: false };
+    /// Too large.
+    pub(super) const LARGE: Ends = Ends { small: false, large: true };
+    /// Both.
+    pub(super) const BOTH: Ends = Ends { small: true, large: true };
+
+    fn and(self, other: Ends) -> Ends {
+        Ends { small: self.small || other.small, large: self.large || other.large }
+    }
+}
+
+/// A number, or a vector of numbers.
+#[derive(Debug, Clone, Copy)]
+struct Numbers {
+    width: FloatWidth,
+    value: Value,
+    /// What they must not be.
+    wanted: Ends,
+    /// What they are not if the others are as they must be.
+    implied: Ends,
+}
 
 /// The upper 32 bits of the lanes of two vectors of binary64.
 const UPPER_WORDS: [u8; 16] = [4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31];
@@ -33,8 +66,7 @@ pub(super) struct Group {
     retired: u32,
     flags: FlagsAt,
     sets: Vec<(Reg, Value)>,
-    numbers: Vec<(FloatWidth, Value)>,
-    vectors: Vec<(FloatWidth, Value)>,
+    numbers: Vec<Numbers>,
     /// What holds of ordinary numbers, and must hold of others.
     conditions: Vec<Value>,
     /// What must hold of any.
@@ -70,7 +102,6 @@ impl Lifter<'_> {
             flags: self.flags.at(),
             sets: Vec::new(),
             numbers: Vec::new(),
-            vectors: Vec::new(),
             conditions: Vec::new(),
             always: Vec::new(),
             rounds: false,
@@ -85,30 +116,61 @@ impl Lifter<'_> {
         group.exact.push(exact);
     }
 
-    /// Unless a number is ordinary the conditions are looked at. A constant that is 0 or normal passes as an operand.
-    pub(super) fn expect_number(&mut self, w: FloatWidth, number: Value) {
-        let region = &self.builder.region;
-        let constant = match *region.inst(number) {
-            Inst::FromBits(_, bits) => region.constant(bits),
-            Inst::VecLaneFloat(_, a, lane) => match *region.inst(a) {
-                Inst::VecConst(lanes) => Some((lanes >> (u32::from(lane) * w.bits().bits())) as u64 & w.bits().mask()),
-                _ => None,
-            },
-            _ => None,
-        };
-        let magnitude = constant.map(|bits| bits & !w.sign());
-        let passes = magnitude.is_some_and(|bits| bits == 0 || (w.least_normal()..w.infinity()).contains(&bits));
-        let group = self.group();
-        if !passes && !group.numbers.contains(&(w, number)) {
-            group.numbers.push((w, number));
+    /// Unless a number, or all of a vector, is neither the conditions are looked at.
+    pub(super) fn expect(&mut self, width: FloatWidth, value: Value, neither: Ends) {
+        let constant = self.passes(width, value);
+        let numbers = self.numbers(width, value);
+        numbers.wanted = numbers.wanted.and(neither);
+        if constant {
+            numbers.implied = Ends::BOTH;
         }
     }
 
-    /// [`Lifter::expect_number`] of all lanes.
-    pub(super) fn expect_vector(&mut self, w: FloatWidth, vector: Value) {
+    /// It is neither if the other numbers are as they must be.
+    pub(super) fn implied(&mut self, width: FloatWidth, value: Value, neither: Ends) {
+        let numbers = self.numbers(width, value);
+        numbers.implied = numbers.implied.and(neither);
+    }
+
+    /// Arithmetic: infinite operands and NaNs show in the result, but for a divisor, of which 0 comes.
+    pub(super) fn expect_arithmetic(&mut self, op: FloatOp, width: FloatWidth, operands: [Value; 2], result: Value) {
+        for operand in operands {
+            self.expect(width, operand, Ends::SMALL);
+            self.implied(width, operand, Ends::LARGE);
+        }
+        // Sums that are tiny are exact.
+        let exact = !matches!(op, FloatOp::Mul | FloatOp::Div);
+        self.expect(width, result, if exact { Ends::LARGE } else { Ends::BOTH });
+    }
+
+    fn numbers(&mut self, width: FloatWidth, value: Value) -> &mut Numbers {
         let group = self.group();
-        if !group.vectors.contains(&(w, vector)) {
-            group.vectors.push((w, vector));
+        let place = group.numbers.iter().position(|n| (n.width, n.value) == (width, value));
+        let place = place.unwrap_or_else(|| {
+            let none = Ends::default();
+            group.numbers.push(Numbers { width, value, wanted: none, implied: none });
+            group.numbers.len() - 1
+        });
+        &mut group.numbers[place]
+    }
+
+    /// Whether it is a constant that passes as an operand: 0 or normal.
+    fn passes(&self, w: FloatWidth, value: Value) -> bool {
+        let region = &self.builder.region;
+        let bits = w.bits().bits();
+        let lane = |lanes: u128, lane: u8| (lanes >> (u32::from(lane) * bits)) as u64 & w.bits().mask();
+        let passes = |number: u64| {
+            let magnitude = number & !w.sign();
+            magnitude == 0 || (w.least_normal()..w.infinity()).contains(&magnitude)
+        };
+        match *region.inst(value) {
+            Inst::FromBits(_, bits) => region.constant(bits).is_some_and(passes),
+            Inst::VecLaneFloat(_, a, index) => match *region.inst(a) {
+                Inst::VecConst(lanes) => passes(lane(lanes, index)),
+                _ => false,
+            },
+            Inst::VecConst(lanes) => (0..(128 / bits) as u8).all(|index| passes(lane(lanes, index))),
+            _ => false,
         }
     }
 
@@ -156,15 +218,17 @@ impl Lifter<'_> {
     fn odd(&mut self, group: &Group) -> Option<Value> {
         let mut words = Vec::new();
         for w in [F32, F64] {
-            words.extend(self.odd_lanes(group, w));
+            words.extend(self.odd_lanes(w, &group.numbers));
         }
+        let mut usual = 0;
         if group.rounds {
-            let mode = self.mode();
-            let common = self.imm(QUICK.into());
-            words.push(self.bin(BinOp::Xor, Width::W64, mode, common));
+            // The four bits of lanes are none of MXCSR's that matter.
+            words.push(self.mode());
+            usual = QUICK;
         }
         let all = words.into_iter().reduce(|a, b| self.bin(BinOp::Or, Width::W64, a, b))?;
-        Some(self.is_nonzero(all))
+        let usual = self.imm(usual.into());
+        Some(self.compare(Compare::Ne, Width::W32, all, usual))
     }
 
     /// MXCSR without the flags that do not matter.
@@ -173,35 +237,73 @@ impl Lifter<'_> {
         self.and_imm(mxcsr, QUICK_BITS.into())
     }
 
-    /// A bit for each number that is not ordinary.
-    fn odd_lanes(&mut self, group: &Group, w: FloatWidth) -> Option<Value> {
-        let of_width = |list: &[(FloatWidth, Value)]| -> Vec<Value> {
-            list.iter().filter(|(of, _)| *of == w).map(|(_, value)| *value).collect()
+    /// Not 0 if there is a number that is not ordinary.
+    fn odd_lanes(&mut self, w: FloatWidth, numbers: &[Numbers]) -> Option<Value> {
+        let tested = |end: fn(Ends) -> bool| {
+            let tested = numbers.iter().filter(|n| n.width == w && end(n.wanted) && !end(n.implied));
+            tested.map(|n| n.value).collect::<Vec<_>>()
         };
-        let mut vectors = of_width(&group.vectors);
-        for numbers in of_width(&group.numbers).chunks(16 / w.bits().bytes() as usize) {
+        let (small, large) = (tested(|ends| ends.small), tested(|ends| ends.large));
+        let (place, infinity) = if w == F32 { (23, 0xff) } else { (20, 0x7ff) };
+        let words = |word: u32| u128::from(word) * 0x1_0000_0001_0000_0001_0000_0001;
+        let mut lanes = Width::W32;
+        let small = self.magnitudes(w, small).map(|(magnitudes, of)| {
+            lanes = of;
+            let least = self.vec_const(words(2 << place));
+            let smallest = self.all_in_one(VecOp::I32x4MinS, magnitudes);
+            self.vec_bin(VecOp::I32x4GtS, least, smallest)
+        });
+        let large = self.magnitudes(w, large).map(|(magnitudes, of)| {
+            let last = self.vec_const(words((infinity << place) - 1));
+            let largest = self.all_in_one(VecOp::I32x4MaxS, magnitudes);
+            (self.vec_bin(VecOp::I32x4GtS, largest, last), of)
+        });
+        match (small, large) {
+            (None, None) => None,
+            (Some(small), None) => Some(self.vec_bitmask(lanes, small)),
+            (None, Some((large, _))) => Some(self.vec_bitmask(Width::W32, large)),
+            // Where lanes have 64 bits the lower word of what was not put together says nothing of what is too small.
+            (Some(small), Some((large, Width::W32))) if lanes == Width::W64 => {
+                let (small, large) = (self.vec_bitmask(lanes, small), self.vec_bitmask(Width::W32, large));
+                Some(self.bin(BinOp::Or, Width::W64, small, large))
+            }
+            (Some(small), Some((large, _))) => {
+                let odd = self.vec_bin(VecOp::V128Or, small, large);
+                Some(self.vec_bitmask(lanes, odd))
+            }
+        }
+    }
+
+    /// Numbers without their sign, exponents first, in 32-bit lanes; or in the upper ones of 64-bit lanes, and 0 in the lower,
+    /// if there is one vector of these.
+    fn magnitudes(&mut self, w: FloatWidth, numbers: Vec<Value>) -> Option<(Vec<Value>, Width)> {
+        let region = &self.builder.region;
+        let (mut vectors, single): (Vec<Value>, Vec<Value>) =
+            numbers.into_iter().partition(|value| region.inst(*value).ty() == Type::Vec);
+        // What a loop does not change comes first: the engine takes it, and what is made of it alone, out of the loop.
+        vectors.sort_by_key(|value| !matches!(region.inst(*value), Inst::Get(_)));
+        for numbers in single.chunks(16 / w.bits().bytes() as usize) {
             vectors.push(self.joined(w, numbers));
         }
-        if w == F64 {
+        let mut lanes = Width::W32;
+        let mut without_sign = 0x7fff_ffff_7fff_ffff_7fff_ffff_7fff_ffff;
+        if w == F64 && vectors.len() == 1 {
+            lanes = Width::W64;
+            without_sign = 0x7fff_ffff_0000_0000_7fff_ffff_0000_0000;
+        } else if w == F64 {
             let pairs = vectors.chunks(2);
             let upper = pairs.map(|pair| self.vec_shuffle(pair[0], pair[pair.len() - 1], UPPER_WORDS));
             vectors = upper.collect();
         }
-        // Without the sign, exponents are the upper bits of a word: 2 becomes the least signed integer.
-        let place = if w == F32 { 24 } else { 21 };
-        let infinity = (1 << (32 - place)) - 1;
-        let words = |word: u32| u128::from(word) * 0x1_0000_0001_0000_0001_0000_0001;
-        let shift = self.vec_const(words((1u32 << 31).wrapping_sub(2 << place)));
-        let one = self.imm(1);
-        let distances = vectors.into_iter().map(|vector| {
-            let magnitude = self.vec_shift(VecShift::I32x4Shl, vector, one);
-            self.vec_bin(VecOp::I32x4Add, magnitude, shift)
-        });
-        let distances: Vec<Value> = distances.collect();
-        let most = distances.into_iter().reduce(|a, b| self.vec_bin(VecOp::I32x4MaxS, a, b))?;
-        let last = self.vec_const(words((1u32 << 31).wrapping_add((infinity - 2) << place) - 1));
-        let odd = self.vec_bin(VecOp::I32x4GtS, most, last);
-        Some(self.vec_bitmask(Width::W32, odd))
+        let without_sign = self.vec_const(without_sign);
+        let magnitudes = vectors.into_iter().map(|vector| self.vec_bin(VecOp::V128And, vector, without_sign));
+        let magnitudes: Vec<Value> = magnitudes.collect();
+        (!magnitudes.is_empty()).then_some((magnitudes, lanes))
+    }
+
+    fn all_in_one(&mut self, op: VecOp, vectors: Vec<Value>) -> Value {
+        let all = vectors.into_iter().reduce(|a, b| self.vec_bin(op, a, b));
+        all.unwrap_or_else(|| self.vec_const(0))
     }
 
     /// A vector that has all of these numbers, and no others.

@@ -238,7 +238,9 @@ impl Machine for Lifter<'_> {
         self.outcome = Some(Outcome::Jump(self.offset.wrapping_add(distance)));
     }
     fn rare(&mut self, condition: Value) -> bool {
-        if !matches!(self.builder.region.inst(condition), Inst::ConstBool(false)) {
+        let passes = self.builder.not(condition);
+        let known = matches!(self.builder.region.inst(passes), Inst::ConstBool(true));
+        if !known && self.tested.insert(passes) {
             let exit = self.side_exit(ExitReason::Rare);
             self.builder.push(Inst::ExitIf { condition, exit });
         }

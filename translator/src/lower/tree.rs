@@ -159,7 +159,7 @@ impl Planner<'_> {
             // What changes them is not tracked.
             Inst::Read(_) | Inst::Budget(_) => false,
             Inst::Get(reg) => self.next_set[reg.index()] >= uses.last,
-            Inst::Load(..) | Inst::LoadVec(..) => uses.count == 1 && self.next_store >= uses.last,
+            Inst::Load(..) | Inst::LoadVec(..) | Inst::LoadLow(..) => uses.count == 1 && self.next_store >= uses.last,
             _ => uses.count == 1,
         }
     }

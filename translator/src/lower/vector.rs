@@ -28,6 +28,13 @@ impl Emitter<'_> {
                 let offset = offset + self.place(pointer)?;
                 self.op().v128_load(unaligned(offset));
             }
+            Inst::LoadLow(w, pointer, offset) => {
+                let offset = offset + self.place(pointer)?;
+                match w {
+                    Width::W32 => self.op().v128_load32_zero(unaligned(offset)),
+                    _ => self.op().v128_load64_zero(unaligned(offset)),
+                };
+            }
             Inst::VecFrom(low, high) => self.vector_of(low, high)?,
             Inst::VecWithLane(w, a, index, lane) => self.with_lane(w, a, index, lane)?,
             Inst::VecBin(op, a, b) => self.vector_binary(op, a, b)?,

@@ -88,6 +88,13 @@ impl Builder<'_> {
 
     /// `op a` at width `w`.
     pub fn un(&mut self, op: UnOp, w: Width, a: Value) -> Value {
+        if let Inst::Bin(BinOp::Add, w, x, y) = *self.region.inst(a)
+            && self.known(y).is_some_and(|constant| constant & mask == 0)
+            && mask & mask.wrapping_add(1) == 0
+        {
+            // What is added changes none of the low bits. 8 and 16 bits have no operand that is wider.
+            return self.mask(x, mask & w.mask());
+        }
         if let Some(known) = self.known(a) {
             return self.constant(plain::un(op, w, known));
         }

@@ -21,6 +21,13 @@ impl Builder<'_> {
     pub fn vec_from(&mut self, low: Value, high: Value) -> Value {
         match (self.region.constant(low), self.region.constant(high)) {
             (Some(low), Some(high)) => self.push(Inst::VecConst(u128::from(high) << 64 | u128::from(low))),
+            (None, Some(0)) => match *self.region.inst(low) {
+                // Nothing can have been stored since.
+                Inst::Load(w @ (Width::W32 | Width::W64), pointer, offset) if self.is_recent(low) => {
+                    self.push(Inst::LoadLow(w, pointer, offset))
+                }
+                _ => self.push(Inst::VecFrom(low, high)),
+            },
             _ => self.push(Inst::VecFrom(low, high)),
         }
     }
@@ -42,9 +49,31 @@ impl Builder<'_> {
 
     /// `a` with lane `index` of width `w` replaced.
     pub fn vec_with_lane(&mut self, w: Width, a: Value, index: u8, lane: Value) -> Value {
+        let a = self.apart_from(w, a, index);
         match *self.region.inst(lane) {
             Inst::Bits(set, number) if set.bits() == w => self.push(Inst::VecWithLaneFloat(set, a, index, number)),
+            // As a number it stays in a vector register.
+            Inst::VecLane(from, vector, place) if from == w && w >= Width::W32 => {
+                let number_width = if w == Width::W32 { FloatWidth::F32 } else { FloatWidth::F64 };
+                let number = self.push(Inst::VecLaneFloat(number_width, vector, place));
+                self.push(Inst::VecWithLaneFloat(number_width, a, index, number))
+            }
             _ => self.push(Inst::VecWithLane(w, a, index, lane)),
+        }
+    }
+
+    /// What `a` is but for a lane, which does not matter.
+    fn apart_from(&mut self, w: Width, a: Value, index: u8) -> Value {
+        match *self.region.inst(a) {
+            Inst::VecWithLane(set, rest, place, _) if set == w && place == index => self.apart_from(w, rest, index),
+            Inst::VecWithLaneFloat(set, rest, place, _) if set.bits() == w && place == index => {
+                self.apart_from(w, rest, index)
+            }
+            Inst::LoadLow(loaded, ..) if loaded <= w && index == 0 => self.vec_constant(0),
+            Inst::VecFrom(_, high) if w == Width::W64 && index == 0 && self.region.constant(high) == Some(0) => {
+                self.vec_constant(0)
+            }
+            _ => a,
         }
     }
 
@@ -61,6 +90,10 @@ impl Builder<'_> {
     pub fn number(&mut self, w: FloatWidth, bits: Value) -> Value {
         match *self.region.inst(bits) {
             Inst::Bits(_, number) => number,
+            Inst::Load(lane, pointer, offset) if lane == w.bits() && self.is_recent(bits) => {
+                let low = self.push(Inst::LoadLow(lane, pointer, offset));
+                self.push(Inst::VecLaneFloat(w, low, 0))
+            }
             Inst::VecLane(lane, a, index) if lane == w.bits() => self.push(Inst::VecLaneFloat(w, a, index)),
             _ => self.push(Inst::FromBits(w, bits)),
         }
