@@ -2,6 +2,7 @@
 //! a `Set` is the value itself. The folding constructors are in `passes::fold`.
 
 use super::{Field, Inst, Reg, Region, Value};
+use crate::passes::quotient::HighHalf;
 use std::collections::HashMap;
 use x86::{BinOp, UnOp, Width};
 
@@ -11,13 +12,15 @@ pub struct Builder<'r> {
     pub region: &'r mut Region,
     insts: Vec<Value>,
     numbered: HashMap<Inst, Value>,
+    high_halves: HashMap<Value, HighHalf>,
     held: [Option<Value>; Reg::COUNT],
 }
 
 impl<'r> Builder<'r> {
     /// An empty block.
     pub fn new(region: &'r mut Region) -> Self {
-        Builder { region, insts: Vec::new(), numbered: HashMap::new(), held: [None; Reg::COUNT] }
+        let held = [None; Reg::COUNT];
+        Builder { region, insts: Vec::new(), numbered: HashMap::new(), high_halves: HashMap::new(), held }
     }
 
     /// The instructions.
@@ -41,9 +44,25 @@ impl<'r> Builder<'r> {
         value
     }
 
+    /// What a value is the high half of, if of a product with a constant.
+    pub fn high_half(&self, value: Value) -> Option<HighHalf> {
+        self.high_halves.get(&value).copied()
+    }
+
+    /// Remembers what a value is the high half of.
+    pub fn is_high_half(&mut self, value: Value, of: HighHalf) {
+        self.high_halves.insert(value, of);
+    }
+
     /// A constant.
     pub fn constant(&mut self, value: u64) -> Value {
         self.push(Inst::Const(value))
+    }
+
+    /// Whether no effect came after an instruction of the block.
+    pub fn is_recent(&self, value: Value) -> bool {
+        let mut later = self.insts.iter().rev().take_while(|later| **later != value);
+        self.insts.contains(&value) && later.all(|later| !self.region.inst(*later).is_effect())
     }
 
     /// What a variable holds.
@@ -59,12 +78,6 @@ impl<'r> Builder<'r> {
     /// Sets a variable, unless it holds the value already.
     pub fn set(&mut self, reg: Reg, value: Value) {
         if self.assign(reg, value) {
-    /// Whether no effect came after an instruction of the block.
-    pub fn is_recent(&self, value: Value) -> bool {
-        let mut later = self.insts.iter().rev().take_while(|later| **later != value);
-        self.insts.contains(&value) && later.all(|later| !self.region.inst(*later).is_effect())
-    }
-
             self.push(Inst::Set(reg, value));
         }
     }

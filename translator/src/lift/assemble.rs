@@ -1,6 +1,7 @@
 //! Pieces to a region: blocks recorded with the flags known, edges resolved, stubs and exits added.
 
 use super::Lifted;
+use super::constants::{Constants, Sets};
 use super::dataflow::{self, Plan, Summary};
 use super::flags::FlagState;
 use super::machine::{Lifter, Outcome};
@@ -18,6 +19,7 @@ struct Assembly {
     options: Options,
     pieces: Vec<Piece>,
     plan: Plan,
+    constants: Constants,
     numbers: BTreeMap<Site, BlockId>,
 }
 
@@ -34,7 +36,8 @@ pub(super) fn assemble(
     let numbers: BTreeMap<Site, BlockId> = (0..).map(BlockId).zip(&pieces).map(|(id, p)| (p.start, id)).collect();
     let plan = dataflow::solve(&summaries(&pieces, &numbers, &entries));
     let region = Region { wide_products: options.products == Products::Wide, ..Region::new() };
-    let mut assembly = Assembly { region, privilege, options: *options, pieces, plan, numbers };
+    let constants = Sets::constants(pieces.iter().map(|piece| &piece.sets));
+    let mut assembly = Assembly { region, privilege, options: *options, pieces, plan, constants, numbers };
     assembly.reserve();
     for number in 0..assembly.pieces.len() {
         assembly.block(number)?;
@@ -85,6 +88,7 @@ impl Assembly {
         let dynamic = successors.iter().any(|id| self.plan.starts[id.index()] == FlagsAt::Dynamic);
         let flags = FlagState::At(self.plan.starts[number]);
         let mut lifter = Lifter::new(Builder::new(&mut self.region), self.privilege, self.options, flags);
+        lifter.constants = self.constants;
         for (offset, insn) in &piece.insns {
             lifter.lift(*offset, insn);
         }

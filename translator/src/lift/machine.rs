@@ -1,5 +1,6 @@
 //! The lifter: the abstract machine whose values are IR values. Running an instruction's body on it records the body.
 
+use super::constants::{Constants, Sets};
 use super::flags::FlagState;
 use super::group::Group;
 use super::source::{FloatTests, Helpers, Options, Privilege};
@@ -9,7 +10,7 @@ use std::collections::HashSet;
 use x86::integer::IntegerOp;
 use x86::vector::LargeOp;
 use x86::vector::float::{FloatOp, FloatUnOp, FloatWidth, LargeFloatOp};
-use x86::{Arith, BinOp, Compare, FlagOp, Flags, Gpr, Insn, Machine, Segment, UnOp, Width};
+use x86::{Arith, BinOp, Compare, FlagOp, Flags, Gpr, Insn, Machine, Mnemonic, Segment, UnOp, Width};
 
 /// The instruction has no translation: the interpreter takes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,12 @@ pub(super) struct Lifter<'r> {
     pub(super) group: Option<Group>,
     /// Truth values of the block that were tested, or will be before the group takes effect.
     pub(super) tested: HashSet<Value>,
+    /// The constants that registers most likely hold.
+    pub(super) constants: Constants,
+    /// What the instructions set registers to.
+    pub(super) sets: Sets,
+    /// The instruction takes registers back from the stack.
+    restores: bool,
     /// Whether the instruction has changed state.
     pub(super) written: bool,
     /// Whether an instruction could leave after it had changed state, which no body may.
@@ -79,6 +86,9 @@ impl<'r> Lifter<'r> {
             checked: None,
             group: None,
             tested: HashSet::new(),
+            constants: Constants::default(),
+            sets: Sets::default(),
+            restores: false,
             written: false,
             imprecise: false,
         }
@@ -88,6 +98,7 @@ impl<'r> Lifter<'r> {
     pub(super) fn lift(&mut self, offset: i64, insn: &Insn) {
         self.offset = offset;
         (self.before, self.checked, self.written) = (None, None, false);
+        self.restores = matches!(insn.mnemonic, Mnemonic::Pop | Mnemonic::Leave);
         match x86::exec(self, insn) {
             Ok(()) => self.retired += 1,
             Err(Unlifted) => {
@@ -136,6 +147,7 @@ impl Arith for Lifter<'_> {
         self.builder.constant(value)
     }
     fn bin(&mut self, op: BinOp, w: Width, a: Value, b: Value) -> Value {
+        let (a, b) = self.with_reciprocal(op, w, a, b);
         self.builder.bin(op, w, a, b)
     }
     fn un(&mut self, op: UnOp, w: Width, a: Value) -> Value {
@@ -168,6 +180,9 @@ impl Machine for Lifter<'_> {
         self.builder.get(Reg::gpr(r))
     }
     fn set_gpr(&mut self, r: Gpr, value: Value) {
+        if !self.restores {
+            self.sets.add(r, self.builder.region.constant(value));
+        }
         self.write(Reg::gpr(r), value);
     }
     fn segment_base(&mut self, segment: Segment) -> Value {

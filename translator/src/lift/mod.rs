@@ -9,6 +9,7 @@
 //! for.
 
 mod assemble;
+mod constants;
 mod dataflow;
 mod exact;
 mod flags;

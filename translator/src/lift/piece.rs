@@ -3,6 +3,7 @@
 //! Each piece is recorded once for itself, to learn where its control goes (whether an instruction is translated shows
 //! only when its body runs) and what it does to the flags.
 
+use super::constants::Sets;
 use super::dataflow::Leaves;
 use super::flags::FlagState;
 use super::machine::{Lifter, Outcome};
@@ -72,6 +73,8 @@ pub(super) struct Piece {
     /// Whether it reads the flags that it starts with.
     pub(super) reads_flags: bool,
     pub(super) leaves: Leaves,
+    /// What it sets registers to.
+    pub(super) sets: Sets,
     /// How often it ran, where that is known.
     pub(super) runs: Option<u64>,
 }
@@ -199,12 +202,14 @@ fn first_piece(privilege: Privilege, options: &Options, start: Site, bytes: &[u8
         FlagState::At(known) => Leaves::Known(known),
         FlagState::Kept(_) => Leaves::Kept,
     };
+    let sets = lifter.sets;
     let used = lifter.outcome.and_then(|outcome| outcome.operand());
     let order = lifter.builder.finish();
     let live = dce::live(&region, &order, used);
     let reads_flags = live.iter().any(|value| matches!(region.inst(*value), Inst::EntryFlags));
     let length = if decoded_all { at } else { 0 };
-    Ok((Piece { start, insns, next, resumes_at, linkage, inlined: None, reads_flags, leaves, runs: None }, length))
+    let (inlined, runs) = (None, None);
+    Ok((Piece { start, insns, next, resumes_at, linkage, inlined, reads_flags, leaves, sets, runs }, length))
 }
 
 /// Whether an instruction has no translation, even in the kernel.

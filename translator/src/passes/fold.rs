@@ -6,6 +6,7 @@
 //!
 //! [`Region::possible`]: crate::ir::Region::possible
 
+use super::quotient::HighHalf;
 use crate::ir::{Builder, Inst, Value};
 use x86::{BinOp, Compare, UnOp, Width, plain};
 
@@ -43,11 +44,24 @@ impl Builder<'_> {
             (BinOp::Shl | BinOp::Shr | BinOp::Sar | BinOp::Rotl | BinOp::Rotr, Some(0)) => a,
             (BinOp::And | BinOp::Or, _) if a == b => a,
             (BinOp::Xor | BinOp::Sub, _) if a == b => self.constant(0),
-            (BinOp::MulHighUnsigned, _) if w == Width::W64 && !self.region.wide_products => self.high_product(a, b),
-            (BinOp::MulHighSigned, _) if w == Width::W64 && !self.region.wide_products => {
-                self.high_product_signed(a, b)
-            }
-            _ => self.push(Inst::Bin(op, w, a, b)),
+            (BinOp::MulHighUnsigned | BinOp::MulHighSigned, _) if w == Width::W64 => self.high_product(op, a, b),
+            _ => match self.as_quotient(op, w, a, b) {
+                Some(quotient) => quotient,
+                None => self.push(Inst::Bin(op, w, a, b)),
+            },
+        }
+    }
+
+    fn as_quotient(&mut self, op: BinOp, w: Width, a: Value, b: Value) -> Option<Value> {
+        match (op, self.known(b)) {
+            _ if w != Width::W64 => None,
+            (BinOp::Shr, Some(count)) => self.quotient(a, count as u32),
+            (BinOp::Sub, _) => self.signed_quotient(a, b),
+            (BinOp::Add, _) => match self.signed_quotient_of_sum(a, b) {
+                None => self.signed_quotient_of_sum(b, a),
+                quotient => quotient,
+            },
+            _ => None,
         }
     }
 
@@ -74,6 +88,13 @@ impl Builder<'_> {
         if possible & !mask == 0 {
             return a;
         }
+        if let Inst::Bin(BinOp::Add, w, x, y) = *self.region.inst(a)
+            && self.known(y).is_some_and(|constant| constant & mask == 0)
+            && mask & mask.wrapping_add(1) == 0
+        {
+            // What is added changes none of the low bits. 8 and 16 bits have no operand that is wider.
+            return self.mask(x, mask & w.mask());
+        }
         if let Inst::Bin(op @ (BinOp::And | BinOp::Or), _, x, y) = *self.region.inst(a) {
             match (op, self.known(y)) {
                 (BinOp::And, Some(first)) => return self.mask(x, first & mask),
@@ -88,13 +109,6 @@ impl Builder<'_> {
 
     /// `op a` at width `w`.
     pub fn un(&mut self, op: UnOp, w: Width, a: Value) -> Value {
-        if let Inst::Bin(BinOp::Add, w, x, y) = *self.region.inst(a)
-            && self.known(y).is_some_and(|constant| constant & mask == 0)
-            && mask & mask.wrapping_add(1) == 0
-        {
-            // What is added changes none of the low bits. 8 and 16 bits have no operand that is wider.
-            return self.mask(x, mask & w.mask());
-        }
         if let Some(known) = self.known(a) {
             return self.constant(plain::un(op, w, known));
         }
@@ -215,8 +229,27 @@ impl Builder<'_> {
         self.bin(op, Width::W64, a, constant)
     }
 
-    /// High half of the unsigned 128-bit product, by four products of halves (Knuth, volume 2, 4.3.1, algorithm M).
-    fn high_product(&mut self, a: Value, b: Value) -> Value {
+    /// High half of the 128-bit product.
+    fn high_product(&mut self, op: BinOp, a: Value, b: Value) -> Value {
+        let (a, b) = if self.known(a).is_some() { (b, a) } else { (a, b) };
+        let signed = op == BinOp::MulHighSigned;
+        let high = match signed {
+            _ if self.region.wide_products => self.push(Inst::Bin(op, Width::W64, a, b)),
+            false => self.high_product_of_halves(a, b),
+            true => self.high_product_signed(a, b),
+        };
+        match self.known(b) {
+            Some(factor) => {
+                self.is_high_half(high, HighHalf { signed, operand: a, factor });
+                self.quotient(high, 0).unwrap_or(high)
+            }
+            None => high,
+        }
+    }
+
+    /// The unsigned one by four products of halves (Knuth, volume 2, 4.3.1, algorithm M). Operands are in the order in which the
+    /// result waits for them: engines begin with the first, and processors multiply one at a time.
+    fn high_product_of_halves(&mut self, a: Value, b: Value) -> Value {
         use BinOp::{Add, And, Mul, Shr};
         let half = 0xffff_ffff;
         let (a0, a1) = (self.bin64_constant(And, a, half), self.bin64_constant(Shr, a, 32));
@@ -224,21 +257,21 @@ impl Builder<'_> {
         let low = self.bin64(Mul, a0, b0);
         let low = self.bin64_constant(Shr, low, 32);
         let first = self.bin64(Mul, a1, b0);
-        let first = self.bin64(Add, first, low);
-        let second = self.bin64(Mul, a0, b1);
+        let first = self.bin64(Add, low, first);
         let rest = self.bin64_constant(And, first, half);
-        let second = self.bin64(Add, second, rest);
-        let high = self.bin64(Mul, a1, b1);
+        let second = self.bin64(Mul, a0, b1);
+        let second = self.bin64(Add, rest, second);
         let carried = self.bin64_constant(Shr, first, 32);
-        let high = self.bin64(Add, high, carried);
+        let high = self.bin64(Mul, a1, b1);
+        let high = self.bin64(Add, carried, high);
         let carried = self.bin64_constant(Shr, second, 32);
-        self.bin64(Add, high, carried)
+        self.bin64(Add, carried, high)
     }
 
     /// The signed one is the unsigned one less each operand where the other is negative.
     fn high_product_signed(&mut self, a: Value, b: Value) -> Value {
         use BinOp::{And, Sar, Sub};
-        let mut high = self.high_product(a, b);
+        let mut high = self.high_product_of_halves(a, b);
         for (x, y) in [(a, b), (b, a)] {
             let sign = self.bin64_constant(Sar, x, 63);
             let part = self.bin64(And, sign, y);

@@ -9,6 +9,7 @@ pub mod hoist;
 pub mod jumps;
 pub mod ladder;
 pub mod liveness;
+pub mod quotient;
 pub mod reducible;
 
 use crate::ir::Region;
