@@ -11,7 +11,7 @@ use core::mem::{offset_of, size_of};
 use runtime::cpu::state::{SegmentRegister, TLB_ENTRIES};
 use runtime::cpu::{Cpu, CpuCell, Tlb, TlbEntry};
 use runtime::translated::abi::{ExitReason, JUMP_CACHE_ENTRIES, JumpCacheEntry};
-use runtime::translated::helpers;
+use runtime::translated::helpers::{self, Helper, Round};
 use translator::lift::Addresses;
 use wasmtime::{Caller, Extern, Func, Memory, Store, V128};
 use x86::Segment;
@@ -37,7 +37,7 @@ pub(super) const ADDRESSES: Addresses = Addresses {
     table: 0,
     first_type: module::FIRST_TYPE,
     first_shared: module::FIRST_SHARED,
-    helpers: [0, 1, 2],
+    helpers: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
     result: RESULT,
 };
 
@@ -107,20 +107,44 @@ pub(super) fn helpers(store: &mut Store<()>) -> Vec<Extern> {
         helpers::large(op, [a, b, c].map(|operand| operand.as_u128())).into()
     };
     let integer = |op: u32, a: u64, b: u64| helpers::integer(op, a, b);
-    let unit = |mut caller: Caller<'_, ()>, form: u64, rip: u64, data: u64, low: u64, high: u64| -> u32 {
+    let mut all = vec![Func::wrap(&mut *store, large).into(), Func::wrap(&mut *store, integer).into()];
+    all.extend(Helper::ALL[2..].iter().map(|helper| match *helper {
+        Helper::Aes(round) => aes(store, round),
+        helper => unit(store, helper),
+    }));
+    all
+}
+
+/// A helper that does a round of AES.
+fn aes(store: &mut Store<()>, round: Round) -> Extern {
+    let aes = move |state: V128| -> V128 {
+        let state = state.as_u128();
+        let [low, high] = helpers::aes(round, [state as u64, (state >> 64) as u64]);
+        (u128::from(high) << 64 | u128::from(low)).into()
+    };
+    Func::wrap(store, aes).into()
+}
+
+/// A helper that carries out instructions of the x87 unit.
+fn unit(store: &mut Store<()>, helper: Helper) -> Extern {
+    let unit = move |mut caller: Caller<'_, ()>, form: u64, rip: u64, data: u64, low: u64, high: u64| -> u32 {
         let Some(memory) = caller.get_export(module::MEMORY).and_then(Extern::into_memory) else { return 1 };
         let bytes = memory.data_mut(&mut caller);
         let mut cpu = CpuCell::new();
         cpu.cr0 = u64::from_le_bytes(array(bytes, offset_of!(Cpu, cr0)));
         unit_fields(&mut cpu, &mut |offset, field| read_field(bytes, offset, field));
-        let Some(result) = helpers::x87(&mut cpu, form, rip, data, [low, high]) else { return 1 };
+        let result = match helper {
+            Helper::X87Quick(quick) => helpers::x87_quick(quick, &mut cpu, form, rip, data, [low, high]),
+            _ => helpers::x87(&mut cpu, form, rip, data, [low, high]),
+        };
+        let Some(result) = result else { return 1 };
         unit_fields(&mut cpu, &mut |offset, field| write_field(bytes, offset, field));
         for (place, half) in (RESULT as usize..).step_by(8).zip(result) {
             bytes[place..place + 8].copy_from_slice(&half.to_le_bytes());
         }
         0
     };
-    vec![Func::wrap(&mut *store, large).into(), Func::wrap(&mut *store, integer).into(), Func::wrap(store, unit).into()]
+    Func::wrap(store, unit).into()
 }
 
 /// Sets a field to what the module's memory has.

@@ -8,13 +8,16 @@
 //! |---|---|---|
 //! | [`Helper::Large`] | operation, three vectors | [`x86::vector::large::large`] of them |
 //! | [`Helper::Integer`] | operation, two integers | [`x86::integer::compute`] of them |
+//! | [`Helper::Aes`] | a state | the round of it; the key is the caller's to add |
 //! | [`Helper::X87`] | [`Form`], RIP, offset of the operand in its segment, the operand's bits, low half first | 1 where the interpreter has to take the instruction (nothing has changed), else 0; what is to be stored, or the word of flags, in `PRELIFT_RESULT` |
+//! | [`Helper::X87Quick`] | the same, the form as [`Form::quick`] gives it | the same |
 
 use crate::cpu::Cpu;
-pub use crate::x87::{Form, Transfer};
+use crate::x87::quick::{self, Site};
+pub use crate::x87::{Form, Quick, Transfer};
 use x86::integer::{self, IntegerOp};
 use x86::vector::LargeOp;
-use x86::vector::large;
+use x86::vector::large::{self, AesOp, aes};
 
 /// A helper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,6 +28,36 @@ pub enum Helper {
     Integer,
     /// An instruction of the x87 unit.
     X87,
+    /// A common one, most often in a common state.
+    X87Quick(Quick),
+    /// A round of AES, without its key.
+    Aes(Round),
+}
+
+/// A round of AES.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Round {
+    /// Of encryption.
+    Encrypt,
+    /// The last of encryption.
+    EncryptLast,
+    /// Of decryption.
+    Decrypt,
+    /// The last of decryption.
+    DecryptLast,
+}
+
+impl Round {
+    /// The round that an operation is.
+    pub fn of(op: LargeOp) -> Option<Round> {
+        Some(match op {
+            LargeOp::Aes(AesOp::Encrypt) => Round::Encrypt,
+            LargeOp::Aes(AesOp::EncryptLast) => Round::EncryptLast,
+            LargeOp::Aes(AesOp::Decrypt) => Round::Decrypt,
+            LargeOp::Aes(AesOp::DecryptLast) => Round::DecryptLast,
+            _ => return None,
+        })
+    }
 }
 
 /// Type of a parameter or result.
@@ -40,17 +73,51 @@ pub enum Kind {
 
 impl Helper {
     /// How many there are.
-    pub const COUNT: usize = 3;
+    pub const COUNT: usize = 12;
     /// All, by number.
-    pub const ALL: [Helper; Helper::COUNT] = [Helper::Large, Helper::Integer, Helper::X87];
+    pub const ALL: [Helper; Helper::COUNT] = [
+        Helper::Large,
+        Helper::Integer,
+        Helper::X87,
+        Helper::X87Quick(Quick::Load),
+        Helper::X87Quick(Quick::Store),
+        Helper::X87Quick(Quick::Sum),
+        Helper::X87Quick(Quick::Product),
+        Helper::X87Quick(Quick::Quotient),
+        Helper::Aes(Round::Encrypt),
+        Helper::Aes(Round::EncryptLast),
+        Helper::Aes(Round::Decrypt),
+        Helper::Aes(Round::DecryptLast),
+    ];
+
+    /// Its place in [`Helper::ALL`].
+    pub fn number(self) -> usize {
+        match self {
+            Helper::Large => 0,
+            Helper::Integer => 1,
+            Helper::X87 => 2,
+            Helper::X87Quick(quick) => 3 + quick as usize,
+            Helper::Aes(round) => 8 + round as usize,
+        }
+    }
 
     /// The exported function's name, parameters and result.
     pub fn signature(self) -> (&'static str, &'static [Kind], Kind) {
         use Kind::{I32, I64, V128};
+        const X87: &[Kind] = &[I64; 5];
         match self {
             Helper::Large => ("prelift_large", &[I32, V128, V128, V128], V128),
             Helper::Integer => ("prelift_integer", &[I32, I64, I64], I64),
-            Helper::X87 => ("prelift_x87", &[I64, I64, I64, I64, I64], I32),
+            Helper::X87 => ("prelift_x87", X87, I32),
+            Helper::X87Quick(Quick::Load) => ("prelift_x87_load", X87, I32),
+            Helper::X87Quick(Quick::Store) => ("prelift_x87_store", X87, I32),
+            Helper::X87Quick(Quick::Sum) => ("prelift_x87_sum", X87, I32),
+            Helper::X87Quick(Quick::Product) => ("prelift_x87_product", X87, I32),
+            Helper::X87Quick(Quick::Quotient) => ("prelift_x87_quotient", X87, I32),
+            Helper::Aes(Round::Encrypt) => ("prelift_aes_encrypt", &[V128], V128),
+            Helper::Aes(Round::EncryptLast) => ("prelift_aes_encrypt_last", &[V128], V128),
+            Helper::Aes(Round::Decrypt) => ("prelift_aes_decrypt", &[V128], V128),
+            Helper::Aes(Round::DecryptLast) => ("prelift_aes_decrypt_last", &[V128], V128),
         }
     }
 }
@@ -60,16 +127,42 @@ pub fn large(op: u32, operands: [u128; 3]) -> u128 {
     LargeOp::unpack(op).map_or(0, |op| large::large(op, operands))
 }
 
+/// [`Helper::Aes`], of the state's halves.
+#[inline(always)]
+pub fn aes(round: Round, state: [u64; 2]) -> [u64; 2] {
+    match round {
+        Round::Encrypt => aes::encrypt(state, false),
+        Round::EncryptLast => aes::encrypt(state, true),
+        Round::Decrypt => aes::decrypt(state, false),
+        Round::DecryptLast => aes::decrypt(state, true),
+    }
+}
+
 /// [`Helper::Integer`].
 pub fn integer(op: u32, a: u64, b: u64) -> u64 {
     IntegerOp::unpack(op).map_or(0, |op| integer::compute(op, a, b))
 }
 
 /// [`Helper::X87`]: what is to be stored, unless the interpreter has to take the instruction.
+#[inline(never)]
 pub fn x87(cpu: &mut Cpu, form: u64, rip: u64, data: u64, operand: [u64; 2]) -> Option<[u64; 2]> {
     let operand = u128::from(operand[1]) << 64 | u128::from(operand[0]);
     let result = u128::from_le_bytes(crate::x87::execute_direct(cpu, form, rip, data, operand.to_le_bytes())?);
     Some([result as u64, (result >> 64) as u64])
+}
+
+/// [`Helper::X87Quick`], which is [`x87`] in what it refuses.
+#[inline(always)]
+pub fn x87_quick(what: Quick, cpu: &mut Cpu, form: u64, rip: u64, data: u64, operand: [u64; 2]) -> Option<[u64; 2]> {
+    let site = Site { rip, data, operand };
+    let done = match what {
+        Quick::Load => quick::load(cpu, form, site).then_some([0; 2]),
+        Quick::Store => quick::store(cpu, form, site),
+        Quick::Sum => quick::sum(cpu, form, site).then_some([0; 2]),
+        Quick::Product => quick::product(cpu, form, site).then_some([0; 2]),
+        Quick::Quotient => quick::quotient(cpu, form, site).then_some([0; 2]),
+    };
+    done.or_else(|| x87(cpu, form, rip, data, operand))
 }
 
 #[cfg(test)]

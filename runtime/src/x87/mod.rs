@@ -21,6 +21,7 @@ mod float;
 mod fxsave;
 mod mmx;
 mod operands;
+pub(crate) mod quick;
 mod stack;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ use direct::Direct;
 pub use direct::Transfer;
 pub(crate) use direct::execute_direct;
 use float::{Binary, Direction, Rounded};
+pub use quick::Quick;
 pub use unit::Form;
 use unit::{Interpreted, Unit};
 use x86::flags::Condition;

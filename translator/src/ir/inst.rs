@@ -1,6 +1,7 @@
 //! Instructions of the IR: what they give, what they use, and what order they keep.
 
 use super::{ExitId, Field, GroupId, Reg, Temp, Value};
+use runtime::translated::helpers::Quick;
 use x86::vector::float::{FloatOp, FloatUnOp, FloatWidth, Predicate};
 use x86::vector::{VecOp, VecShift, VecUnOp};
 use x86::{BinOp, Compare, UnOp, Width};
@@ -141,9 +142,9 @@ pub enum Inst {
     },
     /// Loads 16 bytes.
     LoadVec(Value, u32),
-    /// Stores 16 bytes.
     /// Loads the low 4 or 8 bytes of a vector; the rest is 0.
     LoadLow(Width, Value, u32),
+    /// Stores 16 bytes.
     StoreVec(Value, u32, Value),
     /// A vector of a low and a high half.
     VecFrom(Value, Value),
@@ -187,9 +188,9 @@ pub enum Inst {
     HelpVec(u32, [Value; 3]),
     /// A large operation on integers: `runtime::translated::helpers::integer`.
     HelpInt(u32, Value, Value),
-    /// An instruction of the x87 unit, `runtime::translated::helpers::x87`: the form; RIP, the operand's offset and its bits.
-    /// Whether the interpreter has to take it.
-    HelpX87(u64, [Value; 4]),
+    /// An instruction of the x87 unit, `runtime::translated::helpers::x87`, or `x87_quick` for a common one: the form; RIP, the
+    /// operand's offset and its bits. Whether the interpreter has to take it.
+    HelpX87(Option<Quick>, u64, [Value; 4]),
     /// Half of what the last [`Inst::HelpX87`] gave.
     Helped(u8),
     /// What a temporary of the region holds. No block both sets one and reads it.
@@ -303,7 +304,7 @@ impl Inst {
     pub fn operands_mut(&mut self) -> [Option<&mut Value>; 4] {
         match self {
             Inst::FlagsWord { op, operands: [a, b, c] } => [Some(a), Some(b), Some(c), Some(op)],
-            Inst::HelpX87(_, [rip, a, b, c]) => [Some(a), Some(b), Some(c), Some(rip)],
+            Inst::HelpX87(_, _, [rip, a, b, c]) => [Some(a), Some(b), Some(c), Some(rip)],
             Inst::Const(_) | Inst::ConstBool(_) | Inst::VecConst(_) | Inst::Base | Inst::EntryFlags | Inst::Get(_) => {
                 [None, None, None, None]
             }

@@ -28,7 +28,11 @@ impl Lifter<'_> {
             Transfer::Store | Transfer::Flags | Transfer::None => {}
         }
         let rip = self.rip();
-        let refused = self.builder.push(Inst::HelpX87(form.pack(), [rip, data, operand[0], operand[1]]));
+        let (quick, packed) = match form.quick() {
+            Some((quick, packed)) => (Some(quick), packed),
+            None => (None, form.pack()),
+        };
+        let refused = self.builder.push(Inst::HelpX87(quick, packed, [rip, data, operand[0], operand[1]]));
         let exit = self.side_exit(ExitReason::Rare);
         self.builder.push(Inst::ExitIf { condition: refused, exit });
         self.written = true;

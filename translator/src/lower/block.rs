@@ -72,7 +72,7 @@ impl Emitter<'_> {
             Inst::Check { access, address, span, exit } => self.check(value, access, address, span, exit)?,
             Inst::Group { group, base, exit } => self.check_group(value, group, base, exit)?,
             Inst::ExitIf { condition, exit } => self.exit_if(condition, exit)?,
-            Inst::HelpX87(form, operands) => self.help_x87(value, form, operands)?,
+            Inst::HelpX87(quick, form, operands) => self.help_x87(value, quick, form, operands)?,
             Inst::Helped(half) => self.helped(value, half),
             Inst::Store(w, pointer, offset, a) => {
                 let offset = offset + self.place(pointer)?;

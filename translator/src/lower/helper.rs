@@ -3,15 +3,24 @@
 use super::emit::{Emitter, at};
 use crate::ir::Value;
 use anyhow::Result;
-use runtime::translated::helpers::Helper;
+use runtime::translated::helpers::{Helper, Quick, Round};
+use x86::vector::LargeOp;
 
 impl Emitter<'_> {
     fn call_helper(&mut self, helper: Helper) {
-        let function = self.addresses.helpers[helper as usize];
+        let function = self.addresses.helpers[helper.number()];
         self.op().call(function);
     }
 
     pub(super) fn help_vector(&mut self, op: u32, operands: [Value; 3]) -> Result<()> {
+        if let Some(round) = LargeOp::unpack(op).and_then(Round::of) {
+            let [state, key, _] = operands;
+            self.vector(state)?;
+            self.call_helper(Helper::Aes(round));
+            self.vector(key)?;
+            self.op().v128_xor();
+            return Ok(());
+        }
         self.op().i32_const(op as i32);
         operands.into_iter().try_for_each(|operand| self.vector(operand))?;
         self.call_helper(Helper::Large);
@@ -26,10 +35,16 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    pub(super) fn help_x87(&mut self, value: Value, form: u64, operands: [Value; 4]) -> Result<()> {
+    pub(super) fn help_x87(
+        &mut self,
+        value: Value,
+        quick: Option<Quick>,
+        form: u64,
+        operands: [Value; 4],
+    ) -> Result<()> {
         self.op().i64_const(form as i64);
         operands.into_iter().try_for_each(|operand| self.wide(operand))?;
-        self.call_helper(Helper::X87);
+        self.call_helper(quick.map_or(Helper::X87, Helper::X87Quick));
         let refused = self.hold(value);
         self.op().local_set(refused);
         Ok(())

@@ -22,7 +22,7 @@ pub(crate) const ADDRESSES: Addresses = Addresses {
     table: 0,
     first_type: 0,
     first_shared: HELPERS,
-    helpers: [0, 1, 2],
+    helpers: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
     result: 0x100,
 };
 /// Number of the runtime's helpers, which are imported.
@@ -62,7 +62,16 @@ fn helpers(store: &mut Store<()>) -> Vec<Extern> {
     };
     let integer = |op: u32, a: u64, b: u64| helpers::integer(op, a, b);
     let unit = |_: u64, _: u64, _: u64, _: u64, _: u64| 1u32;
-    vec![Func::wrap(&mut *store, large).into(), Func::wrap(&mut *store, integer).into(), Func::wrap(store, unit).into()]
+    let mut all = vec![Func::wrap(&mut *store, large).into(), Func::wrap(&mut *store, integer).into()];
+    all.extend(Helper::ALL[2..].iter().map(|helper| match *helper {
+        Helper::Aes(round) => Extern::from(Func::wrap(&mut *store, move |state: V128| -> V128 {
+            let state = state.as_u128();
+            let [low, high] = helpers::aes(round, [state as u64, (state >> 64) as u64]);
+            (u128::from(high) << 64 | u128::from(low)).into()
+        })),
+        _ => Func::wrap(&mut *store, unit).into(),
+    }));
+    all
 }
 
 /// The module that holds the regions, in order.

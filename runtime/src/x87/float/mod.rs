@@ -22,6 +22,7 @@ pub(super) use bcd::{from_bcd, to_bcd};
 pub(super) use compare::{Relation, compare};
 pub(super) use convert::{Operand, from_integer, quieted, to_float, to_integer, to_integral};
 pub(super) use extended::{Class, Extended};
+pub(super) use ordinary::{binary as ordinary, to_double, to_single};
 pub(super) use remainder::{Quotient, remainder};
 pub(super) use round::{Context, DOUBLE, Direction, Rounded, SINGLE};
 pub(super) use scale::{extract, scale};

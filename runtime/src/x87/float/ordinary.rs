@@ -27,7 +27,7 @@ fn parts(x: Extended) -> Option<Parts> {
 
 /// `a op b`, if it is of this kind.
 #[inline(always)]
-pub(super) fn binary(op: Binary, context: Context, a: Extended, b: Extended) -> Option<Rounded> {
+pub(in super::super) fn binary(op: Binary, context: Context, a: Extended, b: Extended) -> Option<Rounded> {
     if context.precision != 64 {
         return None;
     }
@@ -72,13 +72,22 @@ fn shifted(significand: u64, count: u32) -> (u64, u64) {
 }
 
 fn product(a: Parts, b: Parts) -> Wide {
-    let whole = u128::from(a.2) * u128::from(b.2);
-    let (high, low) = ((whole >> 64) as u64, whole as u64);
+    let (high, low) = multiply(a.2, b.2);
     let (negative, exponent) = (a.0 != b.0, a.1 + b.1);
     match high & INTEGER {
         0 => Wide { negative, exponent, high: high << 1 | low >> 63, low: low << 1 },
         _ => Wide { negative, exponent: exponent + 1, high, low },
     }
+}
+
+/// Halves of the product of 128 bits, by products of halves: what Wasm's compilers call a function for.
+#[inline(always)]
+fn multiply(a: u64, b: u64) -> (u64, u64) {
+    const LOW: u64 = 0xffff_ffff;
+    let [(a0, a1), (b0, b1)] = [a, b].map(|x| (x & LOW, x >> 32));
+    let (first, second) = (a1 * b0, a0 * b1);
+    let middle = ((a0 * b0) >> 32) + (first & LOW) + (second & LOW);
+    (a1 * b1 + (first >> 32) + (second >> 32) + (middle >> 32), a.wrapping_mul(b))
 }
 
 fn quotient(a: Parts, b: Parts) -> Wide {
@@ -117,6 +126,36 @@ fn digit(rest: u64, next: u64, divisor: u64) -> (u64, u64) {
         }
     }
     (digit, (rest << 32 | next).wrapping_sub(digit.wrapping_mul(divisor)))
+}
+
+/// The bits of a number in IEEE double precision, rounded to nearest, and whether that is inexact and larger: of 0, and where
+/// both are normal.
+#[inline(always)]
+pub(in super::super) fn to_double(x: Extended) -> Option<(u64, u16, bool)> {
+    narrowed(x, 52, 1023)
+}
+
+/// [`to_double`] in single precision.
+#[inline(always)]
+pub(in super::super) fn to_single(x: Extended) -> Option<(u64, u16, bool)> {
+    narrowed(x, 23, 127)
+}
+
+#[inline(always)]
+fn narrowed(x: Extended, fraction: u32, bias: i32) -> Option<(u64, u16, bool)> {
+    let sign = u64::from(x.is_negative()) * ((2 * bias as u64 + 2) << fraction);
+    if x.significand == 0 && x.high & 0x7fff == 0 {
+        return Some((sign, 0, false));
+    }
+    let (_, exponent, significand) = parts(x)?;
+    let (kept, rest) = (significand >> (63 - fraction), significand << (fraction + 1));
+    let up = rest > HALF || rest == HALF && kept & 1 != 0;
+    // The integer bit, and a carry into the next, add to the exponent.
+    let bits = ((exponent + bias - 1) as u64) << fraction;
+    let bits = bits.wrapping_add(kept).wrapping_add(up.into());
+    let largest = (2 * bias as u64 + 1) << fraction;
+    let fits = exponent > -bias && exponent <= bias && bits < largest;
+    fits.then_some((bits | sign, if rest != 0 { raised::PE } else { 0 }, up))
 }
 
 impl Wide {

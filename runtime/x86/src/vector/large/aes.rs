@@ -63,14 +63,20 @@ const SUBSTITUTION: ([u8; 256], [u8; 256]) = substitution();
 
 static BOXES: ([u8; 256], [u8; 256]) = SUBSTITUTION;
 
-/// What a byte of the first row adds to each row of its mixed column, the first row lowest; a byte of row r adds the same
-/// turned by r rows.
-const fn mixed(matrix: [u8; 4], of: [u8; 256]) -> [u32; 256] {
-    let (mut columns, mut i) = ([0; 256], 0);
+/// What a byte of each row adds to the rows of its mixed column, the first row lowest.
+type Columns = [[u32; 256]; 4];
+
+const fn mixed(matrix: [u8; 4], of: [u8; 256]) -> Columns {
+    let (mut columns, mut i) = ([[0; 256]; 4], 0);
     while i < 256 {
         let [a, b, c, d] = matrix;
         let x = of[i];
-        columns[i] = u32::from_le_bytes([multiply(x, a), multiply(x, d), multiply(x, c), multiply(x, b)]);
+        let first = u32::from_le_bytes([multiply(x, a), multiply(x, d), multiply(x, c), multiply(x, b)]);
+        let mut row = 0;
+        while row < 4 {
+            columns[row][i] = first.rotate_left(8 * row as u32);
+            row += 1;
+        }
         i += 1;
     }
     columns
@@ -89,15 +95,27 @@ const fn identity() -> [u8; 256] {
 const MIX: [u8; 4] = [2, 3, 1, 1];
 const MIX_BACK: [u8; 4] = [14, 11, 13, 9];
 
-static ENCRYPTED: [u32; 256] = mixed(MIX, SUBSTITUTION.0);
-static DECRYPTED: [u32; 256] = mixed(MIX_BACK, SUBSTITUTION.1);
-static MIXED_BACK: [u32; 256] = mixed(MIX_BACK, identity());
+static ENCRYPTED: Columns = mixed(MIX, SUBSTITUTION.0);
+static DECRYPTED: Columns = mixed(MIX_BACK, SUBSTITUTION.1);
+static MIXED_BACK: Columns = mixed(MIX_BACK, identity());
 
-type State = [u8; 16];
+/// The state's halves of 64 bits, the largest integers that Wasm has.
+type Halves = [u64; 2];
+
+fn halves(value: u128) -> Halves {
+    [value as u64, (value >> 64) as u64]
+}
+
+#[inline(always)]
+fn byte(state: Halves, i: usize) -> usize {
+    usize::from((state[i / 8] >> (8 * (i % 8))) as u8)
+}
 
 /// Substitutes, after rotating row r by r columns: to the left, or with 3 `steps` a row to the right.
-fn substitute(state: State, bytes: &[u8; 256], steps: usize) -> u128 {
-    u128::from_le_bytes(std::array::from_fn(|i| bytes[usize::from(state[shifted(i, steps)])]))
+#[inline(always)]
+fn substitute(state: Halves, bytes: &[u8; 256], steps: usize) -> Halves {
+    let part = |i: usize| u64::from(bytes[byte(state, shifted(i, steps))]) << (8 * (i % 8));
+    [0, 8].map(|first| (first..first + 8).fold(0, |half, i| half | part(i)))
 }
 
 /// Where the byte was that the rotation of rows moves to place `i`.
@@ -106,29 +124,43 @@ const fn shifted(i: usize, steps: usize) -> usize {
 }
 
 /// Multiplies each column by a matrix, after rotating rows as [`substitute`] does.
-fn mix(state: State, columns: &[u32; 256], steps: usize) -> u128 {
+#[inline(always)]
+fn mix(state: Halves, columns: &Columns, steps: usize) -> Halves {
     let column = |c: usize| {
-        let part = |r: usize| columns[usize::from(state[shifted(4 * c + r, steps)])].rotate_left(8 * r as u32);
-        u128::from(part(0) ^ part(1) ^ part(2) ^ part(3)) << (32 * c)
+        let part = |r: usize| columns[r][byte(state, shifted(4 * c + r, steps))];
+        u64::from(part(0) ^ part(1) ^ part(2) ^ part(3))
     };
-    column(0) | column(1) | column(2) | column(3)
+    [column(0) | column(1) << 32, column(2) | column(3) << 32]
 }
 
 fn key_assist(key: u128, constant: u8) -> u128 {
-    let substituted = substitute(key.to_le_bytes(), &BOXES.0, 0);
-    let word = |index: u32| (substituted >> (32 * index)) as u32;
+    let substituted = substitute(halves(key), &BOXES.0, 0);
+    let word = |index: usize| (substituted[index / 2] >> (32 * (index % 2))) as u32;
     let turned = |index| u128::from(word(index).rotate_right(8) ^ u32::from(constant));
     turned(3) << 96 | u128::from(word(3)) << 64 | turned(1) << 32 | u128::from(word(1))
 }
 
+/// A round of encryption, or the `last` one, without its key.
+#[inline(always)]
+pub fn encrypt(state: Halves, last: bool) -> Halves {
+    if last { substitute(state, &BOXES.0, 1) } else { mix(state, &ENCRYPTED, 1) }
+}
+
+/// A round of decryption.
+#[inline(always)]
+pub fn decrypt(state: Halves, last: bool) -> Halves {
+    if last { substitute(state, &BOXES.1, 3) } else { mix(state, &DECRYPTED, 3) }
+}
+
 pub(super) fn step(op: AesOp, a: u128, key: u128) -> u128 {
-    let state = a.to_le_bytes();
-    match op {
-        AesOp::Encrypt => mix(state, &ENCRYPTED, 1) ^ key,
-        AesOp::EncryptLast => substitute(state, &BOXES.0, 1) ^ key,
-        AesOp::Decrypt => mix(state, &DECRYPTED, 3) ^ key,
-        AesOp::DecryptLast => substitute(state, &BOXES.1, 3) ^ key,
-        AesOp::InverseMix => mix(state, &MIXED_BACK, 0),
-        AesOp::KeyAssist(constant) => key_assist(a, constant),
-    }
+    let state = halves(a);
+    let (result, key) = match op {
+        AesOp::Encrypt => (encrypt(state, false), key),
+        AesOp::EncryptLast => (encrypt(state, true), key),
+        AesOp::Decrypt => (decrypt(state, false), key),
+        AesOp::DecryptLast => (decrypt(state, true), key),
+        AesOp::InverseMix => (mix(state, &MIXED_BACK, 0), 0),
+        AesOp::KeyAssist(constant) => return key_assist(a, constant),
+    };
+    (u128::from(result[1]) << 64 | u128::from(result[0])) ^ key
 }

@@ -1,7 +1,7 @@
 //! Operations on vectors that are too large to be made of a few of [`super::VecOp`]: AES, SHA, carry-less
 //! multiplication, string comparison. Each is one function of 128-bit values; translated code calls it.
 
-mod aes;
+pub mod aes;
 mod clmul;
 mod sha;
 mod text;
