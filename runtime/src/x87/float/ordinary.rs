@@ -19,6 +19,7 @@ struct Wide {
 /// A normal number's sign, exponent and significand.
 type Parts = (bool, i32, u64);
 
+#[inline(always)]
 fn parts(x: Extended) -> Option<Parts> {
     let biased = i32::from(x.high & 0x7fff);
     let normal = x.significand & INTEGER != 0 && (BIAS + MIN..=BIAS + BIAS).contains(&biased);
@@ -42,6 +43,7 @@ pub(in super::super) fn binary(op: Binary, context: Context, a: Extended, b: Ext
 }
 
 /// `None` where it is 0.
+#[inline(always)]
 fn sum(a: Parts, b: Parts) -> Option<Wide> {
     let (large, small) = if (a.1, a.2) >= (b.1, b.2) { (a, b) } else { (b, a) };
     let (negative, exponent, first) = large;
@@ -61,6 +63,7 @@ fn sum(a: Parts, b: Parts) -> Option<Wide> {
 }
 
 /// `significand / 2^count`, with what lies beyond 128 bits in the last.
+#[inline(always)]
 fn shifted(significand: u64, count: u32) -> (u64, u64) {
     match count {
         0 => (significand, 0),
@@ -71,6 +74,7 @@ fn shifted(significand: u64, count: u32) -> (u64, u64) {
     }
 }
 
+#[inline(always)]
 fn product(a: Parts, b: Parts) -> Wide {
     let (high, low) = multiply(a.2, b.2);
     let (negative, exponent) = (a.0 != b.0, a.1 + b.1);
@@ -86,10 +90,13 @@ fn multiply(a: u64, b: u64) -> (u64, u64) {
     const LOW: u64 = 0xffff_ffff;
     let [(a0, a1), (b0, b1)] = [a, b].map(|x| (x & LOW, x >> 32));
     let (first, second) = (a1 * b0, a0 * b1);
-    let middle = ((a0 * b0) >> 32) + (first & LOW) + (second & LOW);
+    // Else the compiler makes one product of 128 bits of it.
+    let half = core::hint::black_box(32u32);
+    let middle = ((a0 * b0) >> half) + (first & LOW) + (second & LOW);
     (a1 * b1 + (first >> 32) + (second >> 32) + (middle >> 32), a.wrapping_mul(b))
 }
 
+#[inline(always)]
 fn quotient(a: Parts, b: Parts) -> Wide {
     // The quotient has 64 bits: the dividend is so aligned.
     let less = a.2 < b.2;
@@ -106,6 +113,7 @@ fn quotient(a: Parts, b: Parts) -> Wide {
 
 /// 128 bits by 64 of which the highest is set: quotient, which fits in 64, and rest. Knuth, The Art of Computer Programming,
 /// volume 2, section 4.3.1, algorithm D, with two digits of 32 bits.
+#[inline(always)]
 fn divide((high, low): (u64, u64), divisor: u64) -> (u64, u64) {
     let (first, rest) = digit(high, low >> 32, divisor);
     let (second, rest) = digit(rest, low & 0xffff_ffff, divisor);
@@ -113,6 +121,7 @@ fn divide((high, low): (u64, u64), divisor: u64) -> (u64, u64) {
 }
 
 /// `(rest * 2^32 + next) / divisor`, below 2^32, and what it leaves.
+#[inline(always)]
 fn digit(rest: u64, next: u64, divisor: u64) -> (u64, u64) {
     let (high, low) = (divisor >> 32, divisor & 0xffff_ffff);
     let mut digit = rest / high;
@@ -159,6 +168,7 @@ fn narrowed(x: Extended, fraction: u32, bias: i32) -> Option<(u64, u16, bool)> {
 }
 
 impl Wide {
+    #[inline(always)]
     fn normalized(mut self) -> Option<Wide> {
         if self.high == 0 {
             (self.high, self.low) = (self.low, 0);
@@ -176,6 +186,7 @@ impl Wide {
     }
 
     /// Rounds to 64 bits; `None` where the result is not normal.
+    #[inline(always)]
     fn round(self, direction: Direction) -> Option<Rounded> {
         let inexact = self.low != 0;
         let up = match direction {
