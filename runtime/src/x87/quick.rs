@@ -248,8 +248,9 @@ mod tests {
 
         /// A number whose exponent is near 0, near an end of a format, or special, with significands of few and of many bits.
         fn number(&mut self) -> [u64; 2] {
-            let near = [0x3fff, 0x3fff, 0x3fff, 0x3fff - 1023, 0x3fff + 1023, 0x3fff - 127, 0x3fff + 127, 1, 0x7fff];
-            let exponent = near[self.below(9) as usize] + self.below(5) - 2;
+            let near: [u64; 9] =
+                [0x3fff, 0x3fff, 0x3fff, 0x3fff - 1023, 0x3fff + 1023, 0x3fff - 127, 0x3fff + 127, 1, 0x7fff];
+            let exponent = near[self.below(9) as usize].wrapping_add(self.below(5)).wrapping_sub(2);
             let significand = match self.below(4) {
                 0 => 1 << 63,
                 1 => u64::MAX << self.below(64),

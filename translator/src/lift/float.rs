@@ -4,8 +4,8 @@
 //! operation cannot be inexact, and operands and result are ordinary. They are made for a whole group of instructions at once
 //! (`group`), and what a passed test implies is not tested again in the same block.
 
-use super::group::Ends;
 use super::machine::{Lifter, Unlifted};
+use super::ordinary::Ends;
 use crate::ir::{Inst, Value};
 use x86::vector::float::fast::{self, bin_is_ordinary, compare_is_ordinary, un_is_ordinary};
 use x86::vector::float::fast_packed::{bin_packed_is_ordinary, odd_from_second, un_packed_is_ordinary};

@@ -17,6 +17,7 @@ mod float;
 mod group;
 mod machine;
 mod memory;
+mod ordinary;
 mod piece;
 mod privileged;
 mod source;
