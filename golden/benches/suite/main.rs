@@ -12,18 +12,22 @@ mod contestants;
 mod json;
 mod measure;
 mod options;
+#[path = "../common/outputs.rs"]
+mod outputs;
 mod plot;
 mod process;
 mod report;
 mod select;
+#[path = "../common/svg.rs"]
+mod svg;
 mod table;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Parser;
 use contestants::{Contestant, Kind, Machine};
 use options::Options;
+use outputs::Texts;
 use report::{Line, Report};
-use std::path::{Path, PathBuf};
 use test_images::bench::{Image, Row};
 
 fn main() -> Result<()> {
@@ -90,15 +94,6 @@ fn finish(report: &Report, options: &Options) -> Result<()> {
 
 /// Writes the files that were asked for.
 fn write(report: &Report, options: &Options) -> Result<()> {
-    let save = |path: &Option<PathBuf>, text: &dyn Fn() -> String| -> Result<()> {
-        let Some(path) = path else { return Ok(()) };
-        write_file(path, &text())
-    };
-    save(&options.markdown, &|| table::markdown(report))?;
-    save(&options.json, &|| json::render(report))?;
-    save(&options.svg, &|| plot::svg(report))
-}
-
-fn write_file(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    let (markdown, json, svg) = (table::markdown(report), json::render(report), plot::svg(report));
+    options.outputs.write(&Texts { markdown, json, svg })
 }

@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::contestants::Kind;
+use crate::outputs::Outputs;
 use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 use test_images::bench::Group;
@@ -36,15 +37,8 @@ pub(crate) struct Options {
     /// Directory where modules are looked for, by the image's name, and kept: so two runs can measure the same one
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) modules: Option<PathBuf>,
-    /// Writes the figures there, as JSON
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-    /// Writes a plot there: slowdown against native by row
-    #[arg(long, value_name = "FILE")]
-    pub(crate) svg: Option<PathBuf>,
-    /// Writes the table there, too
-    #[arg(long, value_name = "FILE")]
-    pub(crate) markdown: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) outputs: Outputs,
     /// Lists the rows and ends
     #[arg(long)]
     pub(crate) list: bool,

@@ -2,7 +2,7 @@
 
 use crate::contestants::Kind;
 use crate::report::{Line, Report};
-use std::fmt::Write;
+use crate::svg::{Anchor, Svg};
 
 /// Pixels of a bar's thickness, and between two rows.
 const BAR: f64 = 7.0;
@@ -38,54 +38,41 @@ pub(crate) fn svg(report: &Report) -> String {
     let end = 10f64.powf(ratios.fold(10.0, f64::max).log10().ceil());
     let step = BAR * kinds.len() as f64 + GAP;
     let height = TOP + step * lines.len() as f64;
-    let mut text = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{:.0}\" height=\"{:.0}\" font-family=\"sans-serif\" \
-         font-size=\"11\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n",
-        x(end) + 40.0,
-        height + 10.0
-    );
-    legend(&mut text, &kinds);
-    axis(&mut text, end, height);
+    let mut svg = Svg::new(x(end) + 40.0, height + 10.0);
+    legend(&mut svg, &kinds);
+    axis(&mut svg, end, height);
     for (index, line) in lines.iter().enumerate() {
-        bars(&mut text, line, &kinds, TOP + step * index as f64);
+        bars(&mut svg, line, &kinds, TOP + step * index as f64);
     }
-    text + "</svg>\n"
+    svg.finish()
 }
 
-fn legend(text: &mut String, kinds: &[Kind]) {
-    let _ = writeln!(text, "<text x=\"8\" y=\"16\">slowdown against native</text>");
+fn legend(svg: &mut Svg, kinds: &[Kind]) {
+    svg.text((8.0, 16.0), Anchor::Start, "slowdown against native");
     for (index, kind) in kinds.iter().enumerate() {
         let at = LEFT + 60.0 + 110.0 * index as f64;
-        let _ = writeln!(text, "<rect x=\"{at}\" y=\"7\" width=\"10\" height=\"10\" fill=\"{}\"/>", colour(*kind));
-        let _ = writeln!(text, "<text x=\"{}\" y=\"16\">{}</text>", at + 14.0, kind.title());
+        svg.rect((at, 7.0), (10.0, 10.0), colour(*kind), kind.title());
+        svg.text((at + 14.0, 16.0), Anchor::Start, kind.title());
     }
 }
 
 /// Lines at 1, 2, 5, 10 and so on.
-fn axis(text: &mut String, end: f64, height: f64) {
+fn axis(svg: &mut Svg, end: f64, height: f64) {
     let decades = (0..6).map(|power| 10f64.powi(power));
     for value in decades.flat_map(|decade| [decade, 2.0 * decade, 5.0 * decade]).filter(|value| *value <= end) {
         let (at, shade) = (x(value), if value == 1.0 { "#000" } else { "#ddd" });
-        let _ =
-            writeln!(text, "<line x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{TOP}\" y2=\"{height:.1}\" stroke=\"{shade}\"/>");
-        let _ = writeln!(text, "<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{value}×</text>", TOP - 8.0);
+        svg.line((at, TOP), (at, height), shade);
+        svg.text((at, TOP - 8.0), Anchor::Middle, &format!("{value}×"));
     }
 }
 
-fn bars(text: &mut String, line: &Line, kinds: &[Kind], top: f64) {
+fn bars(svg: &mut Svg, line: &Line, kinds: &[Kind], top: f64) {
     let middle = top + BAR * kinds.len() as f64 / 2.0 + 4.0;
-    let _ = writeln!(text, "<text x=\"{}\" y=\"{middle:.1}\" text-anchor=\"end\">{}</text>", LEFT - 6.0, line.row.name);
+    svg.text((LEFT - 6.0, middle), Anchor::End, line.row.name);
     for (index, kind) in kinds.iter().enumerate() {
         let Some(ratio) = line.ratio(*kind, Kind::Native) else { continue };
         let (at, width) = (top + BAR * index as f64, x(ratio) - LEFT);
-        let _ = writeln!(
-            text,
-            "<rect x=\"{LEFT}\" y=\"{at:.1}\" width=\"{width:.1}\" height=\"{}\" fill=\"{}\"><title>{} {}: {ratio:.2}×\
-             </title></rect>",
-            BAR - 1.0,
-            colour(*kind),
-            line.row.name,
-            kind.title()
-        );
+        let title = format!("{} {}: {ratio:.2}×", line.row.name, kind.title());
+        svg.rect((LEFT, at), (width, BAR - 1.0), colour(*kind), &title);
     }
 }
