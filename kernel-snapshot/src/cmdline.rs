@@ -30,6 +30,7 @@ const FIXED: &[&str] = &[
     "tsc=reliable",          // no second clock checks the TSC
     "random.trust_cpu=on",   // RDRAND seeds the entropy pool (a first python3 start needs it)
     "movable_node",          // early memory is taken from behind the kernel upwards: a snapshot is one dense range
+    "memhp_default_state=online_kernel", // what a run adds is for the kernel, too
     "clearcpuid=smap",       // every access to user memory would leave translated code twice, for STAC and CLAC
     "rdinit=/init",
 ];

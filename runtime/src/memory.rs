@@ -1,8 +1,11 @@
-//! The machine's memory: guest RAM and the image, one slice.
+//! The machine's memory: guest RAM, the image, and RAM that a run adds ([`Memory::add`]).
 //!
 //! A [`Place`] is where a byte lies. In the Wasm build it is the address in linear memory, so that translated code uses
-//! the same numbers; natively it is the offset in the slice. Guest-physical address 0 is RAM's first byte; the image
-//! appears at [`IMAGE_BASE`].
+//! the same numbers; natively it is the offset in one slice. Guest-physical address 0 is RAM's first byte; the image
+//! appears at [`IMAGE_BASE`], what is added at [`ADDED_BASE`].
+//!
+//! In linear memory what is added comes behind all that the module brought, by `memory.grow`: a run that adds nothing has
+//! neither its addresses nor its pages, and of those that are added the host gives only what is touched.
 
 #![allow(unsafe_code)]
 
@@ -23,6 +26,18 @@ impl Place {
 /// Guest-physical address of the image: above 32 bits, where no device is.
 pub const IMAGE_BASE: Gpa = Gpa(1 << 32);
 
+/// Guest-physical address of RAM that a run adds: behind any image, and where a block of Linux's begins.
+pub const ADDED_BASE: Gpa = Gpa(2 << 32);
+
+/// RAM is added by blocks of this size in bytes: Linux's on x86-64, for which it has a whole table of page structures anyway.
+pub const ADDED_BLOCK: u64 = 128 << 20;
+
+/// Most bytes that can be added: all that wasm32 addresses.
+pub const ADDED_REGION: u64 = 4 << 30;
+
+/// What the runtime may want for itself behind all of the guest's memory, in bytes.
+const HEAP_ROOM: u64 = 256 << 20;
+
 /// Size of a page in bytes.
 pub const PAGE: usize = 4096;
 
@@ -32,6 +47,8 @@ pub struct Memory {
     origin: *mut u8,
     ram: Range<u32>,
     image: Range<u32>,
+    /// Empty where nothing was added.
+    added: Range<u32>,
     /// Keeps the allocation, natively.
     _owner: Option<Box<[Page]>>,
 }
@@ -58,7 +75,25 @@ pub enum MemoryError {
         /// Size of both.
         size: u64,
     },
+    /// More than can be added.
+    #[error("{size} bytes of RAM to be added: expected a multiple of 128 MiB, at most {} MiB, once", most >> 20)]
+    CannotAdd {
+        /// What was asked for.
+        size: u64,
+        /// What there is room for.
+        most: u64,
+    },
+    /// The host has not as much.
+    #[error("{size} bytes of RAM to be added: the host gives the module no more memory")]
+    Refused {
+        /// What was asked for.
+        size: u64,
+    },
 }
+
+/// Bytes of a page of linear memory.
+#[cfg(target_arch = "wasm32")]
+const WASM_PAGE: u64 = 64 << 10;
 
 /// Most bytes of RAM and image together: what wasm32 addresses, less room for the runtime.
 pub const MAX_MEMORY: u64 = (4 << 30) - (64 << 20);
@@ -80,7 +115,13 @@ impl Memory {
         }
         let mut pages = zeroed_pages(size as usize / PAGE);
         let origin = pages.as_mut_ptr().cast::<u8>();
-        Ok(Memory { origin, ram: 0..ram_size as u32, image: ram_size as u32..size as u32, _owner: Some(pages) })
+        Ok(Memory {
+            origin,
+            ram: 0..ram_size as u32,
+            image: ram_size as u32..size as u32,
+            added: 0..0,
+            _owner: Some(pages),
+        })
     }
 
     /// Memory that lies at fixed places of linear memory.
@@ -90,7 +131,7 @@ impl Memory {
     /// nothing else but translated code.
     #[cfg(target_arch = "wasm32")]
     pub unsafe fn at(ram: Range<u32>, image: Range<u32>) -> Memory {
-        Memory { origin: std::ptr::null_mut(), ram, image, _owner: None }
+        Memory { origin: std::ptr::null_mut(), ram, image, added: 0..0, _owner: None }
     }
 
     /// Bytes of RAM.
@@ -103,9 +144,80 @@ impl Memory {
         u64::from(self.image.end - self.image.start)
     }
 
-    /// All pages have a lower number than this.
+    /// All pages have a lower number than this, but those of added RAM.
     pub fn end_page(&self) -> u32 {
         (u64::from(self.ram.end.max(self.image.end)).div_ceil(PAGE as u64)) as u32
+    }
+
+    /// Bytes of RAM that were added.
+    pub fn added_size(&self) -> u64 {
+        u64::from(self.added.end - self.added.start)
+    }
+
+    /// How many pages RAM has, with what was added.
+    pub fn ram_pages(&self) -> u32 {
+        ((self.ram_size() + self.added_size()) / PAGE as u64) as u32
+    }
+
+    /// Guest-physical address of RAM's page `number`: what was added is counted on from the rest.
+    pub fn ram_page(&self, number: u32) -> Gpa {
+        let offset = u64::from(number) * PAGE as u64;
+        if offset < self.ram_size() { Gpa(offset) } else { Gpa(ADDED_BASE.0 + offset - self.ram_size()) }
+    }
+
+    /// Most bytes that can be added, a multiple of [`ADDED_BLOCK`].
+    pub fn room(&self) -> u64 {
+        let free = ADDED_REGION.saturating_sub(self.used() + HEAP_ROOM);
+        if self.added.is_empty() { free - free % ADDED_BLOCK } else { 0 }
+    }
+
+    /// Adds RAM of zeros, once: a multiple of [`ADDED_BLOCK`], at most [`Memory::room`]. No pointer into memory outlives this.
+    ///
+    /// # Errors
+    /// [`MemoryError::CannotAdd`], or where the host has no such memory. Then nothing was added.
+    pub fn add(&mut self, size: u64) -> Result<(), MemoryError> {
+        let most = self.room();
+        if !size.is_multiple_of(ADDED_BLOCK) || size > most {
+            return Err(MemoryError::CannotAdd { size, most });
+        }
+        if size > 0 {
+            let start = self.extend(size).ok_or(MemoryError::Refused { size })?;
+            self.added = start..start + size as u32;
+        }
+        Ok(())
+    }
+
+    /// Bytes that cannot be added any more: linear memory up to now.
+    #[cfg(target_arch = "wasm32")]
+    pub fn used(&self) -> u64 {
+        core::arch::wasm32::memory_size(0) as u64 * WASM_PAGE
+    }
+
+    /// More of linear memory. The heap gets what it needs by `memory.grow` too, so that nobody else has this.
+    #[cfg(target_arch = "wasm32")]
+    fn extend(&mut self, size: u64) -> Option<u32> {
+        match core::arch::wasm32::memory_grow::<0>((size / WASM_PAGE) as usize) {
+            usize::MAX => None,
+            before => Some(before as u32 * WASM_PAGE as u32),
+        }
+    }
+
+    /// As much as a module would have, so that what is saved here goes on there.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn used(&self) -> u64 {
+        self.ram_size() + self.image_size()
+    }
+
+    /// A larger slice in place of this one.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn extend(&mut self, size: u64) -> Option<u32> {
+        let used = self.used() as usize;
+        let mut pages = zeroed_pages(used / PAGE + size as usize / PAGE);
+        let origin = pages.as_mut_ptr().cast::<u8>();
+        // SAFETY: both have `used` bytes, and the new one is nobody else's yet.
+        unsafe { std::ptr::copy_nonoverlapping(self.origin, origin, used) };
+        (self.origin, self._owner) = (origin, Some(pages));
+        Some(used as u32)
     }
 
     /// Where guest-physical address `gpa` lies; `None` where there is neither RAM nor image.
@@ -115,19 +227,25 @@ impl Memory {
             return Some(Place(self.ram.start + gpa.0 as u32));
         }
         let offset = gpa.0.wrapping_sub(IMAGE_BASE.0);
-        (offset < self.image_size()).then(|| Place(self.image.start + offset as u32))
+        if offset < self.image_size() {
+            return Some(Place(self.image.start + offset as u32));
+        }
+        let offset = gpa.0.wrapping_sub(ADDED_BASE.0);
+        (offset < self.added_size()).then(|| Place(self.added.start + offset as u32))
     }
 
     /// The guest-physical address of a place.
     pub fn gpa(&self, place: Place) -> Gpa {
         if self.image.contains(&place.0) {
             Gpa(IMAGE_BASE.0 + u64::from(place.0 - self.image.start))
+        } else if self.added.contains(&place.0) {
+            Gpa(ADDED_BASE.0 + u64::from(place.0 - self.added.start))
         } else {
             Gpa(u64::from(place.0 - self.ram.start))
         }
     }
 
-    /// Where `length` bytes from `gpa` lie, if all of them are in RAM or all in the image.
+    /// Where `length` bytes from `gpa` lie, if all of them are in RAM, all in the image, or all in what was added.
     pub fn range(&self, gpa: Gpa, length: usize) -> Option<Range<u32>> {
         if length == 0 {
             return Some(0..0);
@@ -139,13 +257,13 @@ impl Memory {
 
     fn valid(&self, place: u32, length: usize) -> bool {
         let inside = |r: &Range<u32>| r.start <= place && u64::from(place) + length as u64 <= u64::from(r.end);
-        inside(&self.ram) || inside(&self.image)
+        inside(&self.ram) || inside(&self.image) || inside(&self.added)
     }
 
     /// The bytes at a place.
     ///
     /// # Panics
-    /// Where they are not all in RAM or all in the image: a defect of the runtime, since places come from
+    /// Where they are not all in one part of memory: a defect of the runtime, since places come from
     /// [`Memory::place`].
     pub fn bytes(&self, place: Place, length: usize) -> &[u8] {
         assert!(self.valid(place.0, length), "place {:#x}+{length:#x} is outside the machine's memory", place.0);
@@ -216,6 +334,37 @@ mod tests {
         memory.put(0x9ff8, 7u64.to_le_bytes());
         assert_eq!(memory.bytes(Place(0x9ff8), 1), [7]);
         assert_eq!(memory.range(Gpa(0x7ff0), 0x11), None);
+    }
+
+    #[test]
+    fn ram_is_added_behind_all_else() {
+        let mut memory = Memory::new(8 << 12, 2 << 12).unwrap();
+        memory.put(0x7ff8, 7u64.to_le_bytes());
+        memory.put(0x9ff8, 9u64.to_le_bytes());
+        assert_eq!(memory.place(ADDED_BASE), None);
+        memory.add(2 * ADDED_BLOCK).unwrap();
+        assert_eq!((memory.ram_size(), memory.added_size(), memory.ram_pages()), (8 << 12, 256 << 20, 8 + 65536));
+        assert_eq!((memory.bytes(Place(0x7ff8), 1), memory.bytes(Place(0x9ff8), 1)), (&[7][..], &[9][..]));
+        assert_eq!(memory.place(Gpa(0x8000)), None);
+        assert_eq!(memory.place(Gpa(ADDED_BASE.0 + 5)), Some(Place(0xa005)));
+        assert_eq!(memory.place(Gpa(ADDED_BASE.0 + 2 * ADDED_BLOCK)), None);
+        assert_eq!((memory.gpa(Place(0xa005)), memory.gpa(Place(5))), (Gpa(ADDED_BASE.0 + 5), Gpa(5)));
+        assert_eq!((memory.ram_page(7), memory.ram_page(9)), (Gpa(0x7000), Gpa(ADDED_BASE.0 + 0x1000)));
+        assert_eq!(memory.bytes(Place(0xa000), 4096), [0; 4096]);
+        // The parts of the slice touch, those of the address space do not.
+        assert_eq!(memory.range(Gpa(IMAGE_BASE.0 + 0x1ff0), 0x11), None);
+        assert_eq!(memory.range(Gpa(ADDED_BASE.0 + 0xff0), 0x20), Some(0xaff0..0xb010));
+    }
+
+    #[test]
+    fn what_cannot_be_added_is_an_error() {
+        let mut memory = Memory::new(128 << 20, 0).unwrap();
+        assert_eq!(memory.room(), (4 << 30) - 3 * ADDED_BLOCK);
+        for size in [4096, memory.room() + ADDED_BLOCK, u64::MAX - 4095] {
+            assert!(matches!(memory.add(size), Err(MemoryError::CannotAdd { .. })), "{size}");
+        }
+        memory.add(ADDED_BLOCK).unwrap();
+        assert!(matches!(memory.add(ADDED_BLOCK), Err(MemoryError::CannotAdd { most: 0, .. })));
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct Confinement {
     pub no_new_privileges: bool,
     /// Most processes and threads of the container; none where absent.
     pub pids: Option<u64>,
+    /// Most bytes of memory of the container; none where absent.
+    pub memory: Option<u64>,
     /// Which system calls may be made; all where absent.
     pub seccomp: Option<Seccomp>,
 }
@@ -76,6 +78,7 @@ impl Default for Confinement {
             capabilities: Capabilities::OfUser(DOCKERS_CAPABILITIES),
             no_new_privileges: false,
             pids: None,
+            memory: None,
             seccomp: None,
         }
     }

@@ -105,6 +105,8 @@ pub struct Start {
     pub confinement: Confinement,
     /// Whether the container's first process is one that passes signals on and reaps orphans, with the program below it.
     pub reaper: bool,
+    /// The last of the kernel's memory blocks that the run adds: the program starts when it is in use.
+    pub memory_block: Option<u64>,
     /// Whether what the container writes goes to the disk, in place of memory.
     pub layer: bool,
     /// Whether init uses what the kernel offers first, in a training run: then directories and disk are there for that alone.

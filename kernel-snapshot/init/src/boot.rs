@@ -37,11 +37,13 @@ pub(crate) fn mount_cgroup() -> Result<()> {
     make_directory(CONTAINER_CGROUP)
 }
 
-/// Limits the processes and threads of the container's group; the controller counts for those alone that are limited.
-pub(crate) fn limit_processes(most: Option<u64>) -> Result<()> {
+/// Limits what the container's group may have of a resource; its controller counts for those alone that are limited.
+pub(crate) fn limit(resource: &str, most: Option<u64>) -> Result<()> {
     let Some(most) = most else { return Ok(()) };
-    std::fs::write("/sys/fs/cgroup/cgroup.subtree_control", "+pids").context("count the container's processes")?;
-    std::fs::write(format!("{CONTAINER_CGROUP}/pids.max"), most.to_string()).context("limit the container's processes")
+    let controller = format!("+{resource}");
+    std::fs::write("/sys/fs/cgroup/cgroup.subtree_control", controller)
+        .and_then(|()| std::fs::write(format!("{CONTAINER_CGROUP}/{resource}.max"), most.to_string()))
+        .with_context(|| format!("limit the container's {resource} to {most}"))
 }
 
 /// Makes one directory with mode 0755, unless it exists.

@@ -28,6 +28,7 @@
 //! | `container`, `rootfs`, `etc` | the container's first process: namespaces, mounts, generated files |
 //! | `shared`, `mounts` | the host's directories, one mount, a read-only root |
 //! | `layer` | the host's disk with what the container writes |
+//! | `memory` | RAM that the run adds |
 //! | `devices` | which devices the container may use |
 //! | `program`, `user`, `environment`, `lookup`, `privileges`, `seccomp`, `keyring`, `directory` | what that process becomes |
 //! | `reaper` | what it becomes where the program is to have another process before it |
@@ -69,6 +70,7 @@ mod image;
 mod keyring;
 mod layer;
 mod lookup;
+mod memory;
 mod mounts;
 mod network;
 mod ports;
@@ -143,6 +145,9 @@ fn prepare() -> Result<(Container, Streams)> {
 
 /// Runs the program in the container that waits for it, or in another that is asked for; returns its exit code.
 fn run(container: Container, ports: Streams, start: &Start, host: &mut Host) -> Result<u8> {
+    if let Some(block) = start.memory_block {
+        memory::take(block)?;
+    }
     if start.rehearsal {
         layer::rehearse()?;
     }
@@ -164,7 +169,8 @@ fn run(container: Container, ports: Streams, start: &Start, host: &mut Host) -> 
 
 /// Starts the program in a container.
 fn launch(container: Container, ports: Streams, start: &Start) -> Result<Pump> {
-    boot::limit_processes(start.confinement.pids)?;
+    boot::limit("pids", start.confinement.pids)?;
+    boot::limit("memory", start.confinement.memory)?;
     let terminal = start.terminal.map(|size| Terminal::open(container.pid(), size)).transpose()?;
     let (program, pipes) = container.start(start, terminal.as_ref().map(Terminal::path))?;
     Pump::new(program, ports, pipes, terminal)

@@ -48,9 +48,10 @@ pub use virtio::blk::{Disk, EmptyDrive, ReadOnlyDisk, WritableDisk};
 use virtio::ninep::{NineP, SharedDirectory};
 pub use virtio::rng::{Entropy, SeededEntropy};
 use virtio::{
-    BLOCK_SLOT, CONSOLE_SLOT, ENTROPY_SLOT, NINEP_SLOT, Placeholder, SLOT_COUNT, SLOTS, Transport, VirtioDevice,
+    BLOCK_SLOT, CONSOLE_SLOT, ENTROPY_SLOT, MEMORY_SLOT, NINEP_SLOT, Placeholder, SLOT_COUNT, SLOTS, Transport,
+    VirtioDevice,
 };
-use virtio::{blk::Block, console::Console, rng::Rng};
+use virtio::{blk::Block, console::Console, mem::Mem, rng::Rng};
 
 /// What the host lends the devices. A device without a backend is an empty slot.
 #[derive(Default)]
@@ -71,12 +72,13 @@ struct WallClock {
 }
 crate::fields!(WallClock { tsc, ns });
 
-/// The devices of each kind; the console is always there.
+/// The devices of each kind; console and memory are always there.
 struct Models {
     console: Console,
     block: Option<Block>,
     entropy: Option<Rng>,
     directories: Option<NineP>,
+    memory: Mem,
     placeholder: Placeholder,
 }
 
@@ -87,6 +89,7 @@ impl Models {
             block: backends.disk.map(Block::new),
             entropy: backends.entropy.map(Rng::new),
             directories: backends.directories.map(NineP::new),
+            memory: Mem::default(),
             placeholder: Placeholder,
         }
     }
@@ -98,6 +101,7 @@ impl Models {
             BLOCK_SLOT => self.block.as_mut().map(|device| device as _),
             ENTROPY_SLOT => self.entropy.as_mut().map(|device| device as _),
             NINEP_SLOT => self.directories.as_mut().map(|device| device as _),
+            MEMORY_SLOT => Some(&mut self.memory),
             _ => None,
         };
         device.unwrap_or(&mut self.placeholder)
@@ -109,6 +113,7 @@ impl Models {
             BLOCK_SLOT => self.block.as_ref().map(|device| device as _),
             ENTROPY_SLOT => self.entropy.as_ref().map(|device| device as _),
             NINEP_SLOT => self.directories.as_ref().map(|device| device as _),
+            MEMORY_SLOT => Some(&self.memory),
             _ => None,
         };
         device.unwrap_or(&self.placeholder)
@@ -196,6 +201,13 @@ impl Devices {
         self.transports[BLOCK_SLOT].config_changed();
         self.update_line(BLOCK_SLOT);
         true
+    }
+
+    /// Offers the guest so many bytes of memory at [`ADDED_BASE`](crate::memory::ADDED_BASE).
+    pub(crate) fn add_memory(&mut self, size: u64) {
+        self.models.memory.offer(size);
+        self.transports[MEMORY_SLOT].config_changed();
+        self.update_line(MEMORY_SLOT);
     }
 
     /// Frequency of the guest's TSC in kHz.

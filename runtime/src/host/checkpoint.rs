@@ -4,7 +4,7 @@
 //!  request (a frame) or time ──► Drive ──► Guest::save ──► FILE.partial ──rename──► FILE ──► --resume: the same module
 //! ```
 //!
-//! The file is a [`Snapshot`]; there is the whole of it, or what was there before. As with `docker checkpoint` the run ends then,
+//! The file is a snapshot; there is the whole of it, or what was there before. As with `docker checkpoint` the run ends then,
 //! unless it is to be left running. Files of the container's directories are opened again by the run that goes on, so that
 //! has to have the same directories ([`check`]). Standard input that the program has not taken is not part of it.
 
@@ -12,11 +12,11 @@ use super::directories::{self, DirectoryError};
 use super::options::Options;
 use super::run::{LoadError, unusable};
 use crate::session::{Program, StreamKind};
-use crate::snapshot::Snapshot;
+use crate::snapshot::Incoming;
 use channel::Directory;
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -70,24 +70,27 @@ pub enum StartedError {
     Directory(#[from] DirectoryError),
 }
 
-/// Reads a snapshot's file.
+/// Bytes that are read or written at once: each call of WASI's has its price.
+const CHUNK: usize = 1 << 20;
+
+/// Opens a snapshot's file.
 ///
 /// # Errors
 /// [`LoadError::File`], with what is wrong where.
-pub fn read(path: &Path) -> Result<Snapshot, LoadError> {
-    let mut file = File::open(path).map_err(|error| unusable(path, error))?;
-    Snapshot::read(&mut file).map_err(|error| unusable(path, error))
+pub fn open(path: &Path) -> Result<Incoming<BufReader<File>>, LoadError> {
+    let file = File::open(path).map_err(|error| unusable(path, error))?;
+    Incoming::open(BufReader::with_capacity(CHUNK, file)).map_err(|error| unusable(path, error))
 }
 
-/// Writes a snapshot's file, beside it first.
+/// Lets a machine write its snapshot's file, beside it first.
 ///
 /// # Errors
 /// Those of the file system; what was there is still there.
-pub fn write(snapshot: &Snapshot, path: &Path) -> Result<(), SaveError> {
+pub fn write(path: &Path, save: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), SaveError> {
     let mut partial = OsString::from(path);
     partial.push(".partial");
     let partial = Path::new(&partial);
-    let written = write_to(snapshot, partial).and_then(|()| fs::rename(partial, path));
+    let written = write_to(partial, save).and_then(|()| fs::rename(partial, path));
     written.map_err(|error| {
         // What cannot be removed was not written.
         let _ = fs::remove_file(partial);
@@ -95,9 +98,9 @@ pub fn write(snapshot: &Snapshot, path: &Path) -> Result<(), SaveError> {
     })
 }
 
-fn write_to(snapshot: &Snapshot, path: &Path) -> io::Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
-    snapshot.write(&mut file)?;
+fn write_to(path: &Path, save: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut file = BufWriter::with_capacity(CHUNK, File::create(path)?);
+    save(&mut file)?;
     file.flush()?;
     file.get_ref().sync_all()
 }
@@ -123,6 +126,7 @@ pub fn check(
         ("--config", options.config.is_some()),
         ("--ulimit", !options.limits.is_empty()),
         ("--pids-limit", options.pids.is_some()),
+        ("--memory", options.memory.is_some()),
         ("--cap-add", options.capabilities.add != 0),
         ("--cap-drop", options.capabilities.drop != 0),
         ("--security-opt", options.no_new_privileges.is_some() || options.seccomp.is_some()),
@@ -179,6 +183,7 @@ mod tests {
             (pipes, &["sh"][..], false, &given[..], "arguments: the program has started"),
             (pipes, &["--user=1"], false, &given, "--user"),
             (pipes, &["--ulimit=core=0"], false, &given, "--ulimit"),
+            (pipes, &["--memory=1g"], false, &given, "--memory"),
             (pipes, &["--cap-drop=all"], false, &given, "--cap-drop"),
             (pipes, &["--read-only"], false, &given, "--read-only"),
             (pipes, &["--state=x"], false, &given, "--state: the program has started already"),
@@ -198,16 +203,19 @@ mod tests {
         use crate::devices::Backends;
         use crate::memory::Memory;
         use crate::session::Session;
+        use crate::snapshot::{Snapshot, save};
         use crate::vm::Vm;
         let mut session = Session::new(Vm::new(Memory::new(8192, 0).unwrap(), 0, Backends::default()));
         let snapshot = Snapshot::take(&mut session, [1; 32]);
         let directory = std::env::temp_dir().join(format!("prelift-checkpoint-{}", std::process::id()));
         fs::create_dir_all(directory.join("taken.partial")).unwrap();
         let path = directory.join("whole");
-        write(&snapshot, &path).unwrap();
+        let origin = snapshot.header.origin;
+        let mut save = |to: &mut dyn Write| save(&mut session, origin, &mut { to });
+        write(&path, &mut save).unwrap();
         assert_eq!(Snapshot::read(&mut File::open(&path).unwrap()).unwrap(), snapshot);
         assert!(!directory.join("whole.partial").exists());
-        let error = write(&snapshot, &directory.join("taken")).unwrap_err().to_string();
+        let error = write(&directory.join("taken"), &mut save).unwrap_err().to_string();
         assert!(error.contains("taken: the snapshot could not be written"), "{error}");
         fs::remove_dir_all(directory).unwrap();
     }

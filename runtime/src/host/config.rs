@@ -173,6 +173,7 @@ pub fn start(image: &ImageConfig, options: &Options, surroundings: Surroundings)
         read_only: options.read_only || bundle.is_some_and(|bundle| bundle.read_only),
         confinement: confinement(options, &surroundings),
         reaper: options.init,
+        memory_block: None,
         layer: options.state.is_some(),
         rehearsal: false,
         wall_clock_ns: surroundings.wall_clock_ns,
@@ -203,6 +204,7 @@ fn confinement(options: &Options, surroundings: &Surroundings) -> Confinement {
         capabilities: Capabilities::Sets(bundle.capabilities),
         no_new_privileges: bundle.no_new_privileges,
         pids: bundle.pids,
+        memory: bundle.memory,
         seccomp: None,
     });
     limits::replace(&mut own.limits, &options.limits);
@@ -212,6 +214,7 @@ fn confinement(options: &Options, surroundings: &Surroundings) -> Confinement {
     };
     own.no_new_privileges = options.no_new_privileges.unwrap_or(own.no_new_privileges);
     own.pids = options.pids.unwrap_or(own.pids);
+    own.memory = options.memory.unwrap_or(own.memory);
     let files = || surroundings.bundle.as_ref().and_then(|bundle| bundle.seccomp.as_ref());
     let profile = if options.seccomp.is_some() { surroundings.seccomp.as_ref() } else { files() };
     own.seccomp = profile.map(|profile| profile.settle(capabilities::bounding(&own.capabilities)));
@@ -286,11 +289,19 @@ mod tests {
     #[test]
     fn a_container_is_confined_as_dockers_is() {
         assert_eq!(run(IMAGE, &[]).unwrap().confinement, Confinement::default());
-        let told =
-            run(IMAGE, &["--ulimit=nofile=5", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--pids-limit=9"]);
+        let told = run(
+            IMAGE,
+            &[
+                "--ulimit=nofile=5",
+                "--cap-drop=ALL",
+                "--security-opt=no-new-privileges",
+                "--pids-limit=9",
+                "--memory=1g",
+            ],
+        );
         let told = told.unwrap().confinement;
         assert_eq!(told.capabilities, Capabilities::OfUser(0));
-        assert_eq!((told.no_new_privileges, told.pids), (true, Some(9)));
+        assert_eq!((told.no_new_privileges, told.pids, told.memory), (true, Some(9), Some(1 << 30)));
         let mut limits = Confinement::default().limits;
         limits::replace(&mut limits, &[Limit { resource: 7, soft: 5, hard: 5 }]);
         assert_eq!(told.limits, limits);

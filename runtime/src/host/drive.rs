@@ -16,9 +16,9 @@ use super::pace::Pace;
 use super::system::{Host, Sink};
 use crate::devices::Stream;
 use crate::session::{Event, Launch, Output, Session, SessionError, Standing};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{self, Origin};
 use channel::{ToGuest, ToHost};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, Write};
 use std::time::Duration;
 
 /// Most instructions between two looks at the host.
@@ -33,8 +33,11 @@ pub trait Guest {
     fn step(&mut self, output: &mut dyn Output) -> Result<Event, SessionError>;
     /// Where it is on its way.
     fn standing(&self) -> Standing;
-    /// A snapshot of it as it is now.
-    fn snapshot(&mut self) -> Snapshot;
+    /// Writes the file of a snapshot of it as it is now.
+    ///
+    /// # Errors
+    /// Those of `to`.
+    fn write_snapshot(&mut self, to: &mut dyn Write) -> io::Result<()>;
     /// Sends a message to init.
     fn send(&mut self, message: &ToGuest);
     /// Bytes of standard input that the guest has room for.
@@ -60,8 +63,9 @@ impl Guest for Session {
         Session::standing(self)
     }
 
-    fn snapshot(&mut self) -> Snapshot {
-        Snapshot::take(self, [0; 32])
+    fn write_snapshot(&mut self, mut to: &mut dyn Write) -> io::Result<()> {
+        let origin = Origin::new([0; 32], &self.vm.memory);
+        snapshot::save(self, origin, &mut to)
     }
 
     fn send(&mut self, message: &ToGuest) {
@@ -222,7 +226,7 @@ impl<'a, 'h, G: Guest, H: Host> Drive<'a, 'h, G, H> {
         if !requested && !due {
             return false;
         }
-        let saved = checkpoint::write(&self.guest.snapshot(), &checkpoint.path);
+        let saved = checkpoint::write(&checkpoint.path, |to| self.guest.write_snapshot(to));
         let ends = saved.is_ok() && !checkpoint.leave_running;
         let mut text = match saved {
             Ok(()) => format!("prelift: saved to {}\n", checkpoint.path.display()),

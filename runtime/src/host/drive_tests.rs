@@ -67,9 +67,9 @@ impl Guest for Script {
         }
     }
 
-    fn snapshot(&mut self) -> Snapshot {
+    fn write_snapshot(&mut self, to: &mut dyn Write) -> io::Result<()> {
         let memory = Memory::new(8192, 0).unwrap();
-        Snapshot::take(&mut Session::new(Vm::new(memory, 0, Backends::default())), [0; 32])
+        Session::new(Vm::new(memory, 0, Backends::default())).write_snapshot(to)
     }
 
     fn send(&mut self, message: &ToGuest) {
@@ -347,7 +347,7 @@ fn a_request_saves_the_machine_and_ends_the_run() {
     let mut saved = guest([idle(None), idle(None)]);
     assert_eq!(end(&mut saved, &mut world, manner.clone()).unwrap(), End::Saved);
     let file = std::fs::read(directory.path().join("saved")).unwrap();
-    assert_eq!(crate::snapshot::header(&file).unwrap().ram_size, 8192);
+    assert_eq!(crate::snapshot::header(&mut file.as_slice()).unwrap().ram_size, 8192);
     let told = &world.written[0].1;
     assert!(told.contains("prelift: saved to ") && told.contains("2 bytes of standard input"), "{told}");
     let running = Checkpoint { leave_running: true, ..checkpoint(&directory) };

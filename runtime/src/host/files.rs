@@ -12,11 +12,12 @@ use std::path::Path;
 /// [`LoadError`] if no snapshot is named, or a file cannot be used.
 pub fn load(options: &Options, backends: Backends) -> Result<Loaded, LoadError> {
     let path = options.resume.as_deref().or(options.snapshot.as_deref()).ok_or(LoadError::Empty)?;
-    let snapshot = checkpoint::read(path)?;
+    let incoming = checkpoint::open(path)?;
+    let origin = incoming.header.origin;
     let image = read(options.image.as_deref())?;
     let config = read(options.image_config.as_deref())?;
-    let session = snapshot.restore(&image, backends).map_err(|error| unusable(path, error))?;
-    Ok(Loaded { session, config, origin: snapshot.header.origin })
+    let session = incoming.restore(&image, backends).map_err(|error| unusable(path, error))?;
+    Ok(Loaded { session, config, origin })
 }
 
 /// A file's bytes; none where there is no file.

@@ -17,13 +17,13 @@
 use super::checkpoint::{self, SaveError};
 use super::drive::{Guest, step};
 use super::options::Options;
-use crate::devices::{Gpa, Stream};
+use crate::devices::Stream;
 use crate::memory::PAGE;
 use crate::session::{Event, Output, Session, SessionError, Standing};
-use crate::snapshot::{Origin, Snapshot, Writer};
+use crate::snapshot::{self, Origin, Writer};
 use channel::ToGuest;
 use std::hash::Hasher as _;
-use std::io;
+use std::io::{self, Write};
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use twox_hash::XxHash3_64;
@@ -91,7 +91,7 @@ impl<'a> Lockstep<'a> {
     fn save(&mut self) {
         let retired = self.session.vm.retired();
         if let Some(SaveAt { path, .. }) = self.save.take_if(|save| save.retired <= retired) {
-            self.saved = checkpoint::write(&self.snapshot(), &path);
+            self.saved = checkpoint::write(&path, |to| self.write_snapshot(to));
         }
     }
 
@@ -110,11 +110,12 @@ fn describe(session: &Session) -> String {
     let mut machine = Writer::default();
     vm.save_state(&mut machine);
     let mut ram = XxHash3_64::new();
-    for page in (0..vm.memory.ram_size()).step_by(PAGE) {
-        let Some(place) = vm.memory.place(Gpa(page)) else { continue };
+    for number in 0..vm.memory.ram_pages() {
+        let page = vm.memory.ram_page(number);
+        let Some(place) = vm.memory.place(page) else { continue };
         let bytes = vm.memory.bytes(place, PAGE);
         if bytes.iter().any(|&byte| byte != 0) {
-            ram.write(&page.to_le_bytes());
+            ram.write(&page.0.to_le_bytes());
             ram.write(bytes);
         }
     }
@@ -134,8 +135,8 @@ impl Guest for Lockstep<'_> {
         Ok(event)
     }
 
-    fn snapshot(&mut self) -> Snapshot {
-        Snapshot::of(self.session, self.origin)
+    fn write_snapshot(&mut self, mut to: &mut dyn Write) -> io::Result<()> {
+        snapshot::save(self.session, self.origin, &mut to)
     }
 
     fn send(&mut self, message: &ToGuest) {

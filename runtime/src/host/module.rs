@@ -84,8 +84,8 @@ fn own_session(state: &[u8], memory: Memory, backends: Backends) -> Result<Sessi
 
 /// The machine of a file, with the module's image.
 fn resumed_session(path: &Path, memory: Memory, origin: &Origin, backends: Backends) -> Result<Session, LoadError> {
-    let snapshot = checkpoint::read(path)?;
-    snapshot.restore_in(memory, origin.image, backends).map_err(|error| unusable(path, error))
+    let incoming = checkpoint::open(path)?;
+    incoming.restore_in(memory, origin.image, backends).map_err(|error| unusable(path, error))
 }
 
 /// A part of linear memory, checked.

@@ -3,6 +3,7 @@
 use super::checkpoint::{self, SaveError, StartedError};
 use super::config::{self, ConfigError, ImageConfig, Surroundings};
 use super::console::Console;
+use super::container::memory::{self, NoRoom};
 use super::container::seccomp::{self, Choice, ProfileError};
 use super::directories::{self, DirectoryError};
 use super::drive::{Drive, End, Failure, Manner};
@@ -15,7 +16,7 @@ use super::spec::{self, BundleError};
 use super::stats::{Begin, Times};
 use super::system::{Host, Sink, System};
 use crate::devices::Backends;
-use crate::memory::MemoryError;
+use crate::memory::{ADDED_BASE, ADDED_BLOCK, MemoryError};
 use crate::session::Session;
 use crate::snapshot::{CodecError, Origin};
 use channel::{Resumed, ToGuest};
@@ -110,6 +111,10 @@ enum RunError {
     )]
     SavedState(&'static str),
     #[error(transparent)]
+    NoRoom(#[from] NoRoom),
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+    #[error(transparent)]
     Layer(#[from] LayerError),
     #[error("--state: the machine has no drive: expected a module or snapshot that this version made")]
     NoDrive,
@@ -199,7 +204,8 @@ fn run(
             wall_clock_ns: seeds.refresh(&mut session.vm, real),
             seed: seeds.guest(),
         };
-        let start = config::start(&config, &options, surroundings)?;
+        let mut start = config::start(&config, &options, surroundings)?;
+        start.memory_block = add_memory(&mut session, start.confinement.memory)?;
         if let Some(directory) = &options.state {
             put_layer_in(&mut session, Layer::open(directory, &origin.image)?)?;
         }
@@ -222,6 +228,16 @@ fn refuse_saved_state(options: &Options) -> Result<(), RunError> {
         Some((option, _)) => Err(RunError::SavedState(option)),
         None => Ok(()),
     }
+}
+
+/// Gives the machine the RAM that it lacks for the container's limit; the last of the kernel's blocks that there are then.
+fn add_memory(session: &mut Session, limit: Option<u64>) -> Result<Option<u64>, RunError> {
+    let size = limit.map_or(Ok(0), |limit| memory::needed(limit, &session.vm.memory))?;
+    if size == 0 {
+        return Ok(None);
+    }
+    session.vm.add_memory(size)?;
+    Ok(Some((ADDED_BASE.0 + size) / ADDED_BLOCK - 1))
 }
 
 fn put_layer_in(session: &mut Session, layer: Layer) -> Result<(), RunError> {

@@ -11,10 +11,10 @@ mod file;
 mod pages;
 
 pub use codec::{CodecError, Field, Reader, Writer};
-pub use file::{SnapshotError, header};
+pub use file::{Incoming, SnapshotError, header, save};
 pub use pages::{PageRun, RamPages};
 
-use crate::devices::{Backends, Gpa};
+use crate::devices::Backends;
 use crate::memory::{IMAGE_BASE, Memory};
 use crate::session::{Session, StreamKind};
 use sha2::{Digest as _, Sha256};
@@ -51,6 +51,8 @@ impl Origin {
 pub struct Header {
     /// Bytes of RAM.
     pub ram_size: u64,
+    /// Bytes of RAM that the run added.
+    pub added_size: u64,
     /// Bytes of the image, which is not part of the snapshot.
     pub image_size: u64,
     /// What was booted, with which image.
@@ -58,7 +60,7 @@ pub struct Header {
     /// The streams of the program that runs; none where the machine waits for one.
     pub program: Option<StreamKind>,
 }
-crate::fields!(Header { ram_size, image_size, origin, program });
+crate::fields!(Header { ram_size, added_size, image_size, origin, program });
 
 /// A machine at rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,13 +85,25 @@ impl Snapshot {
 
     /// [`Snapshot::take`] of a machine whose origin is known.
     pub fn of(session: &mut Session, origin: Origin) -> Snapshot {
+        let (header, state) = Snapshot::describe(session, origin);
+        Snapshot { header, state, ram: RamPages::of(&session.vm.memory) }
+    }
+
+    /// All but RAM.
+    fn describe(session: &mut Session, origin: Origin) -> (Header, Vec<u8>) {
         session.vm.start();
         let program = session.program().map(|program| program.streams);
         let memory = &session.vm.memory;
         let mut writer = Writer::new();
         session.save(&mut writer);
-        let header = Header { ram_size: memory.ram_size(), image_size: memory.image_size(), origin, program };
-        Snapshot { header, state: writer.into_bytes(), ram: RamPages::of(memory) }
+        let header = Header {
+            ram_size: memory.ram_size(),
+            added_size: memory.added_size(),
+            image_size: memory.image_size(),
+            origin,
+            program,
+        };
+        (header, writer.into_bytes())
     }
 
     /// A session that goes on where the snapshot was taken; `image` is what it was taken with.
@@ -98,46 +112,45 @@ impl Snapshot {
     /// If `image` is another one, the sizes cannot be, the state is damaged, or `backends` does not lend the devices
     /// that there were.
     pub fn restore(&self, image: &[u8], backends: Backends) -> Result<Session, SnapshotError> {
-        self.check_image(Sha256::digest(image).into(), image.len() as u64)?;
-        let mut memory = Memory::new(self.header.ram_size, self.header.image_size)?;
+        let mut memory = self.header.memory(image)?;
+        memory.add(self.header.added_size)?;
         self.ram.place(&mut memory)?;
-        if let Some(place) = memory.place(IMAGE_BASE) {
-            memory.bytes_mut(place, image.len()).copy_from_slice(image);
-        }
-        self.session(memory, backends)
+        Snapshot::session(&self.state, memory, backends)
     }
 
-    /// [`Snapshot::restore`] in memory that is there already, with the image whose SHA-256 is `image`; whatever its RAM
-    /// holds is gone.
-    ///
-    /// # Errors
-    /// As [`Snapshot::restore`], or if RAM is of another size.
-    pub fn restore_in(
-        &self,
-        mut memory: Memory,
-        image: [u8; 32],
-        backends: Backends,
-    ) -> Result<Session, SnapshotError> {
-        self.check_image(image, memory.image_size())?;
-        let (expected, found) = (self.header.ram_size, memory.ram_size());
-        if expected != found {
-            return Err(SnapshotError::Ram { expected, found });
-        }
-        self.ram.replace(&mut memory)?;
-        self.session(memory, backends)
-    }
-
-    fn check_image(&self, digest: [u8; 32], found: u64) -> Result<(), SnapshotError> {
-        let expected = self.header.image_size;
-        let same = expected == found && self.header.origin.image == digest;
-        if same { Ok(()) } else { Err(SnapshotError::Image { expected, found }) }
-    }
-
-    fn session(&self, memory: Memory, backends: Backends) -> Result<Session, SnapshotError> {
-        let mut reader = Reader::new(&self.state);
+    fn session(state: &[u8], memory: Memory, backends: Backends) -> Result<Session, SnapshotError> {
+        let mut reader = Reader::new(state);
         let session = Session::load(&mut reader, memory, backends)?;
         reader.finish()?;
         Ok(session)
+    }
+}
+
+impl Header {
+    /// Memory with this image, and RAM of zeros.
+    fn memory(&self, image: &[u8]) -> Result<Memory, SnapshotError> {
+        self.check_image(Sha256::digest(image).into(), image.len() as u64)?;
+        let mut memory = Memory::new(self.ram_size, self.image_size)?;
+        if let Some(place) = memory.place(IMAGE_BASE) {
+            memory.bytes_mut(place, image.len()).copy_from_slice(image);
+        }
+        Ok(memory)
+    }
+
+    /// Checks that a machine with this memory and image can go on here, and adds the RAM that the run had added.
+    fn fit(&self, memory: &mut Memory, image: [u8; 32]) -> Result<(), SnapshotError> {
+        self.check_image(image, memory.image_size())?;
+        let (expected, found) = (self.ram_size, memory.ram_size());
+        if expected != found {
+            return Err(SnapshotError::Ram { expected, found });
+        }
+        Ok(memory.add(self.added_size)?)
+    }
+
+    fn check_image(&self, digest: [u8; 32], found: u64) -> Result<(), SnapshotError> {
+        let expected = self.image_size;
+        let same = expected == found && self.origin.image == digest;
+        if same { Ok(()) } else { Err(SnapshotError::Image { expected, found }) }
     }
 }
 
@@ -148,7 +161,7 @@ fn image_bytes(memory: &Memory) -> &[u8] {
 
 /// The bytes of RAM's page `number`.
 fn page_bytes(memory: &Memory, number: u32) -> &[u8] {
-    let place = memory.place(Gpa(u64::from(number) << 12)).expect("the caller counts RAM's pages");
+    let place = memory.place(memory.ram_page(number)).expect("the caller counts RAM's pages");
     memory.bytes(place, crate::memory::PAGE)
 }
 

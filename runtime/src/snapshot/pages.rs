@@ -1,14 +1,17 @@
 //! RAM as runs of pages: those that hold anything but zeros, in ascending order, with as few runs as can be.
+//!
+//! Pages that the run has added are counted on from the others ([`Memory::ram_page`]).
 
-use super::codec::{CodecError, Field, Reader, Writer};
+use super::codec::{CodecError, Reader};
 use super::{SnapshotError, page_bytes};
 use crate::devices::Gpa;
 use crate::memory::{Memory, PAGE};
+use std::ops::Range;
 
 /// Neighbouring pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRun {
-    /// Number of the first: its guest-physical address divided by 4096.
+    /// Number of the first.
     pub first: u32,
     /// How many, not 0.
     pub count: u32,
@@ -30,7 +33,7 @@ impl PageRun {
         self.count as usize * PAGE
     }
 
-    /// Guest-physical address of the first byte.
+    /// Guest-physical address of the first byte, in a machine to which nothing was added.
     pub fn gpa(&self) -> Gpa {
         Gpa(u64::from(self.first) << 12)
     }
@@ -46,22 +49,20 @@ pub struct RamPages {
 impl RamPages {
     /// RAM's pages as they are now.
     pub fn of(memory: &Memory) -> RamPages {
-        let mut pages = RamPages { runs: Vec::new(), bytes: Vec::new() };
-        for number in 0..(memory.ram_size() / PAGE as u64) as u32 {
-            let bytes = page_bytes(memory, number);
-            if bytes.iter().any(|&byte| byte != 0) {
-                pages.push(number, bytes);
-            }
-        }
-        pages
+        let runs = runs_of(memory);
+        let numbers = runs.iter().flat_map(|run| run.first..run.end());
+        let bytes = numbers.flat_map(|number| page_bytes(memory, number).iter().copied()).collect();
+        RamPages { runs, bytes }
     }
 
-    fn push(&mut self, number: u32, bytes: &[u8]) {
-        match self.runs.last_mut() {
-            Some(run) if run.end() == number => run.count += 1,
-            _ => self.runs.push(PageRun { first: number, count: 1 }),
-        }
-        self.bytes.extend_from_slice(bytes);
+    /// These runs, with the bytes of their pages.
+    pub(super) fn new(runs: Vec<PageRun>, bytes: Vec<u8>) -> RamPages {
+        RamPages { runs, bytes }
+    }
+
+    /// The runs in ascending order.
+    pub(super) fn run_list(&self) -> &[PageRun] {
+        &self.runs
     }
 
     /// The runs with their bytes, in ascending order of address.
@@ -90,62 +91,67 @@ impl RamPages {
         first.zip(last).map_or(0, |(first, last)| (last.end() - first.first) as usize)
     }
 
-    /// Makes RAM hold these pages and no others.
-    ///
-    /// # Errors
-    /// As [`RamPages::place`].
-    pub fn replace(&self, memory: &mut Memory) -> Result<(), SnapshotError> {
-        let mut next = 0;
-        let last = PageRun { first: (memory.ram_size() / PAGE as u64) as u32, count: 1 };
-        for run in self.runs.iter().chain([&last]) {
-            (next..run.first).for_each(|number| clear(memory, number));
-            next = run.end();
-        }
-        self.place(memory)
-    }
-
     /// Copies the pages into `memory`, whose RAM is zero.
     ///
     /// # Errors
     /// If one lies outside of RAM.
     pub fn place(&self, memory: &mut Memory) -> Result<(), SnapshotError> {
         for (run, bytes) in self.runs() {
-            let inside = u64::from(run.end()) << 12 <= memory.ram_size();
-            let place = memory.place(run.gpa()).filter(|_| inside);
-            let place = place.ok_or(SnapshotError::OutsideRam { run, ram_size: memory.ram_size() })?;
-            memory.bytes_mut(place, bytes.len()).copy_from_slice(bytes);
+            check(run, memory)?;
+            for (number, bytes) in (run.first..).zip(bytes.chunks_exact(PAGE)) {
+                page_mut(memory, number).copy_from_slice(bytes);
+            }
         }
         Ok(())
     }
 }
 
-/// Makes a page of RAM zero, and does not touch one that is: the system has not given it yet. None beyond RAM.
-fn clear(memory: &mut Memory, number: u32) {
-    let Some(place) = memory.place(Gpa(u64::from(number) << 12)) else { return };
-    if memory.bytes(place, PAGE).iter().any(|&byte| byte != 0) {
-        memory.bytes_mut(place, PAGE).fill(0);
+/// The runs of RAM's pages that are not zero.
+pub(super) fn runs_of(memory: &Memory) -> Vec<PageRun> {
+    let mut runs: Vec<PageRun> = Vec::new();
+    for number in (0..memory.ram_pages()).filter(|&number| !is_zero(page_bytes(memory, number))) {
+        match runs.last_mut() {
+            Some(run) if run.end() == number => run.count += 1,
+            _ => runs.push(PageRun { first: number, count: 1 }),
+        }
+    }
+    runs
+}
+
+/// Checks that a run lies in RAM.
+pub(super) fn check(run: PageRun, memory: &Memory) -> Result<(), SnapshotError> {
+    let ram_pages = memory.ram_pages();
+    if run.end() <= ram_pages { Ok(()) } else { Err(SnapshotError::OutsideRam { run, ram_pages }) }
+}
+
+/// The bytes of RAM's page `number`.
+pub(super) fn page_mut(memory: &mut Memory, number: u32) -> &mut [u8] {
+    let place = memory.place(memory.ram_page(number)).expect("the caller counts RAM's pages");
+    memory.bytes_mut(place, PAGE)
+}
+
+/// Makes pages of RAM zero, and does not touch those that are: the system has not given them yet.
+pub(super) fn clear(memory: &mut Memory, numbers: Range<u32>) {
+    for number in numbers {
+        if !is_zero(page_bytes(memory, number)) {
+            page_mut(memory, number).fill(0);
+        }
     }
 }
 
-/// The number of runs, the runs, then the bytes of their pages.
-impl Field for RamPages {
-    fn save(&self, to: &mut Writer) {
-        to.field(&(self.runs.len() as u32));
-        self.runs.iter().for_each(|run| to.field(run));
-        to.raw(&self.bytes);
-    }
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|&byte| byte == 0)
+}
 
-    fn load(from: &mut Reader<'_>) -> Result<Self, CodecError> {
-        let mut runs = Vec::new();
-        let mut behind = None;
-        let mut size = 0;
-        for _ in 0..from.field::<u32>()? {
-            let run: PageRun = from.field()?;
-            from.check(behind.is_none_or(|end| run.first > end), "runs in ascending order with gaps between them")?;
-            behind = Some(run.end());
-            size += run.size() as u64;
-            runs.push(run);
-        }
-        Ok(RamPages { runs, bytes: from.raw(size)?.to_vec() })
+/// The number of runs, and the runs.
+pub(super) fn load_runs(from: &mut Reader<'_>) -> Result<Vec<PageRun>, CodecError> {
+    let mut runs = Vec::new();
+    let mut behind = None;
+    for _ in 0..from.field::<u32>()? {
+        let run: PageRun = from.field()?;
+        from.check(behind.is_none_or(|end| run.first > end), "runs in ascending order with gaps between them")?;
+        behind = Some(run.end());
+        runs.push(run);
     }
+    Ok(runs)
 }

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::cpu::state::SegmentRegister;
-use crate::devices::SeededEntropy;
+use crate::devices::{Gpa, SeededEntropy};
+use crate::memory::{ADDED_BASE, ADDED_BLOCK};
 use crate::session::{Event, Output};
 use crate::vm::Vm;
 use x86::Gpr;
@@ -140,12 +141,54 @@ fn a_machine_takes_the_place_of_another() {
         memory
     };
     let digest = snapshot.header.origin.image;
-    let mut session = snapshot.restore_in(used(1 << 20), digest, backends()).unwrap();
+    let file = written(&snapshot);
+    let restore_in = |memory, digest| Incoming::open(file.as_slice()).unwrap().restore_in(memory, digest, backends());
+    let mut session = restore_in(used(1 << 20), digest).unwrap();
     assert_eq!(Snapshot::take(&mut session, [9; 32]), snapshot);
-    let error = snapshot.restore_in(used(1 << 20), [0; 32], backends()).err().unwrap();
+    let error = restore_in(used(1 << 20), [0; 32]).err().unwrap();
     assert!(matches!(error, SnapshotError::Image { .. }), "{error}");
-    let error = snapshot.restore_in(used(1 << 21), digest, backends()).err().unwrap();
+    let error = restore_in(used(1 << 21), digest).err().unwrap();
     assert!(matches!(error, SnapshotError::Ram { expected: 0x10_0000, found: 0x20_0000 }), "{error}");
+}
+
+#[test]
+fn added_ram_is_part_of_it() {
+    let mut original = session();
+    let before = Snapshot::take(&mut original, [9; 32]);
+    original.vm.add_memory(2 * ADDED_BLOCK).unwrap();
+    // The last page of RAM and the first that was added are one run: their numbers follow on each other.
+    store(&mut original.vm.memory, (1 << 20) - 1, b"!");
+    store(&mut original.vm.memory, ADDED_BASE.0, b"first");
+    store(&mut original.vm.memory, ADDED_BASE.0 + 2 * ADDED_BLOCK - 4, b"last");
+    run(&mut original, 12_347);
+    let snapshot = Snapshot::take(&mut original, [9; 32]);
+    assert_eq!((before.header.added_size, snapshot.header.added_size), (0, 2 * ADDED_BLOCK));
+    let runs: Vec<PageRun> = snapshot.ram.runs().map(|(run, _)| run).collect();
+    assert!(
+        runs.ends_with(&[PageRun { first: 255, count: 2 }, PageRun { first: 255 + 0x1_0000, count: 1 }]),
+        "{runs:?}"
+    );
+    let file = written(&snapshot);
+    let read = Snapshot::read(&mut file.as_slice()).unwrap();
+    let mut memory = Memory::new(1 << 20, 1 << 12).unwrap();
+    store(&mut memory, 5 << 12, b"another machine's");
+    store(&mut memory, IMAGE_BASE.0, &image());
+    let incoming = || Incoming::open(file.as_slice()).unwrap();
+    let here = incoming().restore_in(memory, snapshot.header.origin.image, backends()).unwrap();
+    let new = incoming().restore(&image(), backends()).unwrap();
+    for mut loaded in [read.restore(&image(), backends()).unwrap(), here, new] {
+        assert_eq!(written(&Snapshot::take(&mut loaded, [9; 32])), file, "saving again gives the same bytes");
+        let mut streamed = Vec::new();
+        save(&mut loaded, snapshot.header.origin, &mut streamed).unwrap();
+        assert!(streamed == file, "so does saving page by page");
+    }
+    let mut smaller = read.clone();
+    smaller.header.added_size = ADDED_BLOCK;
+    let error = smaller.restore(&image(), backends()).err().unwrap().to_string();
+    assert!(error.contains("expected pages below number 0x8100"), "{error}");
+    smaller.header.added_size = 4 << 30;
+    let error = smaller.restore(&image(), backends()).err().unwrap().to_string();
+    assert!(error.contains("RAM to be added: expected a multiple of 128 MiB"), "{error}");
 }
 
 #[test]
@@ -162,11 +205,18 @@ fn damage_is_named() {
     assert!(error(b"").contains("this is no snapshot"));
     let mut other = file.clone();
     other[25] = 7;
-    assert_eq!(error(&other), "snapshot section \"snapshot\", offset 16: expected version 2, found 7");
+    assert_eq!(error(&other), "snapshot section \"snapshot\", offset 16: expected version 3, found 7");
     let mut damaged = file.clone();
     damaged[200] ^= 1;
     assert!(error(&damaged).contains("the checksum does not match"), "{}", error(&damaged));
-    assert!(error(&sealed(file[..file.len() - 4096].to_vec())).contains("more bytes"));
+    let whole = format!("snapshot: expected a file of {} bytes, found ", file.len());
+    assert_eq!(error(&sealed(file[..file.len() - 4096].to_vec())), whole.clone() + "fewer bytes");
+    assert_eq!(error(&[&*file, b"!"].concat()), whole + "more bytes");
+    let state = file.windows(6).position(|bytes| bytes == b"\x05state").unwrap();
+    let mut damaged = file.clone();
+    damaged[state + 1] ^= 1;
+    assert!(error(&damaged).contains("the checksum does not match"), "{}", error(&damaged));
+    assert!(error(&sealed(damaged)).contains("expected section \"state\", found \"rtate\""));
     for length in (0..file.len()).step_by(97) {
         assert!(Snapshot::read(&mut &file[..length]).is_err(), "cut at {length}");
     }

@@ -3,7 +3,7 @@
 use super::Vm;
 use crate::devices::{self, Devices, Gpa, OutOfRange, Width};
 use crate::interp::CodeCache;
-use crate::memory::{Memory, Place};
+use crate::memory::{Memory, MemoryError, Place};
 
 /// Guest memory as the devices see it. It notes which regions their writes unbind.
 struct Bus<'a> {
@@ -53,6 +53,17 @@ impl Vm {
         self.unbind(&regions);
         self.attention = true;
         result
+    }
+
+    /// Adds RAM, and offers it to the guest, which puts it to use by and by.
+    ///
+    /// # Errors
+    /// Those of [`Memory::add`].
+    pub fn add_memory(&mut self, size: u64) -> Result<(), MemoryError> {
+        self.memory.add(size)?;
+        self.devices.add_memory(size);
+        self.attention = true;
+        Ok(())
     }
 
     /// Reads a device's register into `bytes`: as one access where its size is one, else byte by byte.

@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use runtime::host::options::Options;
 use runtime::session::StreamKind;
 use runtime::snapshot;
+use std::fs::File;
 
 /// The streams of the program that goes on, if one does: that of the file to resume, or the module's own.
 ///
@@ -12,8 +13,8 @@ use runtime::snapshot;
 /// If the file cannot be read, or is no snapshot.
 pub(super) fn program(options: &Options, module: Option<&Summary>) -> Result<Option<StreamKind>> {
     let Some(path) = &options.resume else { return Ok(module.and_then(|module| module.program)) };
-    let file = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(snapshot::header(&file).with_context(|| path.display().to_string())?.program)
+    let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(snapshot::header(&mut file).with_context(|| path.display().to_string())?.program)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use clap::{Arg, ArgAction};
 const DIRECTORY: &str = "a directory of the host is --dir HOST::GUEST[:ro]; one in memory is --tmpfs";
 const NETWORK: &str = "there is no network but loopback yet";
 const BACKGROUND: &str = "a run is a process of the host: your shell names it and puts it in the background";
-const MEMORY: &str = "RAM is chosen at conversion: prelift convert --ram SIZE";
+const MEMORY: &str = "the container's memory is limited by --memory SIZE; there is nothing to swap to";
 const PROCESSORS: &str = "the machine has one processor; the host's scheduler says how much of one it gets";
 const PRIVILEGES: &str = "--cap-add ALL gives all capabilities";
 const DEVICES: &str = "the machine has no devices of the host";
@@ -20,7 +20,7 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     (&["-p", "--publish", "-P", "--publish-all", "--expose", "--network", "--net",
        "--network-alias", "--link", "--ip", "--ip6", "--mac-address", "--dns", "--add-host"], NETWORK),
     (&["-d", "--detach", "--name", "--restart", "--cidfile"],                            BACKGROUND),
-    (&["-m", "--memory", "--memory-swap", "--memory-reservation"],                       MEMORY),
+    (&["--memory-swap", "--memory-reservation", "--memory-swappiness"],                  MEMORY),
     (&["-c", "--cpu-shares", "--cpus", "--cpuset-cpus", "--cpu-quota"],                  PROCESSORS),
     (&["--privileged"],                                                                  PRIVILEGES),
     (&["--device", "--gpus"],                                                            DEVICES),
@@ -69,7 +69,7 @@ mod tests {
             (&["--network=none", "m"], NETWORK),
             (&["-itp", "80:80", "m"], NETWORK),
             (&["-d", "m"], BACKGROUND),
-            (&["-m512m", "m"], MEMORY),
+            (&["--memory-swap=512m", "m"], MEMORY),
         ] {
             let text = refused(words);
             assert!(text.contains(&format!("tip: {place}\n")), "{words:?}: {text}");

@@ -34,7 +34,8 @@ pub(super) const CHECKPOINT: &str = "--checkpoint";
 pub(super) const STATE: &str = "--state";
 
 /// The short names of `docker run`. A module has none: its first word that is no option begins the container's.
-const SHORT: [(&str, char); 4] = [("--env", 'e'), ("--tty", 't'), ("--user", 'u'), ("--workdir", 'w')];
+const SHORT: [(&str, char); 5] =
+    [("--env", 'e'), ("--memory", 'm'), ("--tty", 't'), ("--user", 'u'), ("--workdir", 'w')];
 
 /// Options of a module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -194,12 +194,35 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, "# variables\nIN=file\nPATH\n").unwrap();
         let file = format!("--env-file={}", file.path().display());
-        let words =
-            ["--no-tty", "-w", "/x", "-u", "1:2", "--env", "PRELIFT_IS_NOT_SET", "-t", &file, "--stats=json", "m"];
+        let words = [
+            "--no-tty",
+            "-w",
+            "/x",
+            "-m",
+            "64m",
+            "-u",
+            "1:2",
+            "--env",
+            "PRELIFT_IS_NOT_SET",
+            "-t",
+            &file,
+            "--stats=json",
+            "m",
+        ];
         let verb = parse(&words);
         let path = format!("PATH={}", std::env::var("PATH").unwrap());
-        let own =
-            ["--no-tty", "--workdir=/x", "--user=1:2", "--tty", "--stats=json", "--env", "IN=file", "--env", &path];
+        let own = [
+            "--no-tty",
+            "--workdir=/x",
+            "--memory=64m",
+            "--user=1:2",
+            "--tty",
+            "--stats=json",
+            "--env",
+            "IN=file",
+            "--env",
+            &path,
+        ];
         assert_eq!(verb.options.words(), [&own[..], &["--env", "PRELIFT_IS_NOT_SET"]].concat());
         assert_eq!((verb.options.told.tty, verb.options.only_variables()), (Some(true), None));
         let only = parse(&["-e", "A=1", "-e", "PRELIFT_IS_NOT_SET", "m"]).options.only_variables();

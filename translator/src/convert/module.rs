@@ -95,6 +95,10 @@ impl<'a> Placer<'a> {
 /// If they do not fit into 4 GiB, or the result is not a valid module.
 pub fn module(runtime: &Runtime, guest: &Guest, code: Code, summary: &Summary) -> Result<Vec<u8>> {
     let plan = code.plan;
+    ensure!(
+        guest.snapshot.header.added_size == 0,
+        "the snapshot is of a run with --memory, which has added RAM: expected the snapshot of a machine as it was converted"
+    );
     let bindings = binding::encode(&code.bindings);
     let config = serde_json::to_vec(&guest.root.image.config)?;
     let state = &guest.snapshot.state;

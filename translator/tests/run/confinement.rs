@@ -99,6 +99,53 @@ fn processes_are_limited_under_both_commands() {
     assert_eq!(run(&mut command), (Some(1), String::new()));
 }
 
+/// Writes so many MiB to a file system in memory, and says how that ended.
+fn fill(mebibytes: u32) -> String {
+    format!("dd if=/dev/zero of=/m/file bs=1M count={mebibytes} 2>/dev/null; echo $? $(stat -c %s /m/file)")
+}
+
+#[test]
+fn memory_is_what_the_option_says_under_both_commands() {
+    let machine = "[ $(awk '/MemTotal/ { print $2 }' /proc/meminfo) -gt 131072 ] && echo added";
+    let state = "cat /sys/fs/cgroup/memory.max; dmesg | grep -c 'Killed process'";
+    for (options, script, expected) in [
+        // More than the machine of the snapshot has, for the container's root as for any other file system in memory.
+        (&["--memory", "400m"][..], format!("{state}; {machine}; {}", fill(300)), "419430400\n0\nadded\n0 314572800\n"),
+        (&["--memory", "1g"], "dd if=/dev/zero of=/file bs=1M count=200 2>/dev/null; echo $?".to_owned(), "0\n"),
+        // Less: the program is killed at its limit, and the rest of the container goes on.
+        (
+            &["--memory", "20000000"],
+            format!("{machine}; {} | cut -d ' ' -f 1; {state}", fill(60)),
+            "137\n19996672\n1\n",
+        ),
+        (&["--memory", "0"], format!("{machine}; {state}"), "0\n"),
+        (&[], format!("{machine}; {state}"), "0\n"),
+    ] {
+        let options = [options, &["--tmpfs", "/m:size=1g", "--cap-add", "SYSLOG"]].concat();
+        let words = ["sh", "-c", &format!("{script}; rm -f /m/file")];
+        for mut command in
+            [prelift_run_of(busybox(), &options, &words), stock_run(&[], &[&options[..], &words[..]].concat())]
+        {
+            let (_, stdout, stderr) = Piped::spawn(command.stdin(Stdio::null())).finish();
+            assert_eq!(stdout, expected, "{command:?}: {stderr}");
+        }
+    }
+}
+
+#[test]
+fn memory_for_which_there_is_no_room_is_refused_with_the_most_that_there_is() {
+    let mut command = prelift_run_of(busybox(), &["--memory", "4g"], &["echo", "ran"]);
+    let (code, text) = run(&mut command);
+    let most = text.split("expected at most ").nth(1).and_then(|rest| rest.split_once(':')).map(|(most, _)| most);
+    let (Some(125), Some(most)) = (code, most) else { panic!("{code:?}: {text}") };
+    assert!(text.starts_with("prelift: a limit of 4294967296 bytes of memory"), "{text}");
+    let mut command = prelift_run_of(busybox(), &["--memory", most], &["cat", "/sys/fs/cgroup/memory.max"]);
+    let (_, stdout, stderr) = Piped::spawn(command.stdin(Stdio::null())).finish();
+    let bytes = most.strip_suffix('m').unwrap().parse::<u64>().unwrap() << 20;
+    assert_eq!((stdout, &*stderr), (format!("{bytes}\n"), ""));
+    assert!(bytes > 3 << 30, "{most}");
+}
+
 /// System calls that are refused: always, with one argument, and so that the program ends.
 const PROFILE: &str = r#"{
     "defaultAction": "SCMP_ACT_ALLOW",
@@ -180,6 +227,7 @@ fn wrong_options_are_refused_by_both_commands() {
         ("--security-opt", "apparmor=x", "expected no-new-privileges"),
         ("--tmpfs", "run", "expected PATH[:OPTIONS], an absolute path"),
         ("--pids-limit", "few", "expected a number"),
+        ("--memory", "5m", "expected a size of at least 6m"),
     ] {
         let options = [option, value];
         for mut command in

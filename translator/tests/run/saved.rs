@@ -88,6 +88,33 @@ fn a_signal_saves_a_run_that_another_goes_on_with() {
 }
 
 #[test]
+fn memory_that_a_run_added_is_saved_with_it() {
+    let place = tempfile::tempdir_in(directory()).unwrap();
+    let file = place.path().join("saved");
+    let path = file.to_str().unwrap();
+    // Zeros fill the RAM that the machine booted with, so that what follows is in the RAM that was added.
+    let script = "dd if=/dev/zero of=/m/zeros bs=1M count=160 2>/dev/null; \
+                  for part in 1 2 3 4; do echo $part$part$part; cat /bin/busybox; done >/m/one; md5sum </m/one >/m/sum; \
+                  echo ready; read line; md5sum </m/one | cmp - /m/sum && echo same; \
+                  dd if=/dev/zero of=/m/more bs=1M count=160 2>/dev/null && echo room; cat /sys/fs/cgroup/memory.max";
+    let options = ["--memory", "600m", "--tmpfs", "/m:size=1g", "--checkpoint", path];
+    let mut program = Piped::spawn(prelift_run_of(busybox(), &options, &["sh", "-c", script]).stdin(Stdio::piped()));
+    program.stdout.expect("ready\n");
+    program.process.signal(Signal::USR2);
+    assert!(program.stderr.expect("\n").starts_with("prelift: saved to "));
+    assert_eq!(program.process.end().code(), Some(0));
+    let own = format!("{}::/own", place.path().display());
+    let mut stock = stock_run(&["--dir", &own], &["--resume", "/own/saved"]);
+    for command in [&mut prelift_run_of(busybox(), &["--resume", path], &[]), &mut stock] {
+        let (code, stdout, stderr) = with_input(command, "more\n");
+        assert_eq!((code, &*stderr), (Some(0), ""), "{command:?}: {stdout}");
+        assert_eq!(stdout, "same\nroom\n629145600\n", "{command:?}");
+    }
+    let (code, _, stderr) = with_input(&mut prelift_run_of(busybox(), &["--resume", path, "--memory", "1g"], &[]), "");
+    assert!(code == Some(125) && stderr.contains("--memory: the program has started already"), "{stderr}");
+}
+
+#[test]
 fn a_key_saves_a_terminal_that_another_run_goes_on_with() {
     let place = tempfile::tempdir_in(directory()).unwrap();
     let path = place.path().join("saved");

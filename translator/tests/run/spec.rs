@@ -214,14 +214,14 @@ fn directories_of_the_host_are_mounted_where_the_file_wants_them() {
 #[test]
 fn what_is_not_done_is_refused_by_its_path_under_both_commands() {
     let mut config = unusual();
-    config["linux"]["resources"]["memory"] = json!({ "limit": 1 << 20 });
+    config["linux"]["resources"]["cpu"] = json!({ "shares": 512 });
     let bundle = bundle(&config);
     let own = prelift_run_of(busybox(), &["--config", &file(&bundle)], &["echo", "ran"]);
     let stock = stock_run(&["--dir", &preopen(&bundle)], &["--config", "/bundle/config.json", "echo", "ran"]);
     for mut command in [own, stock] {
         let (code, stdout, stderr) = run(&mut command);
         assert_eq!((code, &*stdout), (Some(125), ""), "{command:?}");
-        let what = "config.json: linux.resources.memory: this is not done; expected nothing beside devices, pids";
+        let what = "config.json: linux.resources.cpu: this is not done; expected nothing beside devices, pids, memory";
         assert!(stderr.contains(what), "{command:?}: {stderr}");
     }
 }

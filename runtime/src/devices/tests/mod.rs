@@ -5,6 +5,7 @@ mod console;
 mod directories;
 mod interrupts;
 mod malformed;
+mod memory;
 mod serial;
 mod snapshot;
 mod storage;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! guest register access -> mmio.rs (transport: status, features, queues, interrupts)
-//!                            -> VirtioDevice (console/, blk/, rng/, ninep/, placeholder)
+//!                            -> VirtioDevice (console/, blk/, rng/, ninep/, mem/, placeholder)
 //!                                 -> queue.rs, chain.rs (checked requests) -> Memory
 //! ```
 //! Slot `n` is the 512 bytes at [`MMIO_BASE`] + n * 4096, with GSI 5 + n. Since virtio-mmio cannot be hot-plugged, a
@@ -12,6 +12,7 @@
 pub mod blk;
 mod chain;
 pub(super) mod console;
+pub(super) mod mem;
 mod mmio;
 pub mod ninep;
 mod placeholder;
@@ -49,7 +50,7 @@ pub struct SlotUse {
     pub name: &'static str,
 }
 
-/// The fixed assignment of slots. Network and memory devices have their places; slots 6 and 7 are free.
+/// The fixed assignment of slots. The network device has its place; slots 6 and 7 are free.
 #[rustfmt::skip]
 pub const SLOTS: [SlotUse; SLOT_COUNT] = [
     SlotUse { device_id: 3,  name: "console" },
@@ -70,6 +71,8 @@ pub(super) const BLOCK_SLOT: usize = 1;
 pub(super) const ENTROPY_SLOT: usize = 2;
 /// Slot of the directories.
 pub(super) const NINEP_SLOT: usize = 4;
+/// Slot of the memory device.
+pub(super) const MEMORY_SLOT: usize = 5;
 
 /// What a device may touch while it works: guest memory and its queues.
 pub(super) struct Context<'a> {

@@ -5,5 +5,6 @@
 
 pub mod capabilities;
 pub mod limits;
+pub mod memory;
 pub mod mounts;
 pub mod seccomp;

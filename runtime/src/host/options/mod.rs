@@ -51,6 +51,8 @@ pub struct Options {
     pub seccomp: Option<seccomp::Choice>,
     /// Most processes and threads; `Some(None)` for no limit.
     pub pids: Option<Option<u64>>,
+    /// Most bytes of memory; `Some(None)` for no limit.
+    pub memory: Option<Option<u64>>,
     /// The root file system is read-only.
     pub read_only: bool,
     /// File systems in memory.

@@ -1,7 +1,7 @@
 //! The table of options: one row each. Parser, help, and the options of `prelift run` come from it.
 
 use super::{Options, StatsFormat};
-use crate::host::container::{capabilities, limits, mounts, seccomp};
+use crate::host::container::{capabilities, limits, memory, mounts, seccomp};
 use crate::host::lockstep::{Digests, SaveAt};
 use crate::host::signals;
 use channel::WindowSize;
@@ -56,6 +56,7 @@ pub const OF_USERS: &[Row] = &[
     row("--config",        Value("FILE"),         |o, v| set_path(&mut o.config, v), "make the container of a config.json of the OCI runtime specification, in place of the image's configuration and Docker's defaults; other options come before it, and a directory of the host that has FILE is not the container's"),
     row("--ulimit",        Value("NAME=SOFT[:HARD]"), set_limit,                    "limit a resource: nofile, nproc, core, stack, ...; -1: no limit"),
     row("--pids-limit",    Value("N"),            set_pids,                         "let the container have so many processes and threads at most; -1: no limit"),
+    row("--memory",        Value("SIZE"),         set_memory,                       "let the container have so much memory at most: 64m, 1.5g, bytes; what the machine lacks for it is added. 0: no limit, and nothing added"),
     row("--cap-add",       Value("CAPABILITY"),   |o, v| add(&mut o.capabilities.add, v),  "add a capability to Docker's 14, with or without CAP_, or ALL"),
     row("--cap-drop",      Value("CAPABILITY"),   |o, v| add(&mut o.capabilities.drop, v), "drop a capability, or ALL"),
     row("--security-opt",  Value("OPTION"),       set_security,                     "no-new-privileges: let exec give no privileges; seccomp=FILE: let the program make the system calls of a profile in Docker's format (else all); a directory of the host that has FILE is not the container's"),
@@ -153,6 +154,11 @@ fn set_limit(options: &mut Options, value: &str) -> Result<(), &'static str> {
 fn set_pids(options: &mut Options, value: &str) -> Result<(), &'static str> {
     let limit: i64 = value.parse().ok().filter(|limit| *limit >= -1).ok_or("a number, or -1")?;
     options.pids = Some(u64::try_from(limit).ok().filter(|limit| *limit > 0));
+    Ok(())
+}
+
+fn set_memory(options: &mut Options, value: &str) -> Result<(), &'static str> {
+    options.memory = Some(memory::parse(value).ok_or(memory::EXPECTED)?);
     Ok(())
 }
 

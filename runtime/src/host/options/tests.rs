@@ -81,6 +81,11 @@ fn what_a_program_is_kept_from_has_dockers_words() {
     assert_eq!((options.capabilities.add, options.capabilities.drop), (1 << 5, capabilities::ALL));
     assert_eq!((options.pids, options.read_only), (Some(None), true));
     assert_eq!(parse(&["--pids-limit=7"]).pids, Some(Some(7)));
+    assert_eq!((parse(&["--memory=1.5g"]).memory, parse(&["--memory", "0"]).memory), (Some(Some(3 << 29)), Some(None)));
+    assert_eq!(
+        refused(&["--memory=4m"]),
+        "--memory: expected a size of at least 6m, such as 64m, 1.5g or a number of bytes; 0: no limit, got \"4m\""
+    );
     for (value, expected) in
         [("no-new-privileges", true), ("no-new-privileges:true", true), ("no-new-privileges=false", false)]
     {

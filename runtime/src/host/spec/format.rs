@@ -175,6 +175,8 @@ pub(super) struct Resources {
     pub(super) devices: Vec<DeviceRule>,
     #[serde(deserialize_with = "nullable")]
     pub(super) pids: Pids,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) memory: Memory,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -211,4 +213,12 @@ impl TryFrom<String> for Accesses {
 #[serde(default)]
 pub(super) struct Pids {
     pub(super) limit: i64,
+}
+
+/// The limit, and the limit of memory and swap together: there is nothing to swap to.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Memory {
+    pub(super) limit: i64,
+    pub(super) swap: i64,
 }

@@ -54,6 +54,8 @@ pub struct Bundle {
     pub no_new_privileges: bool,
     /// Most processes.
     pub pids: Option<u64>,
+    /// Most bytes of memory.
+    pub memory: Option<u64>,
     /// Which system calls may be made.
     pub seccomp: Option<Profile>,
     /// Whether the root file system is read-only.
@@ -113,6 +115,7 @@ impl Bundle {
             },
             no_new_privileges: process.no_new_privileges,
             pids: u64::try_from(linux.resources.pids.limit).ok().filter(|&limit| limit > 0),
+            memory: u64::try_from(linux.resources.memory.limit).ok().filter(|&limit| limit > 0),
             read_only: root.readonly,
             world: World {
                 mounts,
@@ -156,6 +159,10 @@ fn check(spec: &Spec) -> Result<(), String> {
         if !spec.linux.namespaces.iter().any(|namespace| namespace.kind == kind) {
             return Err(format!("linux.namespaces: expected {name} among them: each container has its own"));
         }
+    }
+    let memory = &spec.linux.resources.memory;
+    if memory.swap > 0 && !(1..=memory.swap).contains(&memory.limit) {
+        return Err("linux.resources.memory.swap: expected a limit beside it that is not above it".to_owned());
     }
     let paths = [("maskedPaths", &spec.linux.masked_paths), ("readonlyPaths", &spec.linux.readonly_paths)];
     for (name, paths) in paths {

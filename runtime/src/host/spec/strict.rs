@@ -11,7 +11,7 @@ const FOR_OTHERS: [&str; 4] = ["ociVersion", "annotations", "root.path", "linux.
 
 /// What is possible below a path.
 #[rustfmt::skip]
-pub(super) const POSSIBLE: [(&str, &str); 10] = [
+pub(super) const POSSIBLE: [(&str, &str); 11] = [
     ("",                        "process, root, hostname, mounts, linux, annotations"),
     ("process",                 "terminal, consoleSize, user, args, env, cwd, capabilities, rlimits, noNewPrivileges, oomScoreAdj"),
     ("process.user",            "uid, gid, umask, additionalGids"),
@@ -21,7 +21,8 @@ pub(super) const POSSIBLE: [(&str, &str); 10] = [
     ("linux",                   "namespaces, maskedPaths, readonlyPaths, devices, resources, seccomp, rootfsPropagation, cgroupsPath"),
     ("linux.namespaces",        "type"),
     ("linux.devices",           "type, path, major, minor, fileMode, uid, gid"),
-    ("linux.resources",         "devices, pids"),
+    ("linux.resources",         "devices, pids, memory"),
+    ("linux.resources.memory",  "limit, swap"),
 ];
 
 /// Parses JSON.

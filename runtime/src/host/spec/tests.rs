@@ -90,7 +90,7 @@ fn devices_are_nodes_and_rules() {
         "resources": {
             "devices": [{ "allow": false, "access": "rwm" }, { "allow": true, "type": "b", "major": 8, "minor": -1, "access": "rm" }],
             "pids": { "limit": 9 },
-            "memory": {},
+            "memory": { "limit": 67108864, "swap": 134217728, "reservation": 0 },
             "cpu": { "shares": 0 },
         },
         "cgroupsPath": "/somewhere",
@@ -101,7 +101,23 @@ fn devices_are_nodes_and_rules() {
     assert_eq!((device.number, device.mode, device.owner), ((10, 229), 0o666, (1, 2)));
     let rule = |allow, kind, major, access| DeviceRule { allow, kind, major, minor: None, access };
     let rules = [rule(false, None, None, ANY_ACCESS), rule(true, Some(DeviceKind::Block), Some(8), READ | MKNOD)];
-    assert_eq!((&*bundle.world.rules, bundle.pids), (&rules[..], Some(9)));
+    assert_eq!((&*bundle.world.rules, bundle.pids, bundle.memory), (&rules[..], Some(9), Some(64 << 20)));
+    let limit = |memory: Value| {
+        let linux = json!({ "namespaces": least()["linux"]["namespaces"], "resources": { "memory": memory } });
+        parse(&with("/linux", linux)).map(|bundle| bundle.memory)
+    };
+    assert_eq!((limit(json!({})), limit(json!({ "limit": -1 }))), (Ok(None), Ok(None)));
+    for (memory, expected) in [
+        (
+            json!({ "reservation": 1 }),
+            "linux.resources.memory.reservation: this is not done; expected nothing beside limit, swap",
+        ),
+        (json!({ "swap": 5 }), "linux.resources.memory.swap: expected a limit beside it"),
+        (json!({ "swap": 5, "limit": 6 }), "that is not above it"),
+    ] {
+        let error = limit(memory).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
 }
 
 #[test]
@@ -143,8 +159,8 @@ fn what_is_wrong_or_not_done_is_refused_by_its_path() {
         ),
         (
             "/linux/resources",
-            json!({ "memory": { "limit": 5 } }),
-            "linux.resources.memory: this is not done; expected nothing beside devices, pids",
+            json!({ "cpu": { "shares": 5 } }),
+            "linux.resources.cpu: this is not done; expected nothing beside devices, pids, memory",
         ),
         (
             "/linux/namespaces",
