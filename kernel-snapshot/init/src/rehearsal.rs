@@ -11,6 +11,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Timestamps, futimens, statfs};
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::{WaitOptions, waitpid};
+use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
+use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 use rustix::time::Timespec;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -24,7 +26,7 @@ use std::time::Duration;
 const TIMES: usize = 40;
 const BLOCK: usize = 64 << 10;
 
-/// Uses files in the host's directories and in the container's own, processes, pipes and sockets.
+/// Uses files in the host's directories and in the container's own, processes, pipes, a terminal and sockets.
 pub(crate) fn run(directories: &[Directory]) -> Result<()> {
     for Directory { path, .. } in directories {
         files(Path::new(path)).with_context(|| format!("rehearse files in {path}"))?;
@@ -36,6 +38,7 @@ pub(crate) fn run(directories: &[Directory]) -> Result<()> {
     files(own).context("rehearse files")?;
     fs::remove_dir(own).context("remove a directory")?;
     processes().context("rehearse processes")?;
+    terminal().context("rehearse a terminal")?;
     sockets().context("rehearse sockets")
 }
 
@@ -104,6 +107,32 @@ fn processes() -> Result<()> {
         from.read_to_end(&mut all)?;
         let ended = waitpid(Some(child), WaitOptions::empty())?;
         ensure!(ended.is_some() && all.len() == 4096, "child {number}");
+    }
+    Ok(())
+}
+
+/// A terminal that is written to, and typed into by lines and, as editors have it, by keys.
+fn terminal() -> Result<()> {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let master = openpt(flags)?;
+    unlockpt(&master)?;
+    let slave = ioctl_tiocgptpeer(&master, flags)?;
+    tcsetwinsize(&master, Winsize { ws_row: 40, ws_col: 132, ws_xpixel: 0, ws_ypixel: 0 })?;
+    let (mut user, mut program) = (File::from(master), File::from(slave));
+    let by_line = tcgetattr(&program)?;
+    let mut by_key = by_line.clone();
+    by_key.make_raw();
+    let screen = "a line with a tab\tand a \u{1b}[1mword\u{1b}[0m that stands out\n".repeat(20);
+    let mut block = [0; 4096];
+    for settings in [&by_line, &by_key] {
+        tcsetattr(&program, OptionalActions::Drain, settings)?;
+        for _ in 0..TIMES {
+            // What is shown is read as it comes, so that neither side waits for room.
+            program.write_all(screen.as_bytes())?;
+            let _ = user.read(&mut block)?;
+            user.write_all(b"typed\x7f\r")?;
+            let _ = program.read(&mut block)?;
+        }
     }
     Ok(())
 }
