@@ -34,8 +34,8 @@ fn signed_divisor(factor: u128, shift: u32) -> Option<u64> {
 /// The only divisor that there may be, the power of two that is shifted by, and by how much the product of the largest number
 /// and the factor is larger than that power's share.
 fn candidate(factor: u128, shift: u32, most: u64) -> Option<(u64, u128, u128)> {
-    let power = 1u128.checked_shl(shift)?;
-    let divisor = power.div_ceil(factor.max(1));
+    let power = 1u128.checked_shl(shift).filter(|_| factor > 0)?;
+    let divisor = power.div_ceil(factor);
     let excess = factor.checked_mul(divisor)? - power;
     let divisor = u64::try_from(divisor).ok().filter(|divisor| *divisor > 1)?;
     Some((divisor, power, excess.checked_mul(most.into())?))
@@ -198,7 +198,7 @@ mod tests {
             assert!(is_reciprocal(false, factor, u64::MAX >> 3), "{factor:#x}");
         }
         assert!(is_reciprocal(true, 0x6666_6666_6666_6667, u64::MAX));
-        for factor in [0x9e37_79b9_7f4a_7c15, 0x2545_f491_4f6c_dd1d, 0xcccc_cccc_cccc_cccb, 1000] {
+        for factor in [0x9e37_79b9_7f4a_7c15, 0x2545_f491_4f6c_dd1d, 0xcccc_cccc_cccc_cccb, 1000, 1, 0] {
             assert!(!is_reciprocal(false, factor, u64::MAX) && !is_reciprocal(true, factor, u64::MAX), "{factor:#x}");
         }
     }
