@@ -11,6 +11,7 @@ impl Emitter<'_> {
     pub(super) fn body(&mut self, id: BlockId) -> Result<Trees> {
         let block: &Block = self.region.block(id);
         let trees = tree::plan(self.region, block);
+        self.ran = block.runs != Some(0);
         self.start(block)?;
         for (position, &value) in block.insts.iter().enumerate() {
             if self.region.inst(value).is_effect() {

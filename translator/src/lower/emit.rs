@@ -54,6 +54,8 @@ pub(super) struct Emitter<'a> {
     pub(super) exit_counts: SideExits,
     /// What is being written is seldom reached.
     pub(super) seldom: bool,
+    /// Whether the current block ever ran, as far as is known: of others the engine is told nothing, since hints take room.
+    pub(super) ran: bool,
     /// The side exit that is taken next, if one is.
     exit: NamedExit,
     /// Places in the code of branches that are nearly always, or hardly ever, taken.
@@ -114,6 +116,7 @@ impl<'a> Emitter<'a> {
             loads_variables: true,
             exit_counts: SideExits::default(),
             seldom: false,
+            ran: true,
             exit: NamedExit::default(),
             hints: Vec::new(),
             locals: vec![ValType::I64; 2 + region.temps as usize],
@@ -154,7 +157,7 @@ impl<'a> Emitter<'a> {
 
     /// Branches if the condition on the stack holds, which it hardly ever does.
     pub(super) fn branch_seldom(&mut self, depth: u32) {
-        self.hints.push((self.code.len(), self.seldom));
+        self.hint(self.seldom);
         self.op().br_if(depth);
     }
 
@@ -199,9 +202,16 @@ impl<'a> Emitter<'a> {
 
     /// Opens an `if` of which the engine is told whether it is nearly always, or hardly ever, entered.
     fn open_if(&mut self, entered: bool) {
-        self.hints.push((self.code.len(), entered));
+        self.hint(entered);
         self.op().if_(BlockType::Empty);
         self.labels.push(Label::If);
+    }
+
+    /// Says of the branch that follows whether it is nearly always, or hardly ever, taken.
+    fn hint(&mut self, taken: bool) {
+        if self.ran {
+            self.hints.push((self.code.len(), taken));
+        }
     }
 
     fn close_if(&mut self) {
