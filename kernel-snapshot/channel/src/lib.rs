@@ -60,6 +60,8 @@ pub enum ToHost {
     Booted,
     /// The image is mounted; waiting for [`ToGuest::Start`].
     Ready,
+    /// Something listens on the port that [`Start::listens`] names.
+    Listening,
     /// The program ended: its exit status, or 128 + n for death by signal n.
     Exit(u8),
     /// Init could not go on; the text says what failed.
@@ -109,6 +111,8 @@ pub struct Start {
     pub memory_block: Option<u64>,
     /// Whether what the container writes goes to the disk, in place of memory.
     pub layer: bool,
+    /// The TCP port of which init is to say when something listens on it.
+    pub listens: Option<u16>,
     /// Whether init uses what the kernel offers first, in a training run: then directories and disk are there for that alone.
     pub rehearsal: bool,
     /// Wall-clock time now, nanoseconds since the Unix epoch.

@@ -7,6 +7,7 @@ use crate::terminal;
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
+use rustix::time::Timespec;
 use std::os::fd::{AsFd, OwnedFd};
 
 const BUFFER: usize = 64 << 10;
@@ -83,7 +84,7 @@ impl Flow {
                 return Ok(());
             }
             let mut sink = [PollFd::new(&self.to, PollFlags::OUT)];
-            wait(&mut sink)?;
+            wait(&mut sink, None)?;
             let ready = sink[0].revents();
             if self.advance(ready)? == State::Finished {
                 return Ok(());
@@ -133,10 +134,10 @@ impl Flow {
     }
 }
 
-/// Polls without a time limit.
-pub(crate) fn wait(on: &mut [PollFd<'_>]) -> Result<()> {
+/// Polls, for so long where there is a limit.
+pub(crate) fn wait(on: &mut [PollFd<'_>], limit: Option<&Timespec>) -> Result<()> {
     loop {
-        match poll(on, None) {
+        match poll(on, limit) {
             Err(Errno::INTR) => {}
             done => return done.map(drop).context("poll"),
         }
@@ -157,7 +158,7 @@ mod tests {
     fn run(mut flow: Flow) -> usize {
         for steps in 1.. {
             let mut interest = [flow.interest()];
-            wait(&mut interest).unwrap();
+            wait(&mut interest, None).unwrap();
             let ready = interest[0].revents();
             if flow.advance(ready).unwrap() == State::Finished {
                 return steps;

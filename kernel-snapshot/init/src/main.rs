@@ -173,5 +173,5 @@ fn launch(container: Container, ports: Streams, start: &Start) -> Result<Pump> {
     boot::limit("memory", start.confinement.memory)?;
     let terminal = start.terminal.map(|size| Terminal::open(container.pid(), size)).transpose()?;
     let (program, pipes) = container.start(start, terminal.as_ref().map(Terminal::path))?;
-    Pump::new(program, ports, pipes, terminal)
+    Ok(Pump::new(program, ports, pipes, terminal)?.announcing(start.listens))
 }

@@ -5,10 +5,14 @@ use crate::flow::{Flow, State, wait};
 use crate::host::Host;
 use crate::streams::Streams;
 use crate::terminal::Terminal;
-use crate::{clock, entropy};
+use crate::{clock, entropy, network};
 use anyhow::Result;
-use channel::ToGuest;
+use channel::{ToGuest, ToHost};
 use rustix::event::{PollFd, PollFlags};
+use rustix::time::Timespec;
+
+/// How often the port that is to be listened on is looked at.
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
 
 /// The running program and everything that is connected to it.
 pub(crate) struct Pump {
@@ -16,6 +20,8 @@ pub(crate) struct Pump {
     input: Option<Flow>,
     outputs: Vec<Flow>,
     terminal: Option<Terminal>,
+    /// The port of which the host is to be told when something listens on it.
+    listens: Option<u16>,
 }
 
 impl Pump {
@@ -31,7 +37,12 @@ impl Pump {
                 vec![Flow::new("stdout", pipes.stdout, ports.stdout), Flow::new("stderr", pipes.stderr, ports.stderr)],
             ),
         };
-        Ok(Pump { program, input: Some(input), outputs, terminal })
+        Ok(Pump { program, input: Some(input), outputs, terminal, listens: None })
+    }
+
+    /// Tells the host when something listens on this TCP port.
+    pub(crate) fn announcing(self, listens: Option<u16>) -> Pump {
+        Pump { listens, ..self }
     }
 
     /// Pumps until the program has ended and its output is written; returns its exit code.
@@ -42,6 +53,12 @@ impl Pump {
                 return self.finish();
             }
             self.move_bytes(&ready)?;
+            if let Some(port) = self.listens
+                && network::listens(port)?
+            {
+                host.send(&ToHost::Listening)?;
+                self.listens = None;
+            }
             if ready.messages {
                 for message in host.arrived()? {
                     self.obey(message)?;
@@ -54,7 +71,7 @@ impl Pump {
         let mut polled = vec![PollFd::new(self.program.end(), PollFlags::IN)];
         polled.extend(self.input.iter().chain(&self.outputs).map(Flow::interest));
         polled.extend(host.source().map(|port| PollFd::from_borrowed_fd(port, PollFlags::IN)));
-        wait(&mut polled)?;
+        wait(&mut polled, self.listens.map(|_| &LOOK))?;
         let mut events = polled.iter().map(PollFd::revents);
         Ok(Ready {
             ended: events.next().is_some_and(|event| !event.is_empty()),

@@ -174,6 +174,7 @@ pub fn start(image: &ImageConfig, options: &Options, surroundings: Surroundings)
         confinement: confinement(options, &surroundings),
         reaper: options.init,
         memory_block: None,
+        listens: None,
         layer: options.state.is_some(),
         rehearsal: false,
         wall_clock_ns: surroundings.wall_clock_ns,

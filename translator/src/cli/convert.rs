@@ -45,6 +45,7 @@ Examples:
   prelift convert --train 'python3 bench.py' --ram 256M python.tar.zst python.wasm
   prelift convert --snapshot entrypoint --command 'python3 -i' --tty python.tar repl.wasm
   prelift convert --snapshot entrypoint --until 'listening' server.tar server.wasm
+  prelift convert --snapshot entrypoint --until-listen 6379 redis.tar redis.wasm
   prelift convert --no-tail-calls rootfs/ out.wasm";
 
 impl ConvertArgs {

@@ -1,6 +1,6 @@
 //! Groups of options that several verbs share.
 
-use crate::convert::{CodeChoices, Entrypoint, GuestRequest, KernelChoice, Training};
+use crate::convert::{CodeChoices, Entrypoint, GuestRequest, KernelChoice, Training, Until};
 use crate::discover::{self, Coverage, InlineCap};
 use crate::lift;
 use crate::link::Runtime;
@@ -46,6 +46,9 @@ pub struct SnapshotOptions {
     /// Take the snapshot when it has written this; default: when it waits, and nothing has happened for a second
     #[arg(long, value_name = "TEXT")]
     pub until: Option<String>,
+    /// Take it when something listens on this TCP port
+    #[arg(long, value_name = "PORT", conflicts_with = "until", value_parser = clap::value_parser!(u16).range(1..))]
+    pub until_listen: Option<u16>,
     /// Give it a terminal; default: pipes
     #[arg(long)]
     pub tty: bool,
@@ -240,11 +243,19 @@ impl SnapshotOptions {
     /// # Errors
     /// If it is described, and there is none.
     pub fn entrypoint(&self) -> Result<Option<Entrypoint>> {
-        let described = self.command.is_some() || self.until.is_some() || self.tty;
+        let described = self.command.is_some() || self.until.is_some() || self.until_listen.is_some() || self.tty;
         let wanted = self.snapshot == SnapshotStage::Entrypoint;
-        ensure!(wanted || !described, "--command, --until and --tty: expected --snapshot entrypoint with them");
+        ensure!(
+            wanted || !described,
+            "--command, --until, --until-listen and --tty: expected --snapshot entrypoint with them"
+        );
         ensure!(self.until.as_deref() != Some(""), "--until: expected a text that is not empty");
-        let (terminal, until) = (self.tty, self.until.clone());
+        let until = match (self.until_listen, &self.until) {
+            (Some(port), _) => Until::Listens(port),
+            (None, Some(text)) => Until::Says(text.clone()),
+            (None, None) => Until::Waits,
+        };
+        let terminal = self.tty;
         wanted.then(|| Ok(Entrypoint { command: self.command()?, terminal, until })).transpose()
     }
 }

@@ -20,8 +20,31 @@ pub struct Entrypoint {
     pub command: Option<Vec<String>>,
     /// The program has a terminal; else pipes.
     pub terminal: bool,
-    /// What it has written when it is there; where absent it is there when it waits.
-    pub until: Option<String>,
+    /// When it is there.
+    pub until: Until,
+}
+
+/// What tells that a program is where it is to be found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Until {
+    /// It waits.
+    #[default]
+    Waits,
+    /// It has written this.
+    Says(String),
+    /// Something listens on this TCP port.
+    Listens(u16),
+}
+
+impl Until {
+    /// What a program that has come to rest has not done.
+    fn missed(&self) -> Option<String> {
+        match self {
+            Until::Waits => None,
+            Until::Says(text) => Some(format!("has not said {text:?}")),
+            Until::Listens(port) => Some(format!("does not listen on port {port}")),
+        }
+    }
 }
 
 /// Instructions that it may take to get there.
@@ -54,7 +77,8 @@ impl Guest {
 }
 
 fn start(config: &ImageConfig, to: &Entrypoint) -> Start {
-    Start { terminal: to.terminal.then_some(WINDOW), ..start_message(config, to.command.as_deref()) }
+    let listens = if let Until::Listens(port) = to.until { Some(port) } else { None };
+    Start { terminal: to.terminal.then_some(WINDOW), listens, ..start_message(config, to.command.as_deref()) }
 }
 
 fn reach(session: &mut Session, start: Start, to: &Entrypoint, limit: u64, spoken: &mut Spoken) -> Result<()> {
@@ -64,21 +88,24 @@ fn reach(session: &mut Session, start: Start, to: &Entrypoint, limit: u64, spoke
         match session.step(limit, spoken)? {
             Event::Message(ToHost::Exit(code)) => bail!("it ended, with exit code {code}"),
             Event::Message(ToHost::Failed(reason)) => bail!("the guest's init: {reason}"),
+            Event::Message(ToHost::Listening) => return Ok(()),
             Event::Message(message) => match launch.answer(&message) {
                 Some(answer) => session.send(&answer),
                 None => bail!("the guest's init said {message:?}: expected the program's end"),
             },
-            Event::Idle(timer) => match (timer, &to.until) {
-                _ if to.until.is_none() && calm.lasts(session, spoken) => return Ok(()),
+            Event::Idle(timer) => match (timer, to.until.missed()) {
+                (_, None) if calm.lasts(session, spoken) => return Ok(()),
                 (Some(timer), _) => session.vm.advance_tsc(timer),
                 (None, None) => return Ok(()),
-                (None, Some(text)) => bail!("it waits, and has not said {text:?}"),
+                (None, Some(missed)) => bail!("it waits, and {missed}"),
             },
             Event::Limit => bail!("it ran for {LIMIT} instructions"),
             Event::Slice => {}
         }
         ensure!(spoken.size() <= MOST_OUTPUT, "it wrote more than {MOST_OUTPUT} bytes");
-        if to.until.as_ref().is_some_and(|text| spoken.have(text.as_bytes())) {
+        if let Until::Says(text) = &to.until
+            && spoken.have(text.as_bytes())
+        {
             return Ok(());
         }
     }

@@ -20,7 +20,7 @@ mod stage;
 mod train;
 
 pub use code::{Code, CodeChoices, CodeSummary};
-pub use entrypoint::Entrypoint;
+pub use entrypoint::{Entrypoint, Until};
 pub use figures::{Figures, RegionFigures, Unlifted};
 pub use guest::{Guest, GuestRequest, KernelChoice, Root, Stage, prepare};
 pub use module::module;

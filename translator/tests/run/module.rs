@@ -5,7 +5,7 @@ use kernel_snapshot::testing;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use test_images::{Format, Recipe};
-use translator::convert::{self, CodeChoices, Entrypoint, GuestRequest, KernelChoice, Request, Training};
+use translator::convert::{self, CodeChoices, Entrypoint, GuestRequest, KernelChoice, Request, Training, Until};
 use translator::discover::Coverage;
 
 /// A shell at work, so that there is translated code.
@@ -28,6 +28,18 @@ pub(crate) fn entrypoint() -> &'static Path {
     let entrypoint = Entrypoint { command: Some(command.clone()), ..Entrypoint::default() };
     let busybox = || test_images::busybox().unwrap();
     MODULE.get_or_init(|| converted("entrypoint", &busybox(), command, Some(entrypoint), small()))
+}
+
+/// Path of the module of a server that listens, beside a program that never rests, converted on first use.
+pub(crate) fn listening() -> &'static Path {
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    const SCRIPT: &str = "echo starting; while :; do :; done & busy=$!; nc -l -p 7000 & read line;
+        echo $line | nc 127.0.0.1 7000; kill $busy; wait";
+    let command: Vec<String> = ["sh", "-c", SCRIPT].map(str::to_owned).into();
+    let entrypoint =
+        Entrypoint { command: Some(command.clone()), until: Until::Listens(7000), ..Entrypoint::default() };
+    let busybox = || test_images::busybox().unwrap();
+    MODULE.get_or_init(|| converted("listening", &busybox(), command, Some(entrypoint), small()))
 }
 
 /// Little translated code.

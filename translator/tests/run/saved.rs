@@ -1,7 +1,7 @@
 //! Machines that were saved while their program ran: modules that begin in the middle of one, and checkpoints of a run.
 
 use crate::hosts::{stock, stock_run};
-use crate::module::{busybox, directory, entrypoint};
+use crate::module::{busybox, directory, entrypoint, listening};
 use crate::process::{Piped, prelift_run_of};
 use crate::pty::{PROMPT, Terminal};
 use rustix::process::Signal;
@@ -39,6 +39,15 @@ fn a_module_begins_where_its_program_waits() {
     random.sort();
     random.dedup();
     assert_eq!(random.len(), 3, "random numbers repeat: {random:?}");
+}
+
+#[test]
+fn a_module_begins_where_something_listens() {
+    let module = listening();
+    for mut command in [prelift_run_of(module, &[], &[]), stock(&[], module)] {
+        let (code, stdout, stderr) = with_input(&mut command, "a request\n");
+        assert_eq!((code, &*stdout, &*stderr), (Some(0), "starting\na request\n", ""), "{command:?}");
+    }
 }
 
 #[test]
