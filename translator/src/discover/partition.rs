@@ -5,8 +5,7 @@
 //! that never ran do not mix with those that did.
 //!
 //! A region is bound only when all its pages are mapped, and a process maps pages of files as it touches them. So in user
-//! mode blocks that never ran stay out of a region unless they lie on pages where others ran, and each page's are a region: which
-//! pages another run touches nobody knows.
+//! mode blocks that never ran stay out of a region unless they lie on pages where others ran.
 
 use super::graph::{Block, Graph};
 use super::{Cap, loops};
@@ -53,7 +52,10 @@ impl Load {
 pub(super) fn partition(graph: &Graph, mode: Mode, cap: &Cap) -> Vec<Vec<NodeIndex>> {
     let (near, far) = by_distance(graph, mode);
     let mut parts = Vec::new();
-    for nodes in std::iter::once(near).chain(by_page(graph, far)).filter(|nodes| !nodes.is_empty()) {
+    for nodes in [near, far] {
+        if nodes.is_empty() {
+            continue;
+        }
         if Load::of(graph, &nodes).fits(cap) {
             parts.push(nodes);
             continue;
@@ -63,20 +65,6 @@ pub(super) fn partition(graph: &Graph, mode: Mode, cap: &Cap) -> Vec<Vec<NodeInd
         parts.extend(cut(graph, &cold, cap));
     }
     parts
-}
-
-/// Blocks by the page that they lie on. One on two pages belongs to the second if the first is the lowest of all: the function is
-/// mostly entered there; else it is by itself.
-fn by_page(graph: &Graph, nodes: Vec<NodeIndex>) -> impl Iterator<Item = Vec<NodeIndex>> {
-    let page = |address: u64| address / PAGE as u64;
-    let lowest = graph.node_weights().map(|block| page(block.start)).min();
-    let mut pages: BTreeMap<(u64, u64), Vec<NodeIndex>> = BTreeMap::new();
-    for node in nodes {
-        let (first, last) = (page(graph[node].start), page(graph[node].end() - 1));
-        let first = if Some(first) == lowest { last } else { first };
-        pages.entry((first, last)).or_default().push(node);
-    }
-    pages.into_values()
 }
 
 /// Blocks that ran or lie on pages where others ran, and blocks that do not.

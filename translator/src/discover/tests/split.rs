@@ -70,24 +70,3 @@ fn what_never_ran_on_other_pages_stays_apart_in_user_mode() {
     assert_eq!(found.regions.iter().map(pages).collect::<Vec<_>>(), [BTreeSet::from([0]), BTreeSet::from([0])]);
     assert_eq!((found.regions[0].base, found.regions[1].base), (CODE_IN_IMAGE, CODE_IN_IMAGE + PAGE as u64));
 }
-
-#[test]
-fn what_never_ran_has_a_region_for_each_page_in_user_mode() {
-    // Two bytes on, so that blocks lie across the ends of pages.
-    let code = [&[0x66, 0x90][..], &ladder_code(3000)].concat();
-    let elf = tiny_elf(0x40_0000, &code, &[("ladder", 0, code.len() as u64)]);
-    let (layout, file) = image_of(&elf);
-    let start = CodeAddress { mode: Mode::User, address: CODE_IN_IMAGE };
-    let profile = profile(start, &[], &[(0, block(6, 3, 1))]);
-    let image = Some(ImageCode { layout: &layout, bytes: &file });
-    let options = Options { cap: Options::default().large, ..Options::default() };
-    let found = discover(Inputs { profile: &profile, vmlinux: None, image }, &|_| false, &options).unwrap();
-    let page = |address: u64| (address - CODE_IN_IMAGE) / PAGE as u64;
-    let pages = |region: &crate::discover::Region| -> BTreeSet<(u64, u64)> {
-        let block = |b: &crate::discover::RegionBlock| (region.base + u64::from(b.offset), b.bytes.len() as u64);
-        let ends = |(start, length): (u64, u64)| (page(start), page(start + length - 1));
-        region.blocks.iter().map(block).map(ends).collect()
-    };
-    let expected = [&[(0, 0)][..], &[(0, 1), (1, 1)], &[(1, 2)], &[(2, 2)]].map(|ends| ends.iter().copied().collect());
-    assert_eq!(found.regions.iter().map(pages).collect::<Vec<_>>(), expected);
-}
