@@ -55,7 +55,7 @@ pub enum SnapshotError {
     #[error("snapshot section \"header\": {0}")]
     Memory(#[from] MemoryError),
     /// A page outside of RAM.
-    #[error("snapshot section \"ram\": expected pages below number {ram_pages:#x}, found {} from {:#x} on", run.count, run.first)]
+    #[error("snapshot section \"runs\": expected pages below number {ram_pages:#x}, found {} from {:#x} on", run.count, run.first)]
     OutsideRam {
         /// The run that holds it.
         run: PageRun,

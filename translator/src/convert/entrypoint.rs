@@ -36,17 +36,6 @@ pub enum Until {
     Listens(u16),
 }
 
-impl Until {
-    /// What a program that has come to rest has not done.
-    fn missed(&self) -> Option<String> {
-        match self {
-            Until::Waits => None,
-            Until::Says(text) => Some(format!("has not said {text:?}")),
-            Until::Listens(port) => Some(format!("does not listen on port {port}")),
-        }
-    }
-}
-
 /// Instructions that it may take to get there.
 const LIMIT: u64 = 20_000_000_000;
 /// A program waits when nothing but the kernel's own timers has happened for so long, in nanoseconds,
@@ -93,11 +82,12 @@ fn reach(session: &mut Session, start: Start, to: &Entrypoint, limit: u64, spoke
                 Some(answer) => session.send(&answer),
                 None => bail!("the guest's init said {message:?}: expected the program's end"),
             },
-            Event::Idle(timer) => match (timer, to.until.missed()) {
-                (_, None) if calm.lasts(session, spoken) => return Ok(()),
+            Event::Idle(timer) => match (timer, &to.until) {
+                (_, Until::Waits) if calm.lasts(session, spoken) => return Ok(()),
                 (Some(timer), _) => session.vm.advance_tsc(timer),
-                (None, None) => return Ok(()),
-                (None, Some(missed)) => bail!("it waits, and {missed}"),
+                (None, Until::Waits) => return Ok(()),
+                (None, Until::Says(text)) => bail!("it waits, and has not said {text:?}"),
+                (None, Until::Listens(port)) => bail!("it waits, and does not listen on port {port}"),
             },
             Event::Limit => bail!("it ran for {LIMIT} instructions"),
             Event::Slice => {}

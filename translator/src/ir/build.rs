@@ -61,8 +61,8 @@ impl<'r> Builder<'r> {
 
     /// Whether no effect came after an instruction of the block.
     pub fn is_recent(&self, value: Value) -> bool {
-        let mut later = self.insts.iter().rev().take_while(|later| **later != value);
-        self.insts.contains(&value) && later.all(|later| !self.region.inst(*later).is_effect())
+        let last = |at: &&Value| **at == value || self.region.inst(**at).is_effect();
+        self.insts.iter().rev().find(last) == Some(&value)
     }
 
     /// What a variable holds.
