@@ -206,7 +206,7 @@ impl Vm {
     }
 
     /// What names the code at RIP, which lies at `place`.
-    fn code_address(&self, rip: u64, place: Place) -> CodeAddress {
+    pub(crate) fn code_address(&self, rip: u64, place: Place) -> CodeAddress {
         if self.cpu.cpl == 0 {
             CodeAddress { mode: Mode::Kernel, address: rip }
         } else {

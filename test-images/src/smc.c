@@ -383,13 +383,49 @@ static int compiler(void)
     return report("compiler", sum, expected);
 }
 
+/* Pages of code that all hold the same: each goes on in the next, `rdi` times, and counts them in `rdx`. */
+__asm__(".text\n"
+        ".balign 4096\n"
+        ".type same_pages, @function\n"
+        "same_pages:\n"
+        ".rept 6\n"
+        "   subq $1, %rdi\n"
+        "   jns 1f\n"
+        "   movq %rdx, %rax\n"
+        "   ret\n"
+        "1: addq $1, %rdx\n"
+        "   .rept 408\n"
+        "   movabsq $0x9090909090909090, %rcx\n"
+        "   .endr\n"
+        "   .balign 4096, 0x90\n"
+        ".endr\n"
+        ".size same_pages, . - same_pages\n");
+
+extern const uint8_t same_pages[6 * PAGE];
+
+/* Whether `repeats` runs in all pages, and not in the first two alone, as in training. */
+static int whole;
+
+/* Code that repeats from page to page, entered at each: what is known of the first pages fits the next ones as well. */
+static int repeats(void)
+{
+    uint64_t sum = 0, expected = 0;
+    int count = whole ? 6 : 2;
+    for (int i = 0; i < ROUNDS * count; i++) {
+        int page = i % count, steps = count - 1 - page;
+        uint64_t (*from)(uint64_t, uint64_t, uint64_t) = (void *)(same_pages + page * PAGE);
+        sum += from(steps, 0, 0), expected += steps;
+    }
+    return report("repeats", sum, expected);
+}
+
 static const struct {
     const char *name;
     int (*run)(void);
 } CASES[] = {
     { "rewrite", rewrite }, { "reuse", reuse }, { "alias", alias },   { "file", file },
     { "caller", caller },   { "unmap", unmap }, { "spaces", spaces }, { "straddle", straddle },
-    { "tracer", tracer },   { "compiler", compiler },
+    { "tracer", tracer },   { "compiler", compiler }, { "repeats", repeats },
 };
 
 int main(int argc, char **argv)
@@ -397,7 +433,7 @@ int main(int argc, char **argv)
     int wrong = 0, known = 0;
     if (argc == 2 && strcmp(argv[1], "child") == 0)
         return 42;
-    begin = argc == 3 ? 8 : 0;
+    begin = argc == 3 ? 8 : 0, whole = argc == 2;
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++)
         if (argc == 1 || strcmp(argv[1], CASES[i].name) == 0)
             known = 1, wrong |= CASES[i].run();

@@ -12,7 +12,7 @@ const SOURCE: &str = include_str!("smc.c");
 
 /// The program's cases: its only argument; none runs all.
 #[rustfmt::skip]
-pub const CASES: [&str; 10] = [
+pub const CASES: [&str; 11] = [
     "rewrite",
     "reuse",
     "alias",
@@ -23,6 +23,7 @@ pub const CASES: [&str; 10] = [
     "straddle",
     "tracer",
     "compiler",
+    "repeats",
 ];
 
 /// The image `smc:latest`; its entrypoint is `/bin/smc`. Errors if there is no compiler with a static C library.

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! magic, version, regions, ranges, entries, bytes, bits of a bucket's number
-//! regions × { mode, first range, number of ranges }
+//! regions × { mode, first range, number of ranges, home (u64) }
 //! ranges  × { offset from the region's base, length, first byte in `bytes` }
 //! buckets × { first entry }                                                   and the number of entries
 //! entries × { key (u64), region, entry number, offset from the base, 0 }      ascending by key, region, entry
@@ -19,9 +19,9 @@ use crate::profile::Mode;
 use core::ops::Range;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"bind");
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const HEADER: usize = 28;
-const REGION: usize = 12;
+const REGION: usize = 20;
 const RANGE: usize = 12;
 const ENTRY: usize = 24;
 
@@ -30,6 +30,8 @@ const ENTRY: usize = 24;
 pub struct RegionCode {
     /// Whose code it is.
     pub mode: Mode,
+    /// Where its base was when it was found, as a [`CodeAddress`](crate::profile::CodeAddress).
+    pub home: u64,
     /// Offsets of the entries from the base, by entry number.
     pub entries: Vec<u32>,
     /// Offsets from the base and bytes: ascending, disjoint. The base is page-aligned.
@@ -66,6 +68,7 @@ pub fn encode(regions: &[RegionCode]) -> Vec<u8> {
         for word in [region.mode as u32, ranges, region.ranges.len() as u32] {
             put(&mut tables[0], word);
         }
+        tables[0].extend(region.home.to_le_bytes());
         ranges += region.ranges.len() as u32;
         for (offset, code) in &region.ranges {
             for word in [*offset, code.len() as u32, bytes.len() as u32] {
@@ -187,6 +190,12 @@ impl<'a> Bindings<'a> {
         word(self.regions, region as usize * REGION)
     }
 
+    /// Where the region's base was when it was found.
+    pub fn home(&self, region: u32) -> u64 {
+        let at = region as usize * REGION + 12;
+        u64::from(word(self.regions, at)) | u64::from(word(self.regions, at + 4)) << 32
+    }
+
     /// The region's ranges: offset from the base, and bytes. Ranges that the data does not hold are empty.
     pub fn ranges(&self, region: u32) -> impl Iterator<Item = (u32, &'a [u8])> + use<'a> {
         let this = *self;
@@ -206,9 +215,15 @@ mod tests {
 
     fn regions() -> Vec<RegionCode> {
         vec![
-            RegionCode { mode: Mode::Kernel, entries: vec![0x10], ranges: vec![(0x10, vec![0x90; 20])] },
+            RegionCode {
+                mode: Mode::Kernel,
+                home: 0xffff_ffff_8100_0000,
+                entries: vec![0x10],
+                ranges: vec![(0x10, vec![0x90; 20])],
+            },
             RegionCode {
                 mode: Mode::User,
+                home: 0x2000,
                 entries: vec![0xffc, 0x10],
                 ranges: vec![(0x10, vec![0x90, 0xc3]), (0xffc, vec![0x48, 0xb8, 3, 4, 5, 6, 7, 8, 9, 10, 0xc3])],
             },
@@ -220,6 +235,7 @@ mod tests {
         let data = encode(&regions());
         let bindings = Bindings::parse(&data).unwrap();
         assert_eq!(bindings.len(), 2);
+        assert_eq!([0, 1].map(|region| bindings.home(region)), [0xffff_ffff_8100_0000, 0x2000]);
         let found: Vec<_> = bindings.candidates(key(Mode::Kernel, 0x10, &[0x90])).collect();
         assert_eq!(found, [EntryPoint { region: 0, entry: 0, offset: 0x10 }]);
         // At the end of a page only the bytes before it count.
@@ -235,7 +251,7 @@ mod tests {
         let code = |number: u16| [&[0x66, 0xb8][..], &number.to_le_bytes()].concat();
         let region = |number: u16| {
             let offset = u32::from(number) % 0xff0;
-            RegionCode { mode: Mode::User, entries: vec![offset], ranges: vec![(offset, code(number))] }
+            RegionCode { mode: Mode::User, home: 0, entries: vec![offset], ranges: vec![(offset, code(number))] }
         };
         let data = encode(&(0..3000).map(region).collect::<Vec<_>>());
         let bindings = Bindings::parse(&data).unwrap();

@@ -24,6 +24,23 @@ use binding::{EntryPoint, key};
 pub(crate) use table::Translated;
 use x86::CodeMode;
 
+/// What a region has to do with some code that one of its entries fits, the best first.
+///
+/// A region is bound at one base. Where code repeats, several of its entries may fit, each with a base of its own, and so may entries
+/// of regions that were found elsewhere. None of these takes a region from where it is bound, or two places would take it from each
+/// other for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Claim {
+    /// It was found here.
+    Home,
+    /// It is bound here.
+    Bound,
+    /// It is bound nowhere.
+    Free,
+    /// It is bound elsewhere.
+    Elsewhere,
+}
+
 impl Vm {
     /// Unbinds regions whose code was written to.
     pub(crate) fn unbind(&mut self, regions: &[u32]) {
@@ -90,23 +107,32 @@ impl Vm {
             return false;
         }
         let key = self.block_key(&block, mode);
-        // All that can be are bound: a fixed exit of another region may lead to any of them.
-        let (mut found, mut candidates) = (false, self.translated.candidates(key).peekable());
-        if candidates.peek().is_none() {
+        let rip = self.cpu.rip;
+        let here = self.code_address(rip, block.start).address;
+        let candidates: Vec<EntryPoint> = self.translated.candidates(key).collect();
+        if candidates.is_empty() {
             block.unknown.set(block.unknown.get() | 1 << mode as u8);
         }
-        for candidate in candidates {
-            let base = self.cpu.rip.wrapping_sub(candidate.offset.into());
-            if self.bind(candidate, mode, base) && !found {
-                self.translated.enter_jump(self.cpu.rip, generation, base, candidate);
-                found = true;
+        let base = |candidate: &EntryPoint| rip.wrapping_sub(candidate.offset.into());
+        let claims =
+            candidates.into_iter().map(|candidate| (candidate.region, self.claim(&candidate, mode, here), candidate));
+        let mut claims: Vec<_> = claims.filter(|(_, claim, _)| *claim != Claim::Elsewhere).collect();
+        claims.sort_by_key(|(region, claim, _)| (*region, *claim));
+        let mut found: Option<u32> = None;
+        // All regions that can be are bound: a fixed exit of another one may lead to any of them.
+        for (region, _, candidate) in claims {
+            if found == Some(region) || !self.bind(region, mode, base(&candidate)) {
+                continue;
             }
+            if found.is_none() {
+                self.translated.enter_jump(rip, generation, base(&candidate), candidate);
+            }
+            found = Some(region);
         }
-        if found {
-            return true;
+        if found.is_none() {
+            block.tried.set(attempt);
         }
-        block.tried.set(attempt);
-        false
+        found.is_some()
     }
 
     fn block_key(&self, block: &Block, mode: Mode) -> u64 {
@@ -115,16 +141,39 @@ impl Vm {
         key(mode, offset, self.memory.bytes(block.start, rest.min(block.insns[0].length.into())))
     }
 
+    /// What a region has to do with the code at RIP, which was at `here` if the region was found there.
+    fn claim(&self, candidate: &EntryPoint, mode: Mode, here: u64) -> Claim {
+        let (region, offset) = (candidate.region, u64::from(candidate.offset));
+        let base = self.cpu.rip.wrapping_sub(offset);
+        if self.translated.home(region) == here.wrapping_sub(offset) {
+            return Claim::Home;
+        }
+        match self.bound_at(region, mode) {
+            Some(bound) if bound == base => Claim::Bound,
+            Some(_) => Claim::Elsewhere,
+            None => Claim::Free,
+        }
+    }
+
+    /// Where a region is bound in the current generation.
+    fn bound_at(&self, region: u32, mode: Mode) -> Option<u64> {
+        let stamp = self.translated.stamp(region, mode, self.cpu.stamps);
+        let base = stamp.wrapping_sub(self.stamp_generation(mode));
+        // No other generation's stamp comes out canonical.
+        ((base as i64) << 16 >> 16 == base as i64).then_some(base)
+    }
+
+    fn stamp_generation(&self, mode: Mode) -> u64 {
+        if mode == Mode::Kernel { self.cpu.kernel_generation } else { self.cpu.user_generation }
+    }
+
     /// Binds a region at `base` in the current address space, if its code is there.
-    fn bind(&mut self, candidate: EntryPoint, mode: Mode, base: u64) -> bool {
-        let generation = if mode == Mode::Kernel { self.cpu.kernel_generation } else { self.cpu.user_generation };
-        let region = candidate.region;
+    fn bind(&mut self, region: u32, mode: Mode, base: u64) -> bool {
         if !base.is_multiple_of(PAGE as u64) || self.translated.mode(region) != mode as u32 {
             return false;
         }
-        let stamp = base.wrapping_add(generation);
         let current = self.generation();
-        if self.translated.stamp(region, mode, self.cpu.stamps) == stamp {
+        if self.bound_at(region, mode) == Some(base) {
             return true;
         }
         let Some(pieces) = self.matching_places(region, base) else { return false };
@@ -138,6 +187,7 @@ impl Vm {
             // The generation ended on the way, and what was noted of the first pages with it.
             return false;
         }
+        let stamp = base.wrapping_add(self.stamp_generation(mode));
         self.translated.set_stamp(region, mode, self.cpu.stamps, stamp);
         self.counts.bound += 1;
         true

@@ -55,6 +55,10 @@ impl Translated {
         self.bindings.mode(region)
     }
 
+    pub(crate) fn home(&self, region: u32) -> u64 {
+        self.bindings.home(region)
+    }
+
     pub(crate) fn ranges(&self, region: u32) -> impl Iterator<Item = (u32, &'static [u8])> + use<> {
         self.bindings.ranges(region)
     }

@@ -24,7 +24,7 @@ use wasm_encoder::ValType;
 use wasmparser::{BinaryReader, FunctionBody};
 
 const MAGIC: &str = "prelift regions\n";
-const VERSION: u16 = 3;
+const VERSION: u16 = 4;
 /// A region lies within this many bytes of its base.
 const SPAN: u32 = 1 << 31;
 
@@ -166,6 +166,7 @@ fn load_hints(body: usize, from: &mut Reader<'_>) -> Result<Vec<Hint>, CodecErro
 
 fn save_binding(region: &RegionCode, to: &mut Writer) {
     to.field(&(region.mode as u8));
+    to.field(&region.home);
     to.field(&(region.entries.len() as u32));
     region.entries.iter().for_each(|entry| to.field(entry));
     to.field(&(region.ranges.len() as u32));
@@ -179,7 +180,7 @@ fn load_binding(from: &mut Reader<'_>) -> Result<RegionCode, CodecError> {
     let mode: u8 = from.field()?;
     from.check(mode <= 1, "0 for the kernel or 1 for user mode")?;
     let mode = if mode == 0 { Mode::Kernel } else { Mode::User };
-    let mut region = RegionCode { mode, entries: Vec::new(), ranges: Vec::new() };
+    let mut region = RegionCode { mode, home: from.field()?, entries: Vec::new(), ranges: Vec::new() };
     for _ in 0..from.field::<u32>()? {
         region.entries.push(from.field()?);
     }
@@ -234,7 +235,12 @@ mod tests {
             trained: 9,
             summary: b"{}".to_vec(),
             functions: vec![("f".into(), 2, function.into_raw_body(), vec![Hint { place: 1, taken: true }])],
-            bindings: vec![RegionCode { mode: Mode::User, entries: vec![4], ranges: vec![(4, vec![0x90, 0xc3])] }],
+            bindings: vec![RegionCode {
+                mode: Mode::User,
+                home: 0x7000,
+                entries: vec![4],
+                ranges: vec![(4, vec![0x90, 0xc3])],
+            }],
             figures: vec![1, 2],
         }
     }

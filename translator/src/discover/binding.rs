@@ -20,6 +20,6 @@ impl Region {
                 _ => ranges.push((block.offset, block.bytes.clone())),
             }
         }
-        RegionCode { mode: self.mode, entries: self.entries.clone(), ranges }
+        RegionCode { mode: self.mode, home: self.base, entries: self.entries.clone(), ranges }
     }
 }
