@@ -4,7 +4,10 @@
 
 use super::frame;
 use anyhow::{Context, Result, ensure};
+use goblin::elf::header::ET_EXEC;
 use goblin::elf::program_header::{PF_X, PT_LOAD};
+use goblin::elf::reloc::R_X86_64_RELATIVE;
+use goblin::elf::section_header::SHT_PROGBITS;
 use goblin::elf::sym::{STB_GLOBAL, STB_LOCAL, STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE};
 use goblin::elf::{Elf, SectionHeader, Sym};
 use std::ops::Range;
@@ -12,7 +15,7 @@ use std::ops::Range;
 /// Longest function in bytes; what claims to be longer is no function.
 pub(super) const MAX_FUNCTION: u64 = 1 << 20;
 
-/// A segment that is mapped executable.
+/// A segment that is mapped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Segment {
     /// Virtual address of its first byte.
@@ -26,6 +29,11 @@ impl Segment {
     pub(super) fn addresses(&self) -> Range<u64> {
         self.address..self.address + self.file.len() as u64
     }
+
+    /// Where an address is in the file, if it is in the segment.
+    pub(super) fn in_file(&self, address: u64) -> Option<usize> {
+        self.addresses().contains(&address).then(|| self.file.start + (address - self.address) as usize)
+    }
 }
 
 /// A function, or a guess at one.
@@ -35,7 +43,7 @@ pub(super) struct Candidate {
     pub(super) start: u64,
     /// Bytes; 0 where the file does not say.
     pub(super) size: u64,
-    /// The smaller, the better the name: global, weak, local, none.
+    /// The smaller, the better the name: global, weak, local, none; then no word of it at all.
     pub(super) rank: u8,
     /// Name of the symbol, empty without one.
     pub(super) name: String,
@@ -48,6 +56,22 @@ pub(super) struct ElfCode {
     pub(super) segments: Vec<Segment>,
     /// Ascending.
     pub(super) candidates: Vec<Candidate>,
+    /// Addresses of the segments of code that hold code indeed, as far as sections tell. Ascending, disjoint.
+    pub(super) text: Vec<Range<u64>>,
+    /// Segments that are mapped and not executable.
+    pub(super) data: Vec<Segment>,
+    /// Addresses that the loader writes into data.
+    pub(super) addends: Vec<u64>,
+    /// Whether it is always at these addresses.
+    pub(super) is_fixed: bool,
+}
+
+impl ElfCode {
+    /// Whether an address is one of code.
+    pub(super) fn holds(&self, address: u64) -> bool {
+        let after = self.text.partition_point(|range| range.start <= address);
+        self.text[..after].last().is_some_and(|range| range.contains(&address))
+    }
 }
 
 /// Reads the code of the ELF file `bytes`.
@@ -58,7 +82,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<ElfCode> {
     let elf = Elf::parse(bytes).context("damaged ELF headers")?;
     let machine = elf.header.e_machine;
     ensure!(machine == goblin::elf::header::EM_X86_64, "ELF machine {machine}: expected 62, x86-64");
-    let segments = segments(&elf, bytes.len());
+    let segments = segments(&elf, bytes.len(), |flags| flags & PF_X != 0);
     let mut candidates = Vec::new();
     for (symbols, names) in [(&elf.syms, &elf.strtab), (&elf.dynsyms, &elf.dynstrtab)] {
         candidates.extend(symbols.iter().filter(is_code).map(|s| named(&s, names.get_at(s.st_name).unwrap_or(""))));
@@ -67,11 +91,33 @@ pub(super) fn parse(bytes: &[u8]) -> Result<ElfCode> {
     let inside = |at: u64| segments.iter().any(|segment| segment.addresses().contains(&at));
     candidates.retain(|c| c.size <= MAX_FUNCTION && inside(c.start));
     candidates.sort_unstable();
-    Ok(ElfCode { segments, candidates })
+    let data = self::segments(&elf, bytes.len(), |flags| flags & PF_X == 0);
+    let addends = elf.dynrelas.iter().filter(|rela| rela.r_type == R_X86_64_RELATIVE);
+    let addends = addends.filter_map(|rela| rela.r_addend).map(i64::cast_unsigned).collect();
+    let (text, is_fixed) = (text(&elf, &segments), elf.header.e_type == ET_EXEC);
+    Ok(ElfCode { segments, candidates, text, data, addends, is_fixed })
 }
 
-fn segments(elf: &Elf<'_>, length: usize) -> Vec<Segment> {
-    let loaded = elf.program_headers.iter().filter(|h| h.p_type == PT_LOAD && h.p_flags & PF_X != 0);
+/// What sections tell to be code, or the whole segments where there are none.
+fn text(elf: &Elf<'_>, segments: &[Segment]) -> Vec<Range<u64>> {
+    let is_text = |header: &&SectionHeader| header.sh_type == SHT_PROGBITS && header.is_executable();
+    let sections = elf.section_headers.iter().filter(is_text);
+    let inside = |range: &Range<u64>| {
+        let whole = segments.iter().map(Segment::addresses).find(|whole| whole.contains(&range.start))?;
+        Some(range.start..range.end.min(whole.end))
+    };
+    let ranges = sections.map(|header| header.sh_addr..header.sh_addr.saturating_add(header.sh_size));
+    let mut text: Vec<Range<u64>> = ranges.filter_map(|range| inside(&range)).collect();
+    if text.is_empty() {
+        text = segments.iter().map(Segment::addresses).collect();
+    }
+    text.sort_unstable_by_key(|range| range.start);
+    text.dedup_by(|next, last| next.start < last.end);
+    text
+}
+
+fn segments(elf: &Elf<'_>, length: usize, wanted: impl Fn(u32) -> bool) -> Vec<Segment> {
+    let loaded = elf.program_headers.iter().filter(|h| h.p_type == PT_LOAD && wanted(h.p_flags));
     let mut segments: Vec<Segment> = loaded
         .filter_map(|h| {
             let start = usize::try_from(h.p_offset).ok()?;

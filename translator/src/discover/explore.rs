@@ -2,7 +2,8 @@
 //!
 //! What ran is decoded block by block as the profile names it. Then control is followed from the roots: the function's
 //! start, places where others jump to, targets of indirect jumps, and last blocks that ran and that nothing leads to
-//! (fixups of faults, returns from interrupts). An interrupted or faulting block begins a second time in its middle, so
+//! (fixups of faults, returns from interrupts). With [`Coverage::All`] the bytes between are read on, too: handlers of exceptions
+//! and cases of jumps whose tables nobody found. An interrupted or faulting block begins a second time in its middle, so
 //! the starts of blocks that ran are no reason to cut a straight line.
 
 use super::flow::{Flow, flow};
@@ -10,6 +11,7 @@ use super::functions::Function;
 use super::text::Text;
 use super::{Coverage, Leaves, Options};
 use std::collections::{BTreeMap, BTreeSet};
+use x86::Mnemonic;
 
 /// Longest instruction, in bytes.
 const MAX_INSN: usize = 15;
@@ -24,7 +26,7 @@ pub(super) struct Work {
     pub(super) ran: Vec<Ran>,
     /// Starts of blocks that an indirect transfer went to, ascending.
     pub(super) targets: Vec<u64>,
-    /// Where fixed jumps and calls of other functions go, ascending.
+    /// Where fixed jumps and calls of other functions go, ascending; then where computed ones may.
     pub(super) external: Vec<u64>,
 }
 
@@ -84,6 +86,9 @@ pub(super) fn explore(work: &Work, text: &Text, leaves: &Leaves<'_>, options: &O
         if !explorer.trace.steps.contains_key(&ran.address) {
             explorer.enter(ran.address);
         }
+    }
+    if options.coverage == Coverage::All {
+        explorer.read_on();
     }
     explorer.trace
 }
@@ -155,6 +160,23 @@ impl Explorer<'_> {
             at = next;
         }
         self.leave(at);
+    }
+
+    /// Enters what nothing leads to.
+    fn read_on(&mut self) {
+        let mut at = self.work.function.range.start;
+        while at < self.work.function.range.end {
+            if let Some(step) = self.trace.steps.get(&at) {
+                at += u64::from(step.length);
+                continue;
+            }
+            let Ok(insn) = x86::decode(self.text.window(at, MAX_INSN)) else { return };
+            if matches!(insn.mnemonic, Mnemonic::Nop | Mnemonic::Int3) {
+                at += u64::from(insn.length);
+            } else {
+                self.enter(at);
+            }
+        }
     }
 
     fn lead(&mut self, target: u64) {

@@ -6,6 +6,7 @@
 //! user mode, since nobody knows what is mapped beside it.
 
 use super::elf::{self, Candidate, ElfCode};
+use super::sweep::{Places, sweep};
 use super::text::FileCode;
 use super::{Coverage, ImageCode, Inputs, Options};
 use crate::image::erofs::FileExtent;
@@ -50,6 +51,8 @@ pub(super) struct Known<'a> {
     pub(super) code: Vec<FileCode<'a>>,
     /// User code that is mapped as one piece: ascending, disjoint, with the file's name.
     pub(super) stretches: Vec<(Range<u64>, String)>,
+    /// Where computed jumps may lead in user mode.
+    pub(super) places: Places,
     /// Files of which nothing could be learned, and why.
     pub(super) notes: Vec<String>,
 }
@@ -80,8 +83,12 @@ impl<'a> Known<'a> {
                 known.functions.extend(file.functions);
                 known.code.extend(file.code);
                 known.stretches.extend(file.stretches);
+                known.places.entries.extend(file.places.entries);
+                known.places.jumps.extend(file.places.jumps);
                 known.notes.extend(file.notes);
             }
+            known.places.entries.sort_unstable();
+            known.places.jumps.sort_unstable();
         }
         Ok(known)
     }
@@ -165,12 +172,20 @@ fn read_file(file: &FileExtent, image: ImageCode<'_>) -> Result<Known<'static>> 
         .bytes
         .read_exact_at(&mut bytes, file.offset)
         .with_context(|| format!("{path}: cannot read it in the image"))?;
-    let code = match elf::parse(&bytes) {
+    let mut code = match elf::parse(&bytes) {
         Ok(code) => code,
         Err(error) => return Ok(unknown(format!("{path}: {error:#}"))),
     };
-    let mut known =
-        Known { functions: place(&code, Mode::User, name, |s| start + s.file.start as u64), ..Known::default() };
+    let places = sweep(&mut code, &bytes);
+    let moved = |at: u64| Some(start + code.segments.iter().find_map(|segment| segment.in_file(at))? as u64);
+    let entries = places.entries.into_iter().filter_map(moved).collect();
+    let jumps = places.jumps.into_iter().filter_map(|(from, to)| Some((moved(from)?, moved(to)?))).collect();
+    let places = Places { entries, jumps };
+    let mut known = Known {
+        functions: place(&code, Mode::User, name, |s| start + s.file.start as u64),
+        places,
+        ..Known::default()
+    };
     let mut free = start;
     let mut segments = code.segments;
     segments.sort_by_key(|segment| segment.file.start);
@@ -207,7 +222,7 @@ fn place(code: &ElfCode, mode: Mode, file: &str, moved: impl Fn(&elf::Segment) -
 
 /// Disjoint ranges within a segment: of those with one start the longest, under the best name; one that begins inside
 /// another belongs to it, unless it also ends after it: then the other ends where it begins.
-fn disjoint(candidates: &[Candidate], segment: Range<u64>) -> Vec<(Range<u64>, &str)> {
+pub(super) fn disjoint(candidates: &[Candidate], segment: Range<u64>) -> Vec<(Range<u64>, &str)> {
     let first = candidates.partition_point(|c| c.start < segment.start);
     let last = candidates.partition_point(|c| c.start < segment.end);
     let inside = &candidates[first..last];

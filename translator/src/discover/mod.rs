@@ -25,6 +25,8 @@ mod loops;
 mod partition;
 mod regions;
 mod report;
+mod survey;
+mod sweep;
 mod targets;
 #[cfg(test)]
 mod tests;
@@ -47,9 +49,10 @@ use graph::Graph;
 use inline::Callees;
 use rayon::prelude::*;
 use regions::Parts;
-use runtime::profile::{CodeAddress, Profile};
+use runtime::profile::{CodeAddress, Mode, Profile};
 use std::collections::BTreeSet;
 use std::fs::File;
+use sweep::Places;
 use text::{Bytes, Text};
 
 /// Tells which instructions have no translation: the interpreter takes them and goes on with the next.
@@ -192,6 +195,7 @@ pub fn discover(inputs: Inputs<'_>, leaves: &Leaves<'_>, options: &Options) -> R
         extend::extend(&mut works, &known, &bytes, leaves, options);
     }
     lead_across(&mut works, &bytes, leaves, options);
+    enter_places(&mut works, &known);
     let nothing = Sites::new();
     let seen_in = |work: &Work| seen.get(&work.function.mode).unwrap_or(&nothing);
     let mut explored: Vec<Explored<'_>> = works
@@ -199,7 +203,7 @@ pub fn discover(inputs: Inputs<'_>, leaves: &Leaves<'_>, options: &Options) -> R
         .map(|work| {
             let text = bytes.of(&work.function);
             let trace = explore(work, &text, leaves, options);
-            let graph = graph::build(&trace, &jumps(work, seen_in(work)));
+            let graph = graph::build(&trace, &jumps(work, seen_in(work), &known.places));
             Explored { work, text, graph, ran: trace.ran }
         })
         .collect();
@@ -253,10 +257,23 @@ fn lead_across(works: &mut [Work], bytes: &Bytes<'_>, leaves: &Leaves<'_>, optio
     }
 }
 
-/// The indirect jumps within a function that were seen.
-fn jumps(work: &Work, seen: &Sites) -> Vec<(u64, u64)> {
-    let from = seen.range(work.function.range.clone());
-    from.flat_map(|(&from, targets)| targets.keys().map(move |&to| (from, to))).collect()
+/// Tells each function where computed jumps may lead into it.
+fn enter_places(works: &mut [Work], known: &Known<'_>) {
+    for &address in &known.places.entries {
+        if let Some(work) = assign::holder(works, CodeAddress { mode: Mode::User, address }) {
+            works[work].external.push(address);
+        }
+    }
+}
+
+/// The indirect jumps within a function: those that were seen, and those of its tables.
+fn jumps(work: &Work, seen: &Sites, places: &Places) -> Vec<(u64, u64)> {
+    let Function { mode, range, .. } = &work.function;
+    let seen = seen.range(range.clone());
+    let seen = seen.flat_map(|(&from, targets)| targets.keys().map(move |&to| (from, to)));
+    let first = places.jumps.partition_point(|(from, _)| *from < range.start);
+    let of_tables = places.jumps[first..].iter().take_while(|(from, _)| *mode == Mode::User && *from < range.end);
+    seen.chain(of_tables.copied()).collect()
 }
 
 impl Explored<'_> {

@@ -1,14 +1,17 @@
 //! Divides a function's blocks among regions.
 //!
 //! What fits the cap is one region. Else regions grow, each from the hottest loop nest that is left, always by the
-//! neighbour that control most often goes to or comes from; what has no neighbours left is filled up by address. Blocks
-//! that never ran do not mix with those that did.
+//! neighbour that control most often goes to or comes from, but an arm of a branch whose other ends are in the region comes first:
+//! how often it is taken depends on the input. What has no neighbours left is filled up by address. Blocks
+//! that never ran do not mix with those that did, but where these are all around them.
 //!
 //! A region is bound only when all its pages are mapped, and a process maps pages of files as it touches them. So in user
-//! mode blocks that never ran stay out of a region unless they lie on pages where others ran.
+//! mode blocks that never ran stay out of a region unless they lie on pages where others ran, and each page's are a region: which
+//! pages another run touches nobody knows.
 
 use super::graph::{Block, Graph};
 use super::{Cap, loops};
+use petgraph::Direction;
 use petgraph::graph::NodeIndex;
 use runtime::memory::PAGE;
 use runtime::profile::Mode;
@@ -17,6 +20,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Most neighbours that a growing region looks at.
 const MAX_FRONTIER: usize = 1024;
+
+/// The heat of an arm of a branch whose other ends are in the region.
+const ARM: u64 = u64::MAX;
 
 /// How much of a cap is used.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,19 +58,66 @@ impl Load {
 pub(super) fn partition(graph: &Graph, mode: Mode, cap: &Cap) -> Vec<Vec<NodeIndex>> {
     let (near, far) = by_distance(graph, mode);
     let mut parts = Vec::new();
-    for nodes in [near, far] {
-        if nodes.is_empty() {
-            continue;
-        }
+    for nodes in std::iter::once(near).chain(by_page(graph, far)).filter(|nodes| !nodes.is_empty()) {
         if Load::of(graph, &nodes).fits(cap) {
             parts.push(nodes);
             continue;
         }
-        let (hot, cold): (Vec<_>, Vec<_>) = nodes.into_iter().partition(|&node| graph[node].count > 0);
-        parts.extend(cut(graph, &hot, cap));
+        let (hot, mut cold): (Vec<_>, Vec<_>) = nodes.into_iter().partition(|&node| graph[node].count > 0);
+        let mut hot = cut(graph, &hot, cap);
+        adopt(graph, &mut hot, &mut cold, cap);
+        parts.extend(hot);
         parts.extend(cut(graph, &cold, cap));
     }
     parts
+}
+
+/// Blocks by the page that they lie on. One on two pages belongs to the second if the first is the lowest of all: the function is
+/// mostly entered there; else it is by itself.
+fn by_page(graph: &Graph, nodes: Vec<NodeIndex>) -> impl Iterator<Item = Vec<NodeIndex>> {
+    let page = |address: u64| address / PAGE as u64;
+    let lowest = graph.node_weights().map(|block| page(block.start)).min();
+    let mut pages: BTreeMap<(u64, u64), Vec<NodeIndex>> = BTreeMap::new();
+    for node in nodes {
+        let (first, last) = (page(graph[node].start), page(graph[node].end() - 1));
+        let first = if Some(first) == lowest { last } else { first };
+        pages.entry((first, last)).or_default().push(node);
+    }
+    pages.into_values()
+}
+
+/// What a region may hold with arms of branches.
+fn with_arms(cap: &Cap) -> Cap {
+    Cap { blocks: cap.blocks + cap.blocks / 2, insns: cap.insns + cap.insns / 4, ..*cap }
+}
+
+/// The part, as `part` tells it, of all that a block comes from and goes to, if it is the same for all and there is both.
+fn arm_of<P: PartialEq>(graph: &Graph, node: NodeIndex, part: impl Fn(NodeIndex) -> Option<P>) -> Option<P> {
+    let [mut from, mut to] = [Direction::Incoming, Direction::Outgoing]
+        .map(|direction| graph.neighbors_directed(node, direction).map(&part));
+    let first = from.next()??;
+    (to.next()?? == first && from.chain(to).all(|other| other.as_ref() == Some(&first))).then_some(first)
+}
+
+/// Adds blocks that never ran to the parts that are all around them: one arm of a branch, which another run may take as often as the
+/// other, and which would come back to the middle of a block whose flags are known otherwise.
+fn adopt(graph: &Graph, parts: &mut [Vec<NodeIndex>], cold: &mut Vec<NodeIndex>, cap: &Cap) {
+    let roomy = with_arms(cap);
+    let of = |number: usize, part: &[NodeIndex]| part.iter().map(|&node| (node, number)).collect::<Vec<_>>();
+    let holder: BTreeMap<NodeIndex, usize> =
+        parts.iter().enumerate().flat_map(|(number, part)| of(number, part)).collect();
+    let mut loads: Vec<Load> = parts.iter().map(|part| Load::of(graph, part)).collect();
+    let arm = |node: NodeIndex| arm_of(graph, node, |neighbour| holder.get(&neighbour).copied());
+    cold.retain(|&node| {
+        let Some(part) = arm(node) else { return true };
+        let load = loads[part].with(Load::of(graph, &[node]));
+        if load.fits(&roomy) {
+            loads[part] = load;
+            parts[part].push(node);
+        }
+        !load.fits(&roomy)
+    });
+    parts.iter_mut().for_each(|part| part.sort_unstable());
 }
 
 /// Blocks that ran or lie on pages where others ran, and blocks that do not.
@@ -111,13 +164,17 @@ impl Units<'_> {
         let mut part = Vec::new();
         let mut load = Load::default();
         let mut frontier: BTreeMap<usize, u64> = BTreeMap::new();
+        let mut inside = BTreeSet::new();
+        let roomy = with_arms(cap);
         let mut next = Some(seed);
         while let Some(unit) = next {
             self.taken[unit] = true;
+            inside.insert(unit);
             load = load.with(self.loads[unit]);
             part.extend_from_slice(&self.units[unit]);
-            self.look_around(unit, &mut frontier);
-            frontier.retain(|&unit, _| !self.taken[unit] && load.with(self.loads[unit]).fits(cap));
+            self.look_around(unit, &inside, &mut frontier);
+            let limit = |heat: u64| if heat == ARM { &roomy } else { cap };
+            frontier.retain(|&unit, heat| !self.taken[unit] && load.with(self.loads[unit]).fits(limit(*heat)));
             next = frontier.iter().max_by_key(|(unit, heat)| (**heat, Reverse(**unit))).map(|(&unit, _)| unit);
             if next.is_none() {
                 next = self.by_address(load, cap, rest);
@@ -135,7 +192,14 @@ impl Units<'_> {
         self.loads.get(*rest).filter(|other| load.with(**other).fits(cap)).map(|_| *rest)
     }
 
-    fn look_around(&self, unit: usize, frontier: &mut BTreeMap<usize, u64>) {
+    /// Whether a unit is one block, and what it comes from and goes to is in the growing region.
+    fn is_arm(&self, unit: usize, part: &BTreeSet<usize>) -> bool {
+        let inside = |node| self.of.get(&node).filter(|unit| part.contains(unit)).map(|_| ());
+        matches!(self.units[unit][..], [node] if arm_of(self.graph, node, inside).is_some())
+    }
+
+    /// Keeps the neighbours of a unit of the growing region.
+    fn look_around(&self, unit: usize, part: &BTreeSet<usize>, frontier: &mut BTreeMap<usize, u64>) {
         for &node in &self.units[unit] {
             for neighbour in self.graph.neighbors_undirected(node) {
                 if let Some(&other) = self.of.get(&neighbour)
@@ -143,6 +207,7 @@ impl Units<'_> {
                     && (frontier.len() < MAX_FRONTIER || frontier.contains_key(&other))
                 {
                     let heat = self.graph[node].count.min(self.graph[neighbour].count);
+                    let heat = if self.is_arm(other, part) { ARM } else { heat };
                     let known = frontier.entry(other).or_default();
                     *known = (*known).max(heat);
                 }

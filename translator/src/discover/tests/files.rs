@@ -16,6 +16,12 @@ pub(super) const CODE_IN_IMAGE: u64 = IMAGE_BASE.0 + FILE + CODE;
 
 /// An executable with one segment of code at `address`, and symbols: name, offset in the code, size.
 pub(super) fn tiny_elf(address: u64, code: &[u8], symbols: &[(&str, u64, u64)]) -> Vec<u8> {
+    tiny_elf_with_data(address, code, &[], symbols)
+}
+
+/// The same with data behind the code, in its segment.
+pub(super) fn tiny_elf_with_data(address: u64, code: &[u8], data: &[u8], symbols: &[(&str, u64, u64)]) -> Vec<u8> {
+    let (text_size, code) = (code.len() as u64, [code, data].concat());
     let words = |words: &[(u64, usize)]| -> Vec<u8> {
         words.iter().flat_map(|&(word, size)| word.to_le_bytes().into_iter().take(size)).collect()
     };
@@ -30,22 +36,24 @@ pub(super) fn tiny_elf(address: u64, code: &[u8], symbols: &[(&str, u64, u64)]) 
     let table_at = CODE + code.len() as u64;
     let names_at = table_at + table.len() as u64;
     let sections_at = names_at + names.len() as u64;
-    let section = |kind, at, size, link, entry| {
-        words(&[(0, 4), (kind, 4), (0, 8), (0, 8), (at, 8), (size, 8), (link, 4), (0, 4), (1, 8), (entry, 8)])
+    let section = |(kind, flags), address, at, size, link, entry| {
+        words(&[(0, 4), (kind, 4), (flags, 8), (address, 8), (at, 8), (size, 8), (link, 4), (0, 4), (1, 8), (entry, 8)])
     };
     let sections = [
-        section(0, 0, 0, 0, 0),
-        section(2, table_at, table.len() as u64, 2, 24),
-        section(3, names_at, names.len() as u64, 0, 0),
+        section((0, 0), 0, 0, 0, 0, 0),
+        section((2, 0), 0, table_at, table.len() as u64, 2, 24),
+        section((3, 0), 0, names_at, names.len() as u64, 0, 0),
+        // Code that is in memory.
+        section((1, 6), address, CODE, text_size, 0, 0),
     ];
     let mut file = b"\x7fELF\x02\x01\x01".to_vec();
     file.resize(16, 0);
     file.extend(words(&[(2, 2), (62, 2), (1, 4), (address, 8), (64, 8), (sections_at, 8), (0, 4)]));
-    file.extend(words(&[(64, 2), (56, 2), (1, 2), (64, 2), (3, 2), (2, 2)]));
+    file.extend(words(&[(64, 2), (56, 2), (1, 2), (64, 2), (4, 2), (2, 2)]));
     let size = code.len() as u64;
     file.extend(words(&[(1, 4), (5, 4), (CODE, 8), (address, 8), (address, 8), (size, 8), (size, 8), (0x1000, 8)]));
     file.resize(CODE as usize, 0);
-    [&file[..], code, &table, &names, &sections.concat()].concat()
+    [&file[..], &code, &table, &names, &sections.concat()].concat()
 }
 
 /// An image that holds one file, `/bin/program`.
@@ -67,7 +75,7 @@ fn names_and_bases(elf: &[u8], profile: &Profile) -> Vec<(String, u64, u32)> {
 
 #[test]
 fn functions_of_a_file_in_the_image() {
-    let code = [0x90, 0xc3, 0x90, 0x90, 0xc3];
+    let code = [0xf8, 0xc3, 0xf8, 0xf8, 0xc3];
     let elf = tiny_elf(0x40_0000, &code, &[("one", 0, 2), ("two", 2, 3)]);
     let start = CodeAddress { mode: Mode::User, address: CODE_IN_IMAGE };
     // No page is known: the bytes are the file's.
@@ -75,7 +83,7 @@ fn functions_of_a_file_in_the_image() {
     let expected = [("bin/program:one".to_owned(), CODE_IN_IMAGE, 0), ("bin/program:two".to_owned(), CODE_IN_IMAGE, 2)];
     assert_eq!(names_and_bases(&elf, &profile), expected);
     // Without symbols what is close together is one function; what is no ELF file has no code that is known.
-    let expected = [(format!("bin/program:{CODE_IN_IMAGE:#x}"), CODE_IN_IMAGE, 0)];
+    let expected = [("bin/program:0x400000".to_owned(), CODE_IN_IMAGE, 0)];
     assert_eq!(names_and_bases(&tiny_elf(0x40_0000, &code, &[]), &profile), expected);
     assert_eq!(names_and_bases(&[0x90; 0x2000], &profile), []);
 }

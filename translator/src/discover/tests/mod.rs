@@ -4,6 +4,7 @@ mod files;
 mod nonsense;
 mod programs;
 mod split;
+mod sweep;
 
 use super::{Coverage, Discovery, Inputs, Options, discover};
 use runtime::memory::PAGE;

@@ -44,6 +44,37 @@ fn regions_keep_to_the_cap_and_hot_loops_whole() {
 }
 
 #[test]
+fn an_arm_of_a_branch_stays_with_what_is_around_it() {
+    // Two regions, each with half its cap of arms that never ran; arms that did are blocks like others.
+    assert_eq!(arms(0), (3, 200));
+    assert_eq!(arms(1), (3, 298));
+}
+
+/// Of 300 branches whose arms ran so often, the branches a hundred times: how many regions there are, and how many arms are in the
+/// one of their branch.
+fn arms(count: u64) -> (usize, usize) {
+    // test eax, eax; je +2; inc eax
+    let (pairs, length) = (300, 6);
+    let code = [&[0x85, 0xc0, 0x74, 0x02, 0xff, 0xc0].repeat(pairs)[..], &[0xc3]].concat();
+    let mut blocks: Vec<_> = (0..pairs as u64).map(|pair| (length * pair, block(4, 2, 100))).collect();
+    blocks.push((length * pairs as u64, block(1, 1, 100)));
+    if count > 0 {
+        blocks.extend((0..pairs as u64).map(|pair| (length * pair + 4, block(2, 1, count))));
+    }
+    let options = Options { large_per_mille: 1001, ..Options::default() };
+    let found = find(&profile(KERNEL, &code, &blocks), &options);
+    let region_of = |at: u64| {
+        let holds = |region: &&crate::discover::Region| {
+            region.blocks.iter().any(|block| region.base + u64::from(block.offset) == KERNEL.address + at)
+        };
+        found.regions.iter().position(|region| holds(&region)).unwrap()
+    };
+    let together = (0..pairs as u64).filter(|pair| region_of(length * pair) == region_of(length * pair + 4)).count();
+    assert!(found.regions.iter().all(|region| region.blocks.len() <= options.cap.blocks * 3 / 2));
+    (found.regions.len(), together)
+}
+
+#[test]
 fn the_hottest_functions_stay_whole() {
     let profile = ladder(1000, |_| 1);
     assert_eq!(find(&profile, &Options::default()).regions.len(), 1);
@@ -69,4 +100,25 @@ fn what_never_ran_on_other_pages_stays_apart_in_user_mode() {
     let found = discover(Inputs { profile: &profile, vmlinux: None, image }, &|_| false, &options).unwrap();
     assert_eq!(found.regions.iter().map(pages).collect::<Vec<_>>(), [BTreeSet::from([0]), BTreeSet::from([0])]);
     assert_eq!((found.regions[0].base, found.regions[1].base), (CODE_IN_IMAGE, CODE_IN_IMAGE + PAGE as u64));
+}
+
+#[test]
+fn what_never_ran_has_a_region_for_each_page_in_user_mode() {
+    // Two bytes on, so that blocks lie across the ends of pages.
+    let code = [&[0x66, 0x90][..], &ladder_code(3000)].concat();
+    let elf = tiny_elf(0x40_0000, &code, &[("ladder", 0, code.len() as u64)]);
+    let (layout, file) = image_of(&elf);
+    let start = CodeAddress { mode: Mode::User, address: CODE_IN_IMAGE };
+    let profile = profile(start, &[], &[(0, block(6, 3, 1))]);
+    let image = Some(ImageCode { layout: &layout, bytes: &file });
+    let options = Options { cap: Options::default().large, ..Options::default() };
+    let found = discover(Inputs { profile: &profile, vmlinux: None, image }, &|_| false, &options).unwrap();
+    let page = |address: u64| (address - CODE_IN_IMAGE) / PAGE as u64;
+    let pages = |region: &crate::discover::Region| -> BTreeSet<(u64, u64)> {
+        let block = |b: &crate::discover::RegionBlock| (region.base + u64::from(b.offset), b.bytes.len() as u64);
+        let ends = |(start, length): (u64, u64)| (page(start), page(start + length - 1));
+        region.blocks.iter().map(block).map(ends).collect()
+    };
+    let expected = [&[(0, 0)][..], &[(0, 1), (1, 1)], &[(1, 2)], &[(2, 2)]].map(|ends| ends.iter().copied().collect());
+    assert_eq!(found.regions.iter().map(pages).collect::<Vec<_>>(), expected);
 }
