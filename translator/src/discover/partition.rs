@@ -1,8 +1,8 @@
 //! Divides a function's blocks among regions.
 //!
 //! What fits the cap is one region. Else regions grow, each from the hottest loop nest that is left, always by the
-//! neighbour that control most often goes to or comes from, but an arm of a branch whose other ends are in the region comes first:
-//! how often it is taken depends on the input. What has no neighbours left is filled up by address. Blocks
+//! neighbour that control most often goes to or comes from; what has no neighbours left is filled up by address. An arm of a branch whose
+//! other ends are in a region may come into it beyond the cap: how often it is taken depends on the input. Blocks
 //! that never ran do not mix with those that did, but where these are all around them.
 //!
 //! A region is bound only when all its pages are mapped, and a process maps pages of files as it touches them. So in user
@@ -20,9 +20,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Most neighbours that a growing region looks at.
 const MAX_FRONTIER: usize = 1024;
-
-/// The heat of an arm of a branch whose other ends are in the region.
-const ARM: u64 = u64::MAX;
 
 /// How much of a cap is used.
 #[derive(Debug, Clone, Copy, Default)]
@@ -130,6 +127,15 @@ pub(super) fn by_distance(graph: &Graph, mode: Mode) -> (Vec<NodeIndex>, Vec<Nod
         .partition(|node| mode == Mode::Kernel || ran(node) || pages(&graph[*node]).all(|page| touched.contains(&page)))
 }
 
+/// A unit beside a growing region.
+#[derive(Debug, Clone, Copy, Default)]
+struct Neighbour {
+    /// How often control goes from the one to the other.
+    heat: u64,
+    /// Whether it is an arm of a branch whose other ends are in the region.
+    is_arm: bool,
+}
+
 struct Units<'g> {
     graph: &'g Graph,
     units: Vec<Vec<NodeIndex>>,
@@ -163,7 +169,7 @@ impl Units<'_> {
     fn grow(&mut self, seed: usize, cap: &Cap, rest: &mut usize) -> Vec<NodeIndex> {
         let mut part = Vec::new();
         let mut load = Load::default();
-        let mut frontier: BTreeMap<usize, u64> = BTreeMap::new();
+        let mut frontier: BTreeMap<usize, Neighbour> = BTreeMap::new();
         let mut inside = BTreeSet::new();
         let roomy = with_arms(cap);
         let mut next = Some(seed);
@@ -173,9 +179,9 @@ impl Units<'_> {
             load = load.with(self.loads[unit]);
             part.extend_from_slice(&self.units[unit]);
             self.look_around(unit, &inside, &mut frontier);
-            let limit = |heat: u64| if heat == ARM { &roomy } else { cap };
-            frontier.retain(|&unit, heat| !self.taken[unit] && load.with(self.loads[unit]).fits(limit(*heat)));
-            next = frontier.iter().max_by_key(|(unit, heat)| (**heat, Reverse(**unit))).map(|(&unit, _)| unit);
+            let limit = |neighbour: &Neighbour| if neighbour.is_arm { &roomy } else { cap };
+            frontier.retain(|&unit, known| !self.taken[unit] && load.with(self.loads[unit]).fits(limit(known)));
+            next = frontier.iter().max_by_key(|(unit, known)| (known.heat, Reverse(**unit))).map(|(&unit, _)| unit);
             if next.is_none() {
                 next = self.by_address(load, cap, rest);
             }
@@ -199,7 +205,7 @@ impl Units<'_> {
     }
 
     /// Keeps the neighbours of a unit of the growing region.
-    fn look_around(&self, unit: usize, part: &BTreeSet<usize>, frontier: &mut BTreeMap<usize, u64>) {
+    fn look_around(&self, unit: usize, part: &BTreeSet<usize>, frontier: &mut BTreeMap<usize, Neighbour>) {
         for &node in &self.units[unit] {
             for neighbour in self.graph.neighbors_undirected(node) {
                 if let Some(&other) = self.of.get(&neighbour)
@@ -207,9 +213,9 @@ impl Units<'_> {
                     && (frontier.len() < MAX_FRONTIER || frontier.contains_key(&other))
                 {
                     let heat = self.graph[node].count.min(self.graph[neighbour].count);
-                    let heat = if self.is_arm(other, part) { ARM } else { heat };
+                    let is_arm = self.is_arm(other, part);
                     let known = frontier.entry(other).or_default();
-                    *known = (*known).max(heat);
+                    *known = Neighbour { heat: known.heat.max(heat), is_arm };
                 }
             }
         }

@@ -33,7 +33,7 @@ fn stripped() -> (ElfCode, Vec<u8>) {
     let bytes = [&CODE[..], table.as_flattened(), pointers.as_flattened()].concat();
     let code = ElfCode {
         segments: vec![Segment { address: 0x1000, file: 0..CODE.len() }],
-        text: vec![0x1000..0x1000 + CODE.len() as u64],
+        text: std::iter::once(0x1000..0x1000 + CODE.len() as u64).collect(),
         data: vec![Segment { address: 0x2000, file: CODE.len()..bytes.len() }],
         addends: vec![0x1026],
         ..ElfCode::default()
