@@ -129,6 +129,10 @@ fn word(table: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(*table[at..].first_chunk().expect("the tables are whole"))
 }
 
+fn long(table: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(*table[at..].first_chunk().expect("the tables are whole"))
+}
+
 impl<'a> Bindings<'a> {
     /// Reads what [`encode`] wrote; `None` if it is not that.
     pub fn parse(data: &'a [u8]) -> Option<Bindings<'a>> {
@@ -160,7 +164,7 @@ impl<'a> Bindings<'a> {
     }
 
     fn entry_key(&self, index: usize) -> u64 {
-        u64::from_le_bytes(*self.entries[index * ENTRY..].first_chunk().expect("the tables are whole"))
+        long(self.entries, index * ENTRY)
     }
 
     /// The entries whose keys have the upper bits of this one.
@@ -192,8 +196,7 @@ impl<'a> Bindings<'a> {
 
     /// Where the region's base was when it was found.
     pub fn home(&self, region: u32) -> u64 {
-        let at = region as usize * REGION + 12;
-        u64::from(word(self.regions, at)) | u64::from(word(self.regions, at + 4)) << 32
+        long(self.regions, region as usize * REGION + 12)
     }
 
     /// The region's ranges: offset from the base, and bytes. Ranges that the data does not hold are empty.

@@ -17,7 +17,8 @@ mod table;
 
 use crate::interp::Block;
 use crate::memory::{PAGE, Place};
-use crate::profile::Mode;
+use crate::mmu::canonical;
+use crate::profile::{CodeAddress, Mode};
 use crate::vm::Vm;
 use abi::{ExitReason, LEFT};
 use binding::{EntryPoint, key};
@@ -102,32 +103,28 @@ impl Vm {
         let Ok(block) = self.fetch() else { return false };
         // A page that the region is on may be mapped since: then it is worth another try.
         let attempt = generation + (self.spaces.new_pages() << 2);
-        let mode = if self.cpu.cpl == 0 { Mode::Kernel } else { Mode::User };
+        let CodeAddress { mode, address: here } = self.code_address(self.cpu.rip, block.start);
         if block.tried.get() == attempt || block.unknown.get() & 1 << mode as u8 != 0 {
             return false;
         }
-        let key = self.block_key(&block, mode);
-        let rip = self.cpu.rip;
-        let here = self.code_address(rip, block.start).address;
-        let candidates: Vec<EntryPoint> = self.translated.candidates(key).collect();
-        if candidates.is_empty() {
+        let mut candidates = self.translated.candidates(self.block_key(&block, mode)).peekable();
+        if candidates.peek().is_none() {
             block.unknown.set(block.unknown.get() | 1 << mode as u8);
         }
-        let base = |candidate: &EntryPoint| rip.wrapping_sub(candidate.offset.into());
-        let claims =
-            candidates.into_iter().map(|candidate| (candidate.region, self.claim(&candidate, mode, here), candidate));
-        let mut claims: Vec<_> = claims.filter(|(_, claim, _)| *claim != Claim::Elsewhere).collect();
-        claims.sort_by_key(|(region, claim, _)| (*region, *claim));
-        let mut found: Option<u32> = None;
+        let claims = candidates.map(|candidate| (self.claim(candidate, mode, here), candidate));
+        let mut claims: Vec<_> = claims.filter(|(claim, _)| *claim != Claim::Elsewhere).collect();
+        claims.sort_by_key(|(claim, candidate)| (candidate.region, *claim));
+        let mut found = None;
         // All regions that can be are bound: a fixed exit of another one may lead to any of them.
-        for (region, _, candidate) in claims {
-            if found == Some(region) || !self.bind(region, mode, base(&candidate)) {
+        for (_, candidate) in claims {
+            let base = self.base(candidate);
+            if found == Some(candidate.region) || !self.bind(candidate.region, mode, base) {
                 continue;
             }
             if found.is_none() {
-                self.translated.enter_jump(rip, generation, base(&candidate), candidate);
+                self.translated.enter_jump(self.cpu.rip, generation, base, candidate);
             }
-            found = Some(region);
+            found = Some(candidate.region);
         }
         if found.is_none() {
             block.tried.set(attempt);
@@ -141,15 +138,18 @@ impl Vm {
         key(mode, offset, self.memory.bytes(block.start, rest.min(block.insns[0].length.into())))
     }
 
-    /// What a region has to do with the code at RIP, which was at `here` if the region was found there.
-    fn claim(&self, candidate: &EntryPoint, mode: Mode, here: u64) -> Claim {
-        let (region, offset) = (candidate.region, u64::from(candidate.offset));
-        let base = self.cpu.rip.wrapping_sub(offset);
-        if self.translated.home(region) == here.wrapping_sub(offset) {
+    /// The base of a region whose entry is at RIP.
+    fn base(&self, entry: EntryPoint) -> u64 {
+        self.cpu.rip.wrapping_sub(entry.offset.into())
+    }
+
+    /// What a region has to do with the code at RIP, whose address in a profile is `here`.
+    fn claim(&self, candidate: EntryPoint, mode: Mode, here: u64) -> Claim {
+        if self.translated.home(candidate.region) == here.wrapping_sub(candidate.offset.into()) {
             return Claim::Home;
         }
-        match self.bound_at(region, mode) {
-            Some(bound) if bound == base => Claim::Bound,
+        match self.bound_at(candidate.region, mode) {
+            Some(bound) if bound == self.base(candidate) => Claim::Bound,
             Some(_) => Claim::Elsewhere,
             None => Claim::Free,
         }
@@ -160,7 +160,7 @@ impl Vm {
         let stamp = self.translated.stamp(region, mode, self.cpu.stamps);
         let base = stamp.wrapping_sub(self.stamp_generation(mode));
         // No other generation's stamp comes out canonical.
-        ((base as i64) << 16 >> 16 == base as i64).then_some(base)
+        canonical(base).then_some(base)
     }
 
     fn stamp_generation(&self, mode: Mode) -> u64 {

@@ -69,9 +69,14 @@ pub(super) struct ElfCode {
 impl ElfCode {
     /// Whether an address is one of code.
     pub(super) fn holds(&self, address: u64) -> bool {
-        let after = self.text.partition_point(|range| range.start <= address);
-        self.text[..after].last().is_some_and(|range| range.contains(&address))
+        holder(&self.text, address).is_some()
     }
+}
+
+/// Which of some ranges, ascending and disjoint, an address is in.
+pub(super) fn holder(ranges: &[Range<u64>], address: u64) -> Option<&Range<u64>> {
+    let after = ranges.partition_point(|range| range.start <= address);
+    ranges[..after].last().filter(|range| range.contains(&address))
 }
 
 /// Reads the code of the ELF file `bytes`.

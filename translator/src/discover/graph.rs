@@ -45,14 +45,14 @@ pub(super) enum Edge {
     Direct,
     /// After a callee or the interpreter.
     Back,
-    /// By an indirect jump that was seen.
+    /// By an indirect jump that was seen, or that a table is for.
     Indirect,
 }
 
 /// A function's graph. Nodes are in the order of their addresses.
 pub(super) type Graph = DiGraph<Block, Edge>;
 
-/// Builds the graph; `jumps` are the places (last byte) and targets of indirect jumps that were seen.
+/// Builds the graph; `jumps` are the places (last byte) and targets of indirect jumps that were seen or whose tables were found.
 pub(super) fn build(trace: &Trace, jumps: &[(u64, u64)]) -> Graph {
     let mut graph = Graph::new();
     let mut numbers: BTreeMap<u64, NodeIndex> = BTreeMap::new();

@@ -89,20 +89,18 @@ fn with_arms(cap: &Cap) -> Cap {
 }
 
 /// The part, as `part` tells it, of all that a block comes from and goes to, if it is the same for all and there is both.
-fn arm_of<P: PartialEq>(graph: &Graph, node: NodeIndex, part: impl Fn(NodeIndex) -> Option<P>) -> Option<P> {
+fn arm_of(graph: &Graph, node: NodeIndex, part: impl Fn(NodeIndex) -> Option<usize>) -> Option<usize> {
     let [mut from, mut to] = [Direction::Incoming, Direction::Outgoing]
         .map(|direction| graph.neighbors_directed(node, direction).map(&part));
     let first = from.next()??;
-    (to.next()?? == first && from.chain(to).all(|other| other.as_ref() == Some(&first))).then_some(first)
+    (to.next()?? == first && from.chain(to).all(|other| other == Some(first))).then_some(first)
 }
 
 /// Adds blocks that never ran to the parts that are all around them: one arm of a branch, which another run may take as often as the
 /// other, and which would come back to the middle of a block whose flags are known otherwise.
 fn adopt(graph: &Graph, parts: &mut [Vec<NodeIndex>], cold: &mut Vec<NodeIndex>, cap: &Cap) {
     let roomy = with_arms(cap);
-    let of = |number: usize, part: &[NodeIndex]| part.iter().map(|&node| (node, number)).collect::<Vec<_>>();
-    let holder: BTreeMap<NodeIndex, usize> =
-        parts.iter().enumerate().flat_map(|(number, part)| of(number, part)).collect();
+    let holder = numbers(parts);
     let mut loads: Vec<Load> = parts.iter().map(|part| Load::of(graph, part)).collect();
     let arm = |node: NodeIndex| arm_of(graph, node, |neighbour| holder.get(&neighbour).copied());
     cold.retain(|&node| {
@@ -127,6 +125,11 @@ pub(super) fn by_distance(graph: &Graph, mode: Mode) -> (Vec<NodeIndex>, Vec<Nod
         .partition(|node| mode == Mode::Kernel || ran(node) || pages(&graph[*node]).all(|page| touched.contains(&page)))
 }
 
+/// The number of each node's list.
+fn numbers(lists: &[Vec<NodeIndex>]) -> BTreeMap<NodeIndex, usize> {
+    (0..).zip(lists).flat_map(|(number, list)| list.iter().map(move |&node| (node, number))).collect()
+}
+
 /// A unit beside a growing region.
 #[derive(Debug, Clone, Copy, Default)]
 struct Neighbour {
@@ -142,45 +145,45 @@ struct Units<'g> {
     loads: Vec<Load>,
     /// The unit of each block.
     of: BTreeMap<NodeIndex, usize>,
-    taken: Vec<bool>,
+    /// The region of each unit that is in one.
+    taken: Vec<Option<usize>>,
 }
 
 /// Cuts blocks into regions.
 fn cut(graph: &Graph, nodes: &[NodeIndex], cap: &Cap) -> Vec<Vec<NodeIndex>> {
     let units = loops::units(graph, nodes, |unit| Load::of(graph, unit).fits(cap));
     let loads = units.iter().map(|unit| Load::of(graph, unit)).collect();
-    let of = (0..).zip(&units).flat_map(|(number, unit)| unit.iter().map(move |&node| (node, number))).collect();
-    let taken = vec![false; units.len()];
+    let of = numbers(&units);
+    let taken = vec![None; units.len()];
     let mut seeds: Vec<usize> = (0..units.len()).collect();
     seeds.sort_by_key(|&unit| (Reverse(units[unit].iter().map(|&node| graph[node].count).max()), unit));
     let mut units = Units { graph, units, loads, of, taken };
     let mut parts = Vec::new();
     let mut rest = 0;
     for seed in seeds {
-        if !units.taken[seed] {
-            parts.push(units.grow(seed, cap, &mut rest));
+        if units.taken[seed].is_none() {
+            parts.push(units.grow(seed, parts.len(), cap, &mut rest));
         }
     }
     parts
 }
 
 impl Units<'_> {
-    /// The region that grows from a unit; before `rest` no unit is left.
-    fn grow(&mut self, seed: usize, cap: &Cap, rest: &mut usize) -> Vec<NodeIndex> {
+    /// The region of this number, which grows from a unit; before `rest` no unit is left.
+    fn grow(&mut self, seed: usize, number: usize, cap: &Cap, rest: &mut usize) -> Vec<NodeIndex> {
         let mut part = Vec::new();
         let mut load = Load::default();
         let mut frontier: BTreeMap<usize, Neighbour> = BTreeMap::new();
-        let mut inside = BTreeSet::new();
         let roomy = with_arms(cap);
         let mut next = Some(seed);
         while let Some(unit) = next {
-            self.taken[unit] = true;
-            inside.insert(unit);
+            self.taken[unit] = Some(number);
             load = load.with(self.loads[unit]);
             part.extend_from_slice(&self.units[unit]);
-            self.look_around(unit, &inside, &mut frontier);
+            self.look_around(unit, &mut frontier);
             let limit = |neighbour: &Neighbour| if neighbour.is_arm { &roomy } else { cap };
-            frontier.retain(|&unit, known| !self.taken[unit] && load.with(self.loads[unit]).fits(limit(known)));
+            frontier
+                .retain(|&unit, known| self.taken[unit].is_none() && load.with(self.loads[unit]).fits(limit(known)));
             next = frontier.iter().max_by_key(|(unit, known)| (known.heat, Reverse(**unit))).map(|(&unit, _)| unit);
             if next.is_none() {
                 next = self.by_address(load, cap, rest);
@@ -192,28 +195,28 @@ impl Units<'_> {
 
     /// The first unit that is left, if it still fits.
     fn by_address(&self, load: Load, cap: &Cap, rest: &mut usize) -> Option<usize> {
-        while self.taken.get(*rest) == Some(&true) {
+        while self.taken.get(*rest).is_some_and(Option::is_some) {
             *rest += 1;
         }
         self.loads.get(*rest).filter(|other| load.with(**other).fits(cap)).map(|_| *rest)
     }
 
-    /// Whether a unit is one block, and what it comes from and goes to is in the growing region.
-    fn is_arm(&self, unit: usize, part: &BTreeSet<usize>) -> bool {
-        let inside = |node| self.of.get(&node).filter(|unit| part.contains(unit)).map(|_| ());
-        matches!(self.units[unit][..], [node] if arm_of(self.graph, node, inside).is_some())
+    /// Whether a unit is one block, and what it comes from and goes to is in one region.
+    fn is_arm(&self, unit: usize) -> bool {
+        let part = |node| self.taken[*self.of.get(&node)?];
+        matches!(self.units[unit][..], [node] if arm_of(self.graph, node, part).is_some())
     }
 
     /// Keeps the neighbours of a unit of the growing region.
-    fn look_around(&self, unit: usize, part: &BTreeSet<usize>, frontier: &mut BTreeMap<usize, Neighbour>) {
+    fn look_around(&self, unit: usize, frontier: &mut BTreeMap<usize, Neighbour>) {
         for &node in &self.units[unit] {
             for neighbour in self.graph.neighbors_undirected(node) {
                 if let Some(&other) = self.of.get(&neighbour)
-                    && !self.taken[other]
+                    && self.taken[other].is_none()
                     && (frontier.len() < MAX_FRONTIER || frontier.contains_key(&other))
                 {
                     let heat = self.graph[node].count.min(self.graph[neighbour].count);
-                    let is_arm = self.is_arm(other, part);
+                    let is_arm = self.is_arm(other);
                     let known = frontier.entry(other).or_default();
                     *known = Neighbour { heat: known.heat.max(heat), is_arm };
                 }

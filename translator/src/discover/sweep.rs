@@ -7,7 +7,7 @@
 //! Places inside functions are those that data or code name (labels, landing pads of tables of addresses), and the entries of jump
 //! tables as compilers make them: signed 32-bit distances from the table's start, which the function itself names.
 
-use super::elf::{Candidate, ElfCode, MAX_FUNCTION, Segment};
+use super::elf::{Candidate, ElfCode, MAX_FUNCTION, Segment, holder};
 use super::functions::disjoint;
 use super::survey::{Named, Survey};
 use std::collections::BTreeSet;
@@ -90,13 +90,9 @@ fn within<'a>(addresses: &'a [u64], range: &Range<u64>) -> &'a [u64] {
 
 fn places(code: &ElfCode, bytes: &[u8], survey: &Survey) -> Places {
     let functions = ranges(code);
-    let holder = |at: u64| {
-        let after = functions.partition_point(|range| range.start <= at);
-        functions[..after].last().filter(|range| range.contains(&at))
-    };
     let mut places = Places::default();
     for named in &survey.named {
-        let Some(function) = holder(named.by) else { continue };
+        let Some(function) = holder(&functions, named.by) else { continue };
         for target in table(code, bytes, named).take_while(|target| function.contains(target)) {
             if survey.begins(target) {
                 places.entries.push(target);
@@ -104,7 +100,7 @@ fn places(code: &ElfCode, bytes: &[u8], survey: &Survey) -> Places {
             }
         }
     }
-    let inside = |at: &u64| survey.begins(*at) && holder(*at).is_some_and(|function| function.start != *at);
+    let inside = |at: &u64| survey.begins(*at) && holder(&functions, *at).is_some_and(|function| function.start != *at);
     places.entries.extend(survey.pointed.iter().copied().filter(inside));
     places.entries.sort_unstable();
     places.entries.dedup();
