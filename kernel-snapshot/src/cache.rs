@@ -12,6 +12,7 @@ use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// SHA-256 of everything that an entry is made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +21,35 @@ pub struct Digest(pub [u8; 32]);
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Reads what [`Digest`]'s `Display` writes.
+impl FromStr for Digest {
+    type Err = NoDigest;
+
+    fn from_str(text: &str) -> Result<Digest, NoDigest> {
+        let digit = |digit: u8| char::from(digit).to_digit(16).ok_or(NoDigest);
+        let mut bytes = [0; 32];
+        if text.len() != 2 * bytes.len() {
+            return Err(NoDigest);
+        }
+        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+            *byte = (digit(digits[0])? << 4 | digit(digits[1])?) as u8;
+        }
+        Ok(Digest(bytes))
+    }
+}
+
+/// A text is no digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoDigest;
+
+impl std::error::Error for NoDigest {}
+
+impl fmt::Display for NoDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("expected 64 hexadecimal digits")
     }
 }
 
@@ -112,6 +142,12 @@ impl Cache {
             .or_else(|| variable("HOME").map(|home| home.join(".cache/prelift")))
             .context("no place for the cache: expected PRELIFT_CACHE, XDG_CACHE_HOME or HOME in the environment")?;
         Ok(Cache::Directory(root))
+    }
+
+    /// The directory of an entry that is there.
+    pub fn find(&self, kind: &str, digest: Digest) -> Option<PathBuf> {
+        let Cache::Directory(root) = self else { return None };
+        Some(root.join(kind).join(digest.to_string())).filter(|path| path.is_dir())
     }
 
     /// The entry of `digest`, made by `make` if it is not there yet. `make` gets an empty directory to fill, on the

@@ -4,8 +4,7 @@ use super::files::Files;
 use super::{Common, EXACT_EXIT, ModuleOptions, READ_ONLY, checkpoint};
 use crate::convert;
 use crate::engine::{Directory, Engine, HostInput, InputPlan, RunOptions, Streams};
-use crate::link::Summary;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
 use runtime::host::directories;
 use runtime::host::layer::Lock;
@@ -72,8 +71,10 @@ impl RunArgs {
     pub(super) fn execute(self, common: &Common) -> Result<ExitCode> {
         let RunArgs { options, dir, command } = self;
         let (path, args) = command.split();
-        let module = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let description = Summary::read(&module).with_context(|| path.display().to_string())?.description;
+        let cache = common.cache()?;
+        let engine = Engine::new()?;
+        let module = engine.open(&path, &cache)?;
+        let description = module.description().cloned();
         let converted = description.is_some();
         let variables = options.only_variables();
         ensure!(
@@ -92,11 +93,9 @@ impl RunArgs {
             }
         };
         let files = Files::of(&options.told)?;
-        let engine = Engine::new()?;
         let progress = common.progress();
-        let compiled = engine.load(&module, &common.cache()?, &|text| progress.step(text));
-        let compiled = compiled.with_context(|| path.display().to_string())?;
-        drop((progress, module));
+        let compiled = engine.load_file(module, &cache, &|text| progress.step(text))?;
+        drop(progress);
         let mut args = words(&path, converted.then_some((&options, &*dir)), args);
         args.splice(1..1, files.words);
         let dirs = [dir, files.directories].concat();

@@ -8,13 +8,15 @@
 
 use super::{Engine, Origin, Program};
 use anyhow::{Context, Result, anyhow};
-use kernel_snapshot::cache::{Cache, Recipe};
+use kernel_snapshot::cache::{Cache, Digest, Recipe};
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use wasmtime::Module;
 
+/// Kind of the cache's entries, and the file in one.
+const KIND: &str = "compiled";
 const FILE: &str = "module.cwasm";
 
 impl Engine {
@@ -24,11 +26,8 @@ impl Engine {
     /// If it is not a valid module.
     pub fn load(&self, module: &[u8], cache: &Cache, progress: &dyn Fn(&str)) -> Result<Program> {
         let Cache::Directory(_) = cache else { return self.compile(module, progress) };
-        let mut environment = Bytes::default();
-        self.wasmtime.precompile_compatibility_hash().hash(&mut environment);
-        let recipe = Recipe::new("compiled 1").bytes("engine", &environment.0).bytes("module", module);
         let mut time = Duration::ZERO;
-        let entry = cache.entry("compiled", recipe.digest(), progress, |directory| {
+        let entry = cache.entry(KIND, self.code_digest(module), progress, |directory| {
             let (code, taken) = self.code(module, progress)?;
             time = taken;
             let path = directory.join(FILE);
@@ -42,6 +41,24 @@ impl Engine {
                 self.compile(module, progress)
             }
         }
+    }
+
+    /// The program whose code has this digest, if the cache has it and it can be used.
+    pub(super) fn find(&self, code: Digest, cache: &Cache) -> Option<Program> {
+        let module = self.map(&cache.find(KIND, code)?.join(FILE)).ok()?;
+        Some(Program { module, origin: Origin::Cached })
+    }
+
+    /// Digest of all that a module's code is made from.
+    pub(super) fn code_digest(&self, module: &[u8]) -> Digest {
+        self.recipe("compiled 1").bytes("module", module).digest()
+    }
+
+    /// A recipe of something that depends on the engine.
+    pub(super) fn recipe(&self, kind: &str) -> Recipe {
+        let mut environment = Bytes::default();
+        self.wasmtime.precompile_compatibility_hash().hash(&mut environment);
+        Recipe::new(kind).bytes("engine", &environment.0)
     }
 
     /// Compiles without a cache.

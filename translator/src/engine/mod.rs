@@ -6,10 +6,12 @@
 //! above 125 into an error.
 
 mod compiled;
+mod file;
 mod host_input;
 mod raw_mode;
 mod wasi;
 
+pub use file::ModuleFile;
 pub use host_input::{HostInput, InputPlan};
 pub use wasi::{Directory, Outcome, RunOptions, Streams};
 

@@ -48,6 +48,46 @@ fn code_is_compiled_once_and_a_damaged_entry_does_no_harm() {
     assert!(matches!(load().origin, Origin::Compiled(_)));
 }
 
+/// As old as it needs to be for something to be kept of it.
+fn settled(path: &std::path::Path) {
+    while let Ok(changed) = path.metadata().unwrap().modified()
+        && changed.elapsed().is_ok_and(|age| age < Duration::from_secs(4))
+    {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn a_file_that_is_known_is_not_read_again_and_one_that_was_changed_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let cache = Cache::Directory(directory.path().join("cache"));
+    let path = directory.path().join("module.wasm");
+    let module = |code: u32| {
+        let exit = format!("(call $exit (i32.const {code}))");
+        let import = r#"(import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))"#;
+        wat::parse_str(format!(r#"(module {import} (memory (export "memory") 1) (func (export "_start") {exit}))"#))
+    };
+    let engine = Engine::new().unwrap();
+    let run = || {
+        let file = engine.open(&path, &cache).unwrap();
+        let was_known = format!("{file:?}").contains("Known(");
+        let program = engine.load_file(file, &cache, &|_| ()).unwrap();
+        (program.run(&engine, &RunOptions::default()).unwrap().code, was_known)
+    };
+    std::fs::write(&path, module(1).unwrap()).unwrap();
+    assert_eq!([run(), run()], [(1, false); 2], "nothing is kept of what was changed a moment ago");
+    settled(&path);
+    assert_eq!([run(), run()], [(1, false), (1, true)]);
+    std::fs::write(&path, module(2).unwrap()).unwrap();
+    assert_eq!(run(), (2, false));
+    settled(&path);
+    assert_eq!([run(), run()], [(2, false), (2, true)]);
+    // Its code is gone: it is compiled again.
+    std::fs::remove_dir_all(directory.path().join("cache/compiled")).unwrap();
+    assert_eq!(run(), (2, true));
+    assert_eq!(engine.load(&module(2).unwrap(), &cache, &|_| ()).unwrap().origin, Origin::Cached);
+}
+
 #[test]
 fn what_is_no_wasi_program_is_an_error() {
     let engine = Engine::new().unwrap();
