@@ -12,8 +12,8 @@ use crate::interp::pages::PageMap;
 use crate::memory::{PAGE, Place};
 use crate::snapshot::codec::{CodecError, Reader, Writer};
 use crate::vm::Vm;
-use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use x86::Level;
 
 /// Which privilege code ran at, and with it what its addresses mean.
@@ -127,6 +127,30 @@ impl Profile {
         })
     }
 
+    /// Adds what ran in another run, on whose memory a module will begin: where a page held something else then, what ran there
+    /// before is forgotten.
+    pub fn add(&mut self, later: Profile) {
+        let changed = |page: &CodeAddress| {
+            self.pages.get(page).is_some_and(|before| later.pages.get(page).is_some_and(|after| before != after))
+        };
+        let changed: BTreeSet<CodeAddress> = self.pages.keys().copied().filter(changed).collect();
+        self.blocks.retain(|address, _| !changed.contains(&address.page()));
+        self.indirect.retain(|(from, to), _| !changed.contains(&from.page()) && !changed.contains(&to.page()));
+        for (address, block) in later.blocks {
+            let all = self.blocks.entry(address).or_default();
+            all.count = all.count.saturating_add(block.count);
+            if block.length > all.length {
+                (all.length, all.insns) = (block.length, block.insns);
+            }
+        }
+        for (edge, count) in later.indirect {
+            let all = self.indirect.entry(edge).or_default();
+            *all = all.saturating_add(count);
+        }
+        self.pages.extend(later.pages);
+        self.retired += later.retired;
+    }
+
     /// Bytes from `address` on, at most `most`, as far as pages are known.
     pub fn bytes(&self, address: CodeAddress, most: usize) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(most);
@@ -181,6 +205,18 @@ impl Vm {
         })
     }
 
+    /// Ends recording, for a module that goes on from here: programs' pages are as they are now, with all that a program has
+    /// written since it first ran code there.
+    pub fn take_profile_to_go_on(&mut self) -> Option<Profile> {
+        let mut profile = self.take_profile()?;
+        for (address, page) in profile.pages.iter_mut().filter(|(address, _)| address.mode == Mode::User) {
+            if let Some(place) = self.memory.place(Gpa(address.address)) {
+                page.copy_from_slice(self.memory.bytes(place, PAGE));
+            }
+        }
+        Some(profile)
+    }
+
     /// Records that a block ran at RIP: `count` of its instructions, of `length` bytes, the last of them an indirect
     /// transfer or not.
     pub(crate) fn record_block(&mut self, rip: u64, start: Place, length: u32, count: u32, indirect: bool) {
@@ -213,5 +249,29 @@ impl Vm {
             let Gpa(address) = self.memory.gpa(place);
             CodeAddress { mode: Mode::User, address }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(pages: &[(u64, u8)], blocks: &[(u64, u64)]) -> Profile {
+        let at = |address| CodeAddress { mode: Mode::User, address };
+        let mut profile = Profile { retired: 10, ..Profile::default() };
+        profile.pages.extend(pages.iter().map(|&(address, byte)| (at(address), Box::new([byte; PAGE]))));
+        for &(address, count) in blocks {
+            profile.blocks.insert(at(address), BlockProfile { length: 4, insns: 1, count });
+            profile.indirect.insert((at(address), at(0x1000)), count);
+        }
+        profile
+    }
+
+    #[test]
+    fn a_later_run_adds_to_what_is_the_same_and_replaces_what_is_not() {
+        let mut profile = of(&[(0x1000, 1), (0x2000, 2)], &[(0x1010, 5), (0x2010, 7), (0x2020, 8)]);
+        profile.add(of(&[(0x1000, 1), (0x2000, 3), (0x3000, 4)], &[(0x1010, 1), (0x2020, 2), (0x3000, 3)]));
+        let expected = of(&[(0x1000, 1), (0x2000, 3), (0x3000, 4)], &[(0x1010, 6), (0x2020, 2), (0x3000, 3)]);
+        assert_eq!(profile, Profile { retired: 20, ..expected });
     }
 }

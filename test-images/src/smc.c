@@ -419,6 +419,32 @@ static int repeats(void)
     return report("repeats", sum, expected);
 }
 
+/* Adds 1 to `rdi` up, or its negative down, in a loop. */
+static uint64_t (*write_loop(uint8_t *at, uint8_t operation))(uint64_t)
+{
+    /* xor eax, eax; 1: add or sub rax, rdi; sub rdi, 1; jnz 1b; ret */
+    memcpy(at, "\x31\xc0\x48\x01\xf8\x48\x83\xef\x01\x75\xf7\xc3", 12);
+    at[3] = operation;
+    return (uint64_t (*)(uint64_t))(uintptr_t)at;
+}
+
+/* Makes code, and more in the same page when the first has run; waits for a line; and runs it for long. For snapshots that
+ * are taken where it waits. */
+static int generated(void)
+{
+    enum { ADD = 0x01, SUB = 0x29, FEW = 1000, MANY = 1000000 };
+    uint8_t *code = pages(1);
+    uint64_t sum = write_loop(code, ADD)(FEW);
+    uint64_t (*down)(uint64_t) = write_loop(code + 64, SUB);
+    sum += down(FEW);
+    puts("made");
+    fflush(stdout);
+    if (getchar() == EOF)
+        return 3;
+    sum += down(MANY);
+    return report("generated", -sum, (uint64_t)MANY * (MANY + 1) / 2);
+}
+
 static const struct {
     const char *name;
     int (*run)(void);
@@ -433,6 +459,8 @@ int main(int argc, char **argv)
     int wrong = 0, known = 0;
     if (argc == 2 && strcmp(argv[1], "child") == 0)
         return 42;
+    if (argc == 2 && strcmp(argv[1], "generated") == 0)
+        return generated();
     begin = argc == 3 ? 8 : 0, whole = argc == 2;
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++)
         if (argc == 1 || strcmp(argv[1], CASES[i].name) == 0)

@@ -7,9 +7,10 @@
 use super::guest::Guest;
 use super::train::start_message;
 use crate::image::ImageConfig;
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use channel::{Start, ToHost, WindowSize};
 use runtime::devices::Stream;
+use runtime::profile::Profile;
 use runtime::session::{Event, Output, Session};
 use runtime::snapshot::Snapshot;
 
@@ -49,19 +50,21 @@ const WINDOW: WindowSize = WindowSize { rows: 24, columns: 80 };
 
 impl Guest {
     /// Runs the program, in a guest that waits for one, up to where it is to be found. The guest's snapshot is that
-    /// place then.
+    /// place then. What ran on the way is recorded: among it may be code that the program made itself.
     ///
     /// # Errors
     /// If the program ends before, says too much, or does not get there.
-    pub fn advance(&mut self, to: &Entrypoint) -> Result<()> {
+    pub fn advance(&mut self, to: &Entrypoint) -> Result<Profile> {
         let mut session = self.session()?;
+        session.vm.start_profile();
         let limit = session.vm.retired() + LIMIT;
         let mut spoken = Spoken::default();
         let reached = reach(&mut session, start(&self.root.image.config, to), to, limit, &mut spoken);
         reached.map_err(|error| error.context(spoken.report()))?;
         session.withhold(spoken.pieces);
+        let profile = session.vm.take_profile_to_go_on().context("the profile that was started")?;
         self.snapshot = Snapshot::of(&mut session, self.snapshot.header.origin);
-        Ok(())
+        Ok(profile)
     }
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! image ─► root file system ─┐
 //! kernel, init ──────────────┴─► boot to `ready` ─► snapshot ─► train ─► profile ─► discover ─► translate ─► link ─► module
-//!                                                       └─► program runs to its entrypoint ─► snapshot ───────┘ (if asked for)
+//!                                                       └─► program runs to its entrypoint ─┴─► snapshot ─────┘ (if asked for)
 //! ```
 //!
 //! Each stage is a function of its inputs alone, so that the same inputs give the same bytes, whatever the number of
@@ -110,13 +110,13 @@ pub fn convert(request: &Request<'_>, cache: &Cache, say: &dyn Fn(&str)) -> Resu
     let vmlinux = request.guest.kernel.vmlinux(cache, say)?;
     let mut guest = prepare(root, &vmlinux, &request.guest, cache, say)?;
     say("training: running the program to see which code is hot");
-    let profile = train(&guest, &request.training, say).context("training run")?;
-    say(&format!("translating: {} instructions were recorded", profile.retired));
-    let code = Code::translate(&profile, &vmlinux, Some(&guest.root), &runtime, &request.code)?;
+    let mut profile = train(&guest, &request.training, say).context("training run")?;
     if let Some(entrypoint) = &request.entrypoint {
         say("running the program to where its snapshot is taken");
-        guest.advance(entrypoint)?;
+        profile.add(guest.advance(entrypoint)?);
     }
+    say(&format!("translating: {} instructions were recorded", profile.retired));
+    let code = Code::translate(&profile, &vmlinux, Some(&guest.root), &runtime, &request.code)?;
     let summary = Summary::new(&guest, profile.retired, &code.summary);
     say("linking");
     let module = module(&runtime, &guest, code, &summary)?;

@@ -30,6 +30,15 @@ pub(crate) fn entrypoint() -> &'static Path {
     MODULE.get_or_init(|| converted("entrypoint", &busybox(), command, Some(entrypoint), small()))
 }
 
+/// Path of the module of a program that has made code, and waits for a line, converted on first use. Trained without that.
+pub(crate) fn generated() -> &'static Path {
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    let command = |case: &str| vec!["/bin/smc".to_owned(), case.to_owned()];
+    let entrypoint = Entrypoint { command: Some(command("generated")), ..Entrypoint::default() };
+    let image = || test_images::smc().unwrap();
+    MODULE.get_or_init(|| converted("generated", &image(), command("child"), Some(entrypoint), small()))
+}
+
 /// Path of the module of a server that listens, beside a program that never rests, converted on first use.
 pub(crate) fn listening() -> &'static Path {
     static MODULE: OnceLock<PathBuf> = OnceLock::new();

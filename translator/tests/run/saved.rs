@@ -1,7 +1,7 @@
 //! Machines that were saved while their program ran: modules that begin in the middle of one, and checkpoints of a run.
 
 use crate::hosts::{stock, stock_run};
-use crate::module::{busybox, directory, entrypoint, listening};
+use crate::module::{busybox, directory, entrypoint, generated, listening};
 use crate::process::{Piped, prelift_run_of};
 use crate::pty::{PROMPT, Terminal};
 use rustix::process::Signal;
@@ -48,6 +48,16 @@ fn a_module_begins_where_something_listens() {
         let (code, stdout, stderr) = with_input(&mut command, "a request\n");
         assert_eq!((code, &*stdout, &*stderr), (Some(0), "starting\na request\n", ""), "{command:?}");
     }
+}
+
+#[test]
+fn code_that_the_program_made_before_is_translated() {
+    let mut command = prelift_run_of(generated(), &["--stats=json"], &[]);
+    let (code, stdout, stderr) = with_input(&mut command, "go on\n");
+    assert!(code == Some(0) && stdout.starts_with("made\ngenerated right "), "exit {code:?}: {stdout}{stderr}");
+    let stats: serde_json::Value = serde_json::from_str(stderr.lines().last().unwrap()).unwrap();
+    assert!(stats["instructions"].as_u64().unwrap() > 3_000_000, "{stderr}");
+    assert!(stats["translated_share"].as_f64().unwrap() > 0.9, "{stderr}");
 }
 
 #[test]
