@@ -59,6 +59,17 @@ fn node_has_the_hosts_directories() {
 }
 
 #[test]
+fn the_containers_user_owns_the_hosts_directories() {
+    let host = tempfile::tempdir().unwrap();
+    std::fs::write(host.path().join("old"), "").unwrap();
+    let script = "stat -c '%u:%g %n' /data /data/*; touch /data/new && stat -c '%u:%g' /data/new";
+    let mut command = Command::new(env!("CARGO_BIN_EXE_prelift"));
+    command.args(["--quiet", "run", "--user", "3:4", "--dir"]).arg(format!("{}::/data", host.path().display()));
+    command.arg(busybox()).args(["sh", "-c", script]);
+    assert_eq!(output(&mut command), "3:4 /data\n3:4 /data/old\n3:4\n");
+}
+
+#[test]
 fn several_directories_one_of_them_read_only() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     std::fs::write(two.path().join("file"), "text\n").unwrap();

@@ -113,9 +113,12 @@ impl Server {
         Ok(())
     }
 
-    /// The user's name is `uid:gid` of the container's user.
+    /// The user's name is `uid:gid` of the container's user. The client attaches for each other user too, by number and without a name
+    /// (Linux, `v9fs_fid_lookup_with_uid`).
     fn attach(&mut self, fid: FidNumber, user_name: &[u8], user: u32, reply: &mut Vec<u8>) -> Result<(), Errno> {
-        self.owner = Owner::parse(user_name);
+        if !user_name.is_empty() {
+            self.owner = Owner::parse(user_name);
+        }
         let user = if user == NO_USER { self.owner.uid } else { user };
         let top = Fid { place: Place::Top, kind: FileKind::Directory, identity: TOP, user, open: None };
         top.qid().append_to(reply);

@@ -88,11 +88,15 @@ fn modes_and_owners_are_remembered() {
     client.walk(DIR, 5, &["old"]).unwrap();
     let old = client.attributes(5).unwrap();
     assert_eq!((old.mode, old.uid, old.gid), (0o100_755, 1000, 100), "the container's user");
-    client.attach(6, "1000:100", 33).unwrap();
+    client.attach(6, "", 33).unwrap();
     client.walk(6, 7, &["0"]).unwrap();
     client.create(7, "new", 0o102, 0o100_640).unwrap();
     let new = client.attributes(7).unwrap();
     assert_eq!((new.mode, new.uid, new.gid), (0o100_640, 33, 5), "the user who made it");
+    fs::write(client.path("late"), "").unwrap();
+    client.walk(DIR, 9, &["late"]).unwrap();
+    let late = client.attributes(9).unwrap();
+    assert_eq!((late.uid, late.gid), (1000, 100), "the container's user, not the last one");
     client.set(5, 1 | 2, [0o4711, 7, 8], 0, [0; 4]).unwrap();
     client.renameat((DIR, "old"), (DIR, "renamed")).unwrap();
     client.walk(DIR, 8, &["renamed"]).unwrap();
