@@ -56,6 +56,8 @@ const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
 /// container here, or the program does not end with success.
 pub fn run(recipe: &Recipe, config: &Value) -> Result<String> {
     let bundle = tempfile::tempdir().context("cannot make a temporary directory")?;
+    // Who is root in the container may be nobody here.
+    fs::set_permissions(bundle.path(), Permissions::from_mode(0o755)).context("cannot open the bundle to all")?;
     let runc = bundle.path().join("runc");
     fs::write(&runc, package_file("runc", &["/usr/sbin/runc", "/usr/bin/runc"])?).context("cannot write runc")?;
     fs::set_permissions(&runc, Permissions::from_mode(0o755)).context("cannot make runc executable")?;

@@ -17,11 +17,13 @@
 
 mod confinement;
 mod mount;
+mod namespaces;
 mod seccomp;
 mod world;
 
 pub use confinement::{Capabilities, CapabilitySets, Confinement, DOCKERS_CAPABILITIES, Limit, UNLIMITED};
 pub use mount::{Mount, NODEV, NOEXEC, NOSUID, RDONLY, STRICTATIME};
+pub use namespaces::{IdMappings, IdRange, Namespaces, TimeOffset, TimeOffsets, outside};
 pub use seccomp::{Comparison, Seccomp, SeccompRule, SeccompTest};
 pub use world::{ANY_ACCESS, DEVICE_RULES, Device, DeviceKind, DeviceRule, MKNOD, READ, WRITE, World};
 
@@ -119,6 +121,13 @@ pub struct Start {
     pub wall_clock_ns: u64,
     /// Fresh entropy for the guest's random number generator.
     pub seed: Vec<u8>,
+}
+
+impl Start {
+    /// The container's namespaces.
+    pub fn namespaces(&self) -> Namespaces {
+        self.world.as_ref().map(|world| world.namespaces.clone()).unwrap_or_default()
+    }
 }
 
 /// What is new where a machine goes on.

@@ -1,14 +1,17 @@
-//! The container's own file systems and devices.
+//! The container's own namespaces, file systems and devices.
 //!
 //! [`World::default`] is Docker's (moby, `daemon/pkg/oci/defaults.go`), with what its runc adds: that is the world which init
 //! has made before it is told what to run.
 
 use crate::mount::{Mount, NODEV, NOEXEC, NOSUID, RDONLY, STRICTATIME};
+use crate::namespaces::Namespaces;
 use serde::{Deserialize, Serialize};
 
 /// What is mounted where, and which devices there are. `/dev` has its six nodes and links in any case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct World {
+    /// Its namespaces.
+    pub namespaces: Namespaces,
     /// File systems, in the order in which they are mounted.
     pub mounts: Vec<Mount>,
     /// Paths behind which nothing is seen.
@@ -34,7 +37,7 @@ pub struct Device {
     pub number: (u32, u32),
     /// Permissions.
     pub mode: u32,
-    /// User and group.
+    /// User and group, as the container has them.
     pub owner: (u32, u32),
 }
 
@@ -132,6 +135,7 @@ impl Default for World {
             data: data.to_owned(),
         };
         World {
+            namespaces: Namespaces::default(),
             mounts: MOUNTS.into_iter().map(mount).collect(),
             masked: strings(&MASKED),
             read_only: strings(&READ_ONLY),

@@ -1,10 +1,10 @@
 //! `/etc/hostname`, `/etc/hosts` and `/etc/resolv.conf`: generated files that are bound over the image's own.
 
 use crate::boot::make_directory;
-use crate::{directory, rootfs};
+use crate::{directory, mounts, nodes};
 use anyhow::{Context, Result};
-use rustix::fs::{CWD, Mode, OFlags};
-use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, mount_remount, move_mount, open_tree};
+use rustix::fs::{Mode, OFlags};
+use rustix::mount::{MountFlags, mount_remount};
 use std::fs;
 use std::os::fd::OwnedFd;
 
@@ -34,8 +34,8 @@ impl GeneratedFiles {
     /// Binds the files into `/etc` of this process's root, where missing files are made.
     pub(crate) fn attach(self) -> Result<()> {
         directory::make_all("/etc")?;
-        rootfs::link("/proc/mounts", "/etc/mtab")?;
-        self.0.iter().try_for_each(|(name, mount)| attach(&format!("/etc/{name}"), mount))
+        nodes::link("/proc/mounts", "/etc/mtab")?;
+        self.0.iter().try_for_each(|(name, mount)| mounts::cover(&format!("/etc/{name}"), mount))
     }
 }
 
@@ -58,16 +58,5 @@ fn create(name: &'static str) -> Result<(&'static str, OwnedFd)> {
     let path = format!("{HERE}/{name}");
     let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
     rustix::fs::open(&path, flags, Mode::from_raw_mode(0o644)).with_context(|| format!("create {path}"))?;
-    let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    Ok((name, open_tree(CWD, &path, clone).with_context(|| format!("clone the mount of {path}"))?))
-}
-
-fn attach(path: &str, mount: &OwnedFd) -> Result<()> {
-    if fs::metadata(path).is_err() {
-        // A dangling link is replaced, as a mount cannot cover it.
-        let _ = fs::remove_file(path);
-        fs::File::create(path).with_context(|| format!("create {path}"))?;
-    }
-    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_SYMLINKS;
-    move_mount(mount, c"", CWD, path, flags).with_context(|| format!("bind {path}"))
+    Ok((name, mounts::copy(&path).with_context(|| format!("clone the mount of {path}"))?))
 }

@@ -25,7 +25,8 @@
 //! |---|---|
 //! | `boot`, `image`, `network`, `probe` | the machine: init's own mounts, image and overlay, loopback, devices that are found late |
 //! | `ports`, `host` | virtio-console ports by name, messages of the configuration channel |
-//! | `container`, `rootfs`, `etc` | the container's first process: namespaces, mounts, generated files |
+//! | `container`, `rootfs`, `nodes`, `etc` | the container's first process: namespaces, mounts, device nodes, generated files |
+//! | `identity`, `timens` | who and when it is in namespaces of users and time |
 //! | `shared`, `mounts` | the host's directories, one mount, a read-only root |
 //! | `layer` | the host's disk with what the container writes |
 //! | `memory` | RAM that the run adds |
@@ -46,9 +47,9 @@
 //! - For a layer on a disk: the drive `/dev/vda`, into which an ext4 is put before `Start` is sent.
 //!
 //! # Departures from Docker's defaults
-//! The network namespace is the machine's own: it holds nothing but the container's interfaces. No seccomp filter is set unless
-//! the host asks for one: it keeps a container's hands off its host's kernel, and this kernel is the container's own. No name
-//! server is configured.
+//! The network namespace is the machine's own, which holds nothing but the container's interfaces, unless a user namespace is to
+//! own one. No seccomp filter is set unless the host asks for one: it keeps a container's hands off its host's kernel, and this
+//! kernel is the container's own. No name server is configured.
 //!
 //! # Build
 //! ```text
@@ -66,6 +67,7 @@ mod environment;
 mod etc;
 mod flow;
 mod host;
+mod identity;
 mod image;
 mod keyring;
 mod layer;
@@ -73,6 +75,7 @@ mod lookup;
 mod memory;
 mod mounts;
 mod network;
+mod nodes;
 mod ports;
 mod privileges;
 mod probe;
@@ -86,6 +89,7 @@ mod shared;
 mod streams;
 mod syscalls;
 mod terminal;
+mod timens;
 mod user;
 
 use anyhow::{Context, Result, bail};
@@ -140,7 +144,7 @@ fn prepare() -> Result<(Container, Streams)> {
     image::mount_overlay(image::MEMORY)?;
     boot::mount_cgroup()?;
     network::bring_up()?;
-    Ok((Container::create(&World::default())?, ports))
+    Ok((Container::create(&World::default(), None)?, ports))
 }
 
 /// Runs the program in the container that waits for it, or in another that is asked for; returns its exit code.
@@ -156,7 +160,7 @@ fn run(container: Container, ports: Streams, start: &Start, host: &mut Host) -> 
     }
     container.abandon()?;
     let world = start.world.clone().unwrap_or_default();
-    let anew = || Container::create(&world).context("make the container that is asked for");
+    let anew = || create_anew(start, &world).context("make the container that is asked for");
     if !start.layer {
         image::forget_memory()?;
         return launch(anew()?, ports, start)?.run(host);
@@ -167,11 +171,23 @@ fn run(container: Container, ports: Streams, start: &Start, host: &mut Host) -> 
     code.and_then(|code| unmounted.map(|()| code))
 }
 
+/// Makes the container that is asked for. One with a user namespace is lent the host's directories: what nobody owns there yet is its
+/// user's.
+fn create_anew(start: &Start, world: &World) -> Result<Container> {
+    let directories = (world.namespaces.user.is_some()).then(|| {
+        let account = user::find(&start.user, image::ROOT)?;
+        // One that is not mapped is refused later.
+        let owner = world.namespaces.outside((account.uid, account.gid)).unwrap_or_default();
+        shared::lend(&start.directories, owner)
+    });
+    Container::create(world, directories.transpose()?)
+}
+
 /// Starts the program in a container.
 fn launch(container: Container, ports: Streams, start: &Start) -> Result<Pump> {
     boot::limit("pids", start.confinement.pids)?;
     boot::limit("memory", start.confinement.memory)?;
-    let terminal = start.terminal.map(|size| Terminal::open(container.pid(), size)).transpose()?;
+    let terminal = start.terminal.map(|size| Terminal::open(container.pid(), container.root(), size)).transpose()?;
     let (program, pipes) = container.start(start, terminal.as_ref().map(Terminal::path))?;
     Ok(Pump::new(program, ports, pipes, terminal)?.announcing(start.listens))
 }

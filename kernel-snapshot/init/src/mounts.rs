@@ -3,8 +3,12 @@
 use crate::{directory, etc};
 use anyhow::{Context, Result};
 use channel::Mount;
-use rustix::mount::{MountFlags, mount, mount_bind, mount_remount};
+use rustix::fs::CWD;
+use rustix::mount::{
+    MountFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind, mount_remount, move_mount, open_tree,
+};
 use std::ffi::CString;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 
 /// Mounts one, on a directory that is made if it is missing. A file system in memory can be written to until it is [sealed](seal).
@@ -21,6 +25,27 @@ pub(crate) fn attach(to: &Mount) -> Result<()> {
     let data = CString::new(data.trim_end_matches(',')).context("options of a mount")?;
     mount(source, target, kind, flags(to).difference(later), data.as_c_str())
         .with_context(|| format!("mount {kind} on {target}"))
+}
+
+/// Attaches the mount of a file to a path, where a file is made if there is none.
+pub(crate) fn cover(path: &str, mount: &OwnedFd) -> Result<()> {
+    if std::fs::metadata(path).is_err() {
+        // A dangling link is replaced, as a mount cannot cover it.
+        let _ = std::fs::remove_file(path);
+        std::fs::File::create(path).with_context(|| format!("create {path}"))?;
+    }
+    place(path, mount).with_context(|| format!("bind {path}"))
+}
+
+/// Attaches a mount to a path.
+pub(crate) fn place(path: &str, mount: &OwnedFd) -> rustix::io::Result<()> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_SYMLINKS;
+    move_mount(mount, c"", CWD, path, flags)
+}
+
+/// A mount of what is at a path, attached nowhere yet.
+pub(crate) fn copy(path: &str) -> rustix::io::Result<OwnedFd> {
+    open_tree(CWD, path, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)
 }
 
 /// Makes a file system in memory read-only, if it is to be so.

@@ -7,7 +7,7 @@ use crate::environment::{self, Environment};
 use crate::lookup::{self, LookupError};
 use crate::streams::Streams;
 use crate::user::{self, Account};
-use crate::{directory, etc, keyring, mounts, privileges, reaper, rehearsal, seccomp, shared, syscalls};
+use crate::{directory, etc, identity, keyring, mounts, privileges, reaper, rehearsal, seccomp, shared, syscalls};
 use anyhow::{Context, Result, bail};
 use channel::Start;
 use rustix::fs::{Mode, OFlags, Uid};
@@ -52,22 +52,32 @@ impl fmt::Display for NotRun {
 impl std::error::Error for NotRun {}
 
 /// Makes this process the program. Returns only on failure: [`NotRun`], or a step of init's own.
-pub(crate) fn become_program(start: &Start, terminal: Option<&str>, pipes: &Streams) -> Result<Infallible> {
-    keyring::join(&start.id)?;
-    rustix::system::sethostname(start.hostname.as_bytes()).context("set the host name")?;
+/// `directories` are the mounts of the host's that were lent, if any were.
+pub(crate) fn become_program(
+    start: &Start,
+    terminal: Option<&str>,
+    pipes: &Streams,
+    directories: Option<&[OwnedFd]>,
+) -> Result<Infallible> {
+    let namespaces = start.namespaces();
+    keyring::join(&start.id, namespaces.user.is_some())?;
+    if namespaces.uts {
+        rustix::system::sethostname(start.hostname.as_bytes()).context("set the host name")?;
+    }
     let generated = start.world.as_ref().is_none_or(|world| world.generated_files);
     if generated {
         etc::name_host(&start.hostname)?;
     }
-    let mut account = user::find(&start.user)?;
+    let mut account = user::find(&start.user, "/")?;
     if let Some(groups) = &start.groups {
         account.groups.clone_from(groups);
     }
-    if let Some(adjustment) = start.oom_score_adj {
-        std::fs::write("/proc/self/oom_score_adj", adjustment.to_string()).context("set oom_score_adj")?;
-    }
+    identity::check(&account, &namespaces)?;
     start.volumes.iter().try_for_each(|path| directory::make_all(path).context("volume of the image"))?;
-    shared::mount_all(&start.directories, &account)?;
+    match directories {
+        Some(lent) => shared::attach(&start.directories, lent)?,
+        None => shared::mount_all(&start.directories, &account)?,
+    }
     if start.rehearsal {
         rehearsal::run(&start.directories)?;
     }
@@ -137,9 +147,7 @@ fn c_strings(strings: &[String]) -> Result<Vec<CString>> {
 
 /// The pipes become the standard streams, owned by the user, so that `/dev/stdout` can be opened again.
 fn take_pipes(pipes: &Streams, account: &Account) -> Result<()> {
-    for pipe in [&pipes.stdin, &pipes.stdout, &pipes.stderr] {
-        rustix::fs::fchown(pipe, Some(Uid::from_raw(account.uid)), None).context("give a pipe to the user")?;
-    }
+    pipes.give(Uid::from_raw(account.uid)).context("give the pipes to the user")?;
     take_streams([&pipes.stdin, &pipes.stdout, &pipes.stderr])
 }
 

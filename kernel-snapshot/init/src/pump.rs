@@ -54,7 +54,7 @@ impl Pump {
             }
             self.move_bytes(&ready)?;
             if let Some(port) = self.listens
-                && network::listens(port)?
+                && network::listens(self.program.pid(), port)?
             {
                 host.send(&ToHost::Listening)?;
                 self.listens = None;

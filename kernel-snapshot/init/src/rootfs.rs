@@ -1,45 +1,28 @@
 //! The container's root: its mounts, devices, masked and read-only paths, as runc makes them.
 //!
-//! The process moves into the new root first, so that no symbolic link of the image leads out of it.
+//! The process moves into the new root first, so that no symbolic link of the image leads out of it. The old one stays below until
+//! file systems are mounted: in a user namespace the kernel mounts another proc or sysfs only where a whole one is seen already
+//! (user_namespaces(7); Linux, fs/namespace.c, mount_too_revealing).
 
-use crate::directory;
 use crate::etc::GeneratedFiles;
 use crate::image::ROOT;
 use crate::mounts;
+use crate::nodes::{self, Lent};
 use anyhow::{Context, Result};
-use channel::{Device, DeviceKind, World};
-use rustix::fs::{CWD, FileType, Gid, Mode, Uid, makedev};
+use channel::World;
 use rustix::io::Errno;
 use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind_recursive, mount_change, mount_remount, unmount,
 };
 
-#[rustfmt::skip]
-const NODES: [(&str, u32, u32); 6] = [
-    ("/dev/null",    1, 3),
-    ("/dev/zero",    1, 5),
-    ("/dev/full",    1, 7),
-    ("/dev/random",  1, 8),
-    ("/dev/urandom", 1, 9),
-    ("/dev/tty",     5, 0),
-];
-
-#[rustfmt::skip]
-const LINKS: [(&str, &str); 5] = [
-    ("pts/ptmx",        "/dev/ptmx"),
-    ("/proc/self/fd",   "/dev/fd"),
-    ("/proc/self/fd/0", "/dev/stdin"),
-    ("/proc/self/fd/1", "/dev/stdout"),
-    ("/proc/self/fd/2", "/dev/stderr"),
-];
-
 /// Makes the overlay this process's root and sets up all that is mounted in it.
-pub(crate) fn enter(world: &World) -> Result<()> {
+pub(crate) fn enter(world: &World, lent: &[Lent]) -> Result<()> {
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).context("make mounts private")?;
     let generated = world.generated_files.then(GeneratedFiles::create).transpose()?;
-    leave_old_root().context("pivot_root")?;
+    move_in().context("pivot_root")?;
     world.mounts.iter().try_for_each(mounts::attach)?;
-    make_devices(&world.devices)?;
+    leave_old_root().context("unmount the old root")?;
+    nodes::make(&world.devices, lent)?;
     world.mounts.iter().try_for_each(mounts::seal)?;
     let make_read_only = |path: &String| make_read_only(path).with_context(|| format!("make {path} read-only"));
     world.read_only.iter().try_for_each(make_read_only)?;
@@ -47,52 +30,18 @@ pub(crate) fn enter(world: &World) -> Result<()> {
     generated.map_or(Ok(()), GeneratedFiles::attach)
 }
 
-/// `pivot_root(".", ".")` stacks the old root on the new one, from where it is unmounted: pivot_root(2), NOTES.
-fn leave_old_root() -> rustix::io::Result<()> {
+/// `pivot_root(".", ".")` stacks the old root on the new one: pivot_root(2), NOTES.
+fn move_in() -> rustix::io::Result<()> {
+    // A mount that came with a less privileged namespace is locked in its place, and can be no root.
+    mount_bind_recursive(ROOT, ROOT)?;
     rustix::process::chdir(ROOT)?;
-    rustix::process::pivot_root(".", ".")?;
+    rustix::process::pivot_root(".", ".")
+}
+
+/// From the working directory the old root is found, and unmounted.
+fn leave_old_root() -> rustix::io::Result<()> {
     unmount(".", UnmountFlags::DETACH)?;
     rustix::process::chdir("/")
-}
-
-/// Makes the nodes that each container has, those that this one has beside, and the links.
-fn make_devices(others: &[Device]) -> Result<()> {
-    directory::make_all("/dev")?;
-    let umask = rustix::process::umask(Mode::empty());
-    for (path, major, minor) in NODES {
-        make_node(path, FileType::CharacterDevice, 0o666, (major, minor))?;
-    }
-    for Device { kind, path, number, mode, owner: (user, group) } in others {
-        let kind = match kind {
-            DeviceKind::Block => FileType::BlockDevice,
-            DeviceKind::Character => FileType::CharacterDevice,
-        };
-        make_node(path, kind, *mode, *number)?;
-        rustix::fs::chown(path, Some(Uid::from_raw(*user)), Some(Gid::from_raw(*group)))
-            .with_context(|| format!("owner of {path}"))?;
-    }
-    rustix::process::umask(umask);
-    LINKS.into_iter().try_for_each(|(target, path)| link(target, path))
-}
-
-fn make_node(path: &str, kind: FileType, mode: u32, (major, minor): (u32, u32)) -> Result<()> {
-    if let Some((parent, _)) = path.rsplit_once('/').filter(|(parent, _)| !parent.is_empty()) {
-        directory::make_all(parent)?;
-    }
-    let mode = Mode::from_raw_mode(mode & 0o7777);
-    match rustix::fs::mknodat(CWD, path, kind, mode, makedev(major, minor)) {
-        // The image's own, where no file system is mounted on /dev; or one that the configuration names again.
-        Ok(()) | Err(Errno::EXIST) => Ok(()),
-        Err(error) => Err(error).with_context(|| format!("mknod {path}")),
-    }
-}
-
-/// Makes a symbolic link, unless there is a file, or no directory for it, in the image.
-pub(crate) fn link(target: &str, path: &str) -> Result<()> {
-    match rustix::fs::symlink(target, path) {
-        Ok(()) | Err(Errno::EXIST | Errno::NOENT | Errno::NOTDIR) => Ok(()),
-        Err(error) => Err(error).with_context(|| format!("link {path}")),
-    }
 }
 
 /// Hides a file behind `/dev/null`, a directory behind an empty one.

@@ -3,7 +3,7 @@
 use crate::ports;
 use anyhow::{Context, Result};
 use channel::STDIO_PORTS;
-use rustix::fs::OFlags;
+use rustix::fs::{OFlags, Uid, fchown};
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::os::fd::OwnedFd;
 
@@ -26,6 +26,11 @@ impl Streams {
             stdout: ports::open(stdout, OFlags::WRONLY | OFlags::NONBLOCK)?,
             stderr: ports::open(stderr, OFlags::WRONLY | OFlags::NONBLOCK)?,
         })
+    }
+
+    /// Makes them a user's.
+    pub(crate) fn give(&self, user: Uid) -> rustix::io::Result<()> {
+        [&self.stdin, &self.stdout, &self.stderr].into_iter().try_for_each(|stream| fchown(stream, Some(user), None))
     }
 
     /// Three pipes: the pump's ends, which do not block, and the program's.

@@ -7,16 +7,15 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
-/// Namespaces of the container's first process, all but the PID namespace.
-pub(crate) const CONTAINER_NAMESPACES: c_int =
-    libc::CLONE_NEWNS | libc::CLONE_NEWUTS | libc::CLONE_NEWIPC | libc::CLONE_NEWCGROUP;
-/// A PID namespace for the children to come.
-pub(crate) const PID_NAMESPACE: c_int = libc::CLONE_NEWPID;
-
 /// `_IOW('R', 3, int[2])` of `linux/random.h`.
 const RNDADDENTROPY: libc::Ioctl = 0x4008_5203;
 /// `_IO('R', 7)` of the same.
 const RNDRESEEDCRNG: libc::Ioctl = 0x5207;
+
+/// The `CLONE_NEW…` flags of the namespaces that there are.
+pub(crate) fn flags(namespaces: &[(c_int, bool)]) -> c_int {
+    namespaces.iter().filter(|(_, wanted)| *wanted).fold(0, |flags, (flag, _)| flags | flag)
+}
 
 /// Leaves the namespaces of these `CLONE_NEW…` flags for new ones.
 pub(crate) fn unshare(namespaces: c_int) -> io::Result<()> {
@@ -28,6 +27,15 @@ pub(crate) fn unshare(namespaces: c_int) -> io::Result<()> {
 pub(crate) fn fork() -> io::Result<Option<Pid>> {
     // SAFETY: the process has one thread, so the child may go on as the parent would.
     let pid = check(unsafe { libc::fork() })?;
+    Ok(Pid::from_raw(pid))
+}
+
+/// Forks into new namespaces of these `CLONE_NEW…` flags; `None` in the child.
+pub(crate) fn fork_into(namespaces: c_int) -> io::Result<Option<Pid>> {
+    let flags = libc::c_long::from(namespaces | libc::SIGCHLD);
+    let none: libc::c_long = 0;
+    // SAFETY: the process has one thread, and the child a copy of its memory, the stack included, so it may go on as the parent would.
+    let pid = check(unsafe { libc::syscall(libc::SYS_clone, flags, none, none, none, none) } as c_int)?;
     Ok(Pid::from_raw(pid))
 }
 
@@ -70,6 +78,17 @@ pub(crate) fn limit(limit: &channel::Limit) -> io::Result<()> {
     let value = libc::rlimit { rlim_cur: limit.soft, rlim_max: limit.hard };
     // SAFETY: the kernel only reads the limit, and refuses a number that it does not know.
     check(unsafe { libc::setrlimit(limit.resource, &value) }).map(drop)
+}
+
+/// Lets another process set this limit, whose hard part it may not be privileged to raise.
+pub(crate) fn allow_limit(process: Pid, limit: &channel::Limit) -> io::Result<()> {
+    let process = process.as_raw_nonzero().get();
+    let mut value = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel only writes the limit, and refuses a number that it does not know.
+    check(unsafe { libc::prlimit(process, limit.resource, ptr::null(), &mut value) })?;
+    value.rlim_max = value.rlim_max.max(limit.hard);
+    // SAFETY: the kernel only reads the limit.
+    check(unsafe { libc::prlimit(process, limit.resource, &value, ptr::null_mut()) }).map(drop)
 }
 
 /// Replaces this process; returns only what went wrong.

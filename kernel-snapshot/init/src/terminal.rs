@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use channel::WindowSize;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, Uid};
 use rustix::process::Pid;
 use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
@@ -18,8 +18,8 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Opens a pseudo terminal in the devpts instance of the container that `first` is in.
-    pub(crate) fn open(first: Pid, size: WindowSize) -> Result<Terminal> {
+    /// Opens a pseudo terminal in the devpts instance of the container that `first` is in, for its root, the machine's `owner`.
+    pub(crate) fn open(first: Pid, owner: Uid, size: WindowSize) -> Result<Terminal> {
         let multiplexer = format!("/proc/{}/root/dev/pts/ptmx", first.as_raw_nonzero());
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let master = rustix::fs::open(&multiplexer, flags, Mode::empty())
@@ -28,6 +28,7 @@ impl Terminal {
         let path = rustix::pty::ptsname(&master, Vec::new()).context("name of the terminal")?;
         let peer = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let slave = rustix::pty::ioctl_tiocgptpeer(&master, peer).context("open the terminal")?;
+        rustix::fs::fchown(&slave, Some(owner), None).context("give the terminal to the container's root")?;
         let terminal = Terminal { master, _slave: slave, path: path.into_string().context("name of the terminal")? };
         terminal.resize(size)?;
         Ok(terminal)

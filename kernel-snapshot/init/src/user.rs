@@ -7,7 +7,10 @@
 //! - With a group, there is no supplementary group but that one.
 
 use anyhow::{Context, Result, anyhow};
-use std::io::ErrorKind;
+use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::{self, Read};
 
 /// A user, as the kernel and the environment need it.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,18 +25,24 @@ pub(crate) struct Account {
     pub(crate) home: String,
 }
 
-/// Resolves `user[:group]` in this process's root; an empty user is id 0.
-pub(crate) fn find(spec: &str) -> Result<Account> {
-    resolve(spec, &read_database("/etc/passwd")?, &read_database("/etc/group")?)
+/// Resolves `user[:group]` by the files of a root directory; an empty user is id 0.
+pub(crate) fn find(spec: &str, root: &str) -> Result<Account> {
+    let database = |path: &str| read_database(root, path).with_context(|| format!("read {path}"));
+    resolve(spec, &database("/etc/passwd")?, &database("/etc/group")?)
 }
 
 /// An absent file has no entries. Bytes that are no UTF-8 can match no name that is asked for.
-fn read_database(path: &str) -> Result<String> {
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(String::new()),
-        Err(error) => Err(error).with_context(|| format!("read {path}")),
-    }
+fn read_database(root: &str, path: &str) -> io::Result<String> {
+    let root = open(root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    // Symbolic links lead to files of that root, as for who is in it.
+    let file = openat2(root, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::IN_ROOT);
+    let mut file = match file {
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(String::new()),
+        file => File::from(file?),
+    };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// One line of passwd(5) with valid ids.

@@ -28,6 +28,9 @@ section namespaces
 for kind in cgroup ipc mnt net pid time user uts; do
     [ "$(readlink /proc/1/ns/$kind)" = "$(readlink /proc/self/ns/$kind)" ] && echo "$kind: process 1's"
 done
+section 'ids: the mappings of process 1, and owners'
+(cd /proc/1 && cat uid_map gid_map setgroups | tr -s ' ' | sed 's/^ //')
+stat -c '%u:%g %n' / /bin /etc/passwd /tmp /proc /proc/1/status /proc/1/environ /proc/self/fd /sys
 section cgroup
 cat /proc/1/cgroup
 section 'open files of process 1'

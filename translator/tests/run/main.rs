@@ -10,6 +10,7 @@ mod directories;
 mod hosts;
 mod inspect;
 mod module;
+mod namespaces;
 mod output;
 mod process;
 mod pty;

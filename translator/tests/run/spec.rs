@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use test_images::runc;
 
 /// Sections that the file says all of.
-const SAID: [&str; 8] = [
+pub(crate) const SAID: [&str; 8] = [
     "identity",
     "arguments",
     "environment",
@@ -42,7 +42,7 @@ const RLIMITS: [&str; 16] = [
 ];
 
 /// Another container than Docker's in every respect.
-fn unusual() -> Value {
+pub(crate) fn unusual() -> Value {
     let mut config = runc::config(&test_images::world().unwrap(), (1000, 1000, &[29, 30]), &["a", "b c"]);
     let process = &mut config["process"];
     process["user"]["umask"] = json!(0o27);
@@ -82,28 +82,33 @@ fn unusual() -> Value {
 }
 
 /// A directory with the file.
-fn bundle(config: &Value) -> tempfile::TempDir {
+pub(crate) fn bundle(config: &Value) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("config.json"), config.to_string()).unwrap();
     directory
 }
 
-fn file(bundle: &tempfile::TempDir) -> String {
+pub(crate) fn file(bundle: &tempfile::TempDir) -> String {
     bundle.path().join("config.json").display().to_string()
 }
 
-fn preopen(bundle: &tempfile::TempDir) -> String {
+pub(crate) fn preopen(bundle: &tempfile::TempDir) -> String {
     format!("{}::/bundle", bundle.path().display())
 }
 
 /// Exit code and outputs of a run without input.
-fn run(command: &mut Command) -> (Option<i32>, String, String) {
+pub(crate) fn run(command: &mut Command) -> (Option<i32>, String, String) {
     let (status, stdout, stderr) = Piped::spawn(command.stdin(Stdio::null())).finish();
     (status.code(), stdout, stderr)
 }
 
 /// `prelift run` of a module with a file.
-fn configured(module: &Path, config: &Value, options: &[&str], words: &[&str]) -> (Option<i32>, String, String) {
+pub(crate) fn configured(
+    module: &Path,
+    config: &Value,
+    options: &[&str],
+    words: &[&str],
+) -> (Option<i32>, String, String) {
     let bundle = bundle(config);
     run(&mut prelift_run_of(module, &[options, &["--config", &file(&bundle)]].concat(), words))
 }

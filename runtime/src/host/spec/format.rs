@@ -103,6 +103,11 @@ pub(super) struct Linux {
     #[serde(deserialize_with = "nullable")]
     pub(super) namespaces: Vec<Namespace>,
     #[serde(deserialize_with = "nullable")]
+    pub(super) uid_mappings: Vec<Mapping>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) gid_mappings: Vec<Mapping>,
+    pub(super) time_offsets: Option<TimeOffsets>,
+    #[serde(deserialize_with = "nullable")]
     pub(super) masked_paths: Vec<String>,
     #[serde(deserialize_with = "nullable")]
     pub(super) readonly_paths: Vec<String>,
@@ -120,7 +125,6 @@ pub(super) struct Namespace {
     pub(super) kind: NamespaceKind,
 }
 
-/// Those that the container has. Users are not among them: its root is the machine's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum NamespaceKind {
@@ -129,7 +133,33 @@ pub(super) enum NamespaceKind {
     Mount,
     Ipc,
     Uts,
+    User,
     Cgroup,
+    Time,
+}
+
+/// A range of ids.
+#[derive(Debug, Deserialize)]
+pub(super) struct Mapping {
+    #[serde(rename = "containerID")]
+    pub(super) container_id: u32,
+    #[serde(rename = "hostID")]
+    pub(super) host_id: u32,
+    pub(super) size: u32,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct TimeOffsets {
+    pub(super) monotonic: Clock,
+    pub(super) boottime: Clock,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Clock {
+    pub(super) secs: i64,
+    pub(super) nanosecs: u32,
 }
 
 /// Nobody else sees the container's mounts, nor it theirs.

@@ -10,6 +10,7 @@
 
 mod format;
 mod mounts;
+mod namespaces;
 mod strict;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,7 @@ use super::config::ImageConfig;
 use super::container::capabilities::Capability;
 use super::container::seccomp::Profile;
 use channel::{CapabilitySets, Device, DeviceKind, DeviceRule, Limit, WindowSize, World};
-use format::{Kind, NamespaceKind, Spec};
+use format::{Kind, Spec};
 use std::path::{Path, PathBuf};
 
 /// A container as the file says it.
@@ -60,7 +61,7 @@ pub struct Bundle {
     pub seccomp: Option<Profile>,
     /// Whether the root file system is read-only.
     pub read_only: bool,
-    /// Mounts and devices.
+    /// Namespaces, mounts and devices.
     pub world: World,
     /// Directories of the host that have places of their own.
     pub binds: Vec<Bind>,
@@ -88,6 +89,7 @@ impl Bundle {
     fn parse(json: &[u8]) -> Result<Bundle, String> {
         let spec: Spec = strict::parse(json)?;
         check(&spec)?;
+        let namespaces = namespaces::namespaces(&spec)?;
         let (mounts, binds) = mounts::split(&spec.mounts)?;
         let Spec { process, root, hostname, linux, .. } = spec;
         let set = |names: &[Capability]| names.iter().fold(0, |set, one| set | one.0);
@@ -118,6 +120,7 @@ impl Bundle {
             memory: u64::try_from(linux.resources.memory.limit).ok().filter(|&limit| limit > 0),
             read_only: root.readonly,
             world: World {
+                namespaces,
                 mounts,
                 masked: linux.masked_paths,
                 read_only: linux.readonly_paths,
@@ -153,12 +156,6 @@ fn check(spec: &Spec) -> Result<(), String> {
     }
     if let Some(index) = process.rlimits.iter().position(|limit| limit.soft > limit.hard) {
         return Err(format!("process.rlimits[{index}].soft: expected at most the hard limit"));
-    }
-    // Others that are not asked for would be shared with a host, and there is nobody else in this one.
-    for (kind, name) in [(NamespaceKind::Mount, "mount"), (NamespaceKind::Pid, "pid")] {
-        if !spec.linux.namespaces.iter().any(|namespace| namespace.kind == kind) {
-            return Err(format!("linux.namespaces: expected {name} among them: each container has its own"));
-        }
     }
     let memory = &spec.linux.resources.memory;
     if memory.swap > 0 && !(1..=memory.swap).contains(&memory.limit) {

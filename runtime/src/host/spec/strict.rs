@@ -11,15 +11,20 @@ const FOR_OTHERS: [&str; 4] = ["ociVersion", "annotations", "root.path", "linux.
 
 /// What is possible below a path.
 #[rustfmt::skip]
-pub(super) const POSSIBLE: [(&str, &str); 11] = [
+pub(super) const POSSIBLE: [(&str, &str); 16] = [
     ("",                        "process, root, hostname, mounts, linux, annotations"),
     ("process",                 "terminal, consoleSize, user, args, env, cwd, capabilities, rlimits, noNewPrivileges, oomScoreAdj"),
     ("process.user",            "uid, gid, umask, additionalGids"),
     ("process.capabilities",    "bounding, effective, permitted, inheritable, ambient"),
     ("root",                    "path, readonly"),
     ("mounts",                  "destination, type, source, options"),
-    ("linux",                   "namespaces, maskedPaths, readonlyPaths, devices, resources, seccomp, rootfsPropagation, cgroupsPath"),
+    ("linux",                   "namespaces, uidMappings, gidMappings, timeOffsets, maskedPaths, readonlyPaths, devices, resources, seccomp, rootfsPropagation, cgroupsPath"),
     ("linux.namespaces",        "type"),
+    ("linux.uidMappings",       "containerID, hostID, size"),
+    ("linux.gidMappings",       "containerID, hostID, size"),
+    ("linux.timeOffsets",       "monotonic, boottime"),
+    ("linux.timeOffsets.monotonic", "secs, nanosecs"),
+    ("linux.timeOffsets.boottime", "secs, nanosecs"),
     ("linux.devices",           "type, path, major, minor, fileMode, uid, gid"),
     ("linux.resources",         "devices, pids, memory"),
     ("linux.resources.memory",  "limit, swap"),

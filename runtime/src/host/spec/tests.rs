@@ -2,6 +2,7 @@
 
 use super::*;
 use channel::{ANY_ACCESS, MKNOD, NODEV, NOEXEC, NOSUID, RDONLY, READ};
+use channel::{IdMappings, IdRange, Namespaces, TimeOffset, TimeOffsets};
 use serde_json::{Value, json};
 
 /// What any container needs to say.
@@ -120,6 +121,120 @@ fn devices_are_nodes_and_rules() {
     }
 }
 
+/// The least with a user namespace, and what else `linux` has.
+fn users(uids: Value, gids: Value, kinds: &[&str], rest: Value) -> Value {
+    let kinds = ["pid", "mount"].iter().chain(kinds).map(|kind| json!({ "type": kind })).collect::<Vec<_>>();
+    let mut linux = json!({ "namespaces": kinds, "uidMappings": uids, "gidMappings": gids });
+    linux.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+    with("/linux", linux)
+}
+
+fn range(inside: u32, outside: u32, size: u32) -> Value {
+    json!({ "containerID": inside, "hostID": outside, "size": size })
+}
+
+#[test]
+fn users_and_clocks_are_the_containers() {
+    let offsets =
+        json!({ "timeOffsets": { "monotonic": { "secs": -5, "nanosecs": 7 }, "boottime": { "secs": 86400 } } });
+    let (uids, gids) = (json!([range(0, 100_000, 1000), range(1000, 0, 5)]), json!([range(0, 7, u32::MAX - 7)]));
+    let own = |json: &Value| parse(json).map(|bundle| bundle.world.namespaces);
+    let range = |inside, outside, size| IdRange { inside, outside, size };
+    let user =
+        IdMappings { users: vec![range(0, 100_000, 1000), range(1000, 0, 5)], groups: vec![range(0, 7, u32::MAX - 7)] };
+    let time = TimeOffsets {
+        monotonic: TimeOffset { seconds: -5, nanoseconds: 7 },
+        boottime: TimeOffset { seconds: 86400, nanoseconds: 0 },
+    };
+    let asked = Namespaces { user: Some(user), time: Some(time), network: true, ipc: false, uts: true, cgroup: false };
+    assert_eq!(own(&users(uids, gids, &["user", "time", "network", "uts"], offsets)), Ok(asked));
+    // Without one of users others are there in any case, and the network is the machine's.
+    let time = Some(TimeOffsets::default());
+    assert_eq!(
+        own(&users(Value::Null, Value::Null, &["time", "network"], json!({}))),
+        Ok(Namespaces { time, ..Namespaces::default() })
+    );
+}
+
+#[test]
+fn mappings_and_offsets_that_cannot_be_are_refused_by_their_path() {
+    let one = || json!([range(0, 1000, 10)]);
+    let many = |count: u32| (0..count).map(|id| range(id, 1000 + id, 1)).collect::<Value>();
+    let of_users = |uids: Value| parse(&users(uids, one(), &["user"], json!({}))).map(drop);
+    assert_eq!(of_users(many(340)), Ok(()));
+    for (uids, expected) in [
+        (json!([]), "linux.uidMappings: expected 1 to 340 ranges for the user namespace, got 0"),
+        (many(341), "linux.uidMappings: expected 1 to 340 ranges for the user namespace, got 341"),
+        (json!([range(1, 1000, 10)]), "linux.uidMappings: expected a range with the container's id 0"),
+        (json!([range(0, 1000, 10), range(10, 5, 0)]), "linux.uidMappings[1].size: expected at least 1"),
+        (
+            json!([range(0, 1000, 10), range(9, 5, 1)]),
+            "linux.uidMappings[1].containerID: expected ids that are not in [0] too",
+        ),
+        (
+            json!([range(0, 1000, 10), range(10, 991, 10)]),
+            "linux.uidMappings[1].hostID: expected ids that are not in [0] too",
+        ),
+        (
+            json!([range(0, 1, u32::MAX)]),
+            "linux.uidMappings[0].hostID: expected ids below 4294967295, got 4294967295 from 1",
+        ),
+        (json!([{ "containerID": 0, "hostID": 1 }]), "linux.uidMappings[0]: missing field `size`"),
+        (json!([{ "containerID": 0, "hostID": -1, "size": 1 }]), "linux.uidMappings[0].hostID: invalid value"),
+        (
+            json!([{ "containerID": 0, "hostID": 1, "size": 1, "idmap": true }]),
+            "linux.uidMappings.0.idmap: this is not done; expected nothing beside containerID, hostID, size",
+        ),
+    ] {
+        assert_eq!(
+            of_users(uids.clone()).map_err(|text| text.starts_with(expected)),
+            Err(true),
+            "{uids}: {:?}",
+            of_users(uids.clone())
+        );
+    }
+    let process = |user: Value| json!({ "args": ["sh"], "cwd": "/", "user": user });
+    let as_user = |user: Value| {
+        let mut json = users(one(), one(), &["user"], json!({}));
+        json["process"] = process(user);
+        json
+    };
+    parse(&as_user(json!({ "uid": 9, "gid": 9, "additionalGids": [0, 9] }))).unwrap();
+    let mut named = users(one(), one(), &["user"], json!({}));
+    named["hostname"] = json!("box");
+    let offsets = |clocks: Value| users(Value::Null, Value::Null, &["time"], json!({ "timeOffsets": clocks }));
+    for (json, expected) in [
+        (users(one(), Value::Null, &["user"], json!({})), "linux.gidMappings: expected 1 to 340 ranges"),
+        (users(one(), one(), &[], json!({})), "linux.uidMappings: expected user among linux.namespaces beside it"),
+        (
+            users(Value::Null, one(), &[], json!({})),
+            "linux.gidMappings: expected user among linux.namespaces beside it",
+        ),
+        (
+            users(Value::Null, Value::Null, &[], json!({ "timeOffsets": { "monotonic": { "secs": 1 } } })),
+            "linux.timeOffsets: expected time among linux.namespaces beside it",
+        ),
+        (
+            offsets(json!({ "boottime": { "secs": 1, "nanosecs": 1_000_000_000 } })),
+            "linux.timeOffsets.boottime.nanosecs: expected less than 1000000000, got 1000000000",
+        ),
+        (
+            offsets(json!({ "realtime": { "secs": 1 } })),
+            "linux.timeOffsets.realtime: this is not done; expected nothing beside monotonic, boottime",
+        ),
+        (as_user(json!({ "uid": 10 })), "process.user.uid: expected an id that linux.uidMappings has, got 10"),
+        (as_user(json!({ "gid": 11 })), "process.user.gid: expected an id that linux.gidMappings has, got 11"),
+        (
+            as_user(json!({ "additionalGids": [1, 12] })),
+            "process.user.additionalGids[1]: expected an id that linux.gidMappings has",
+        ),
+        (named, "hostname: expected uts among linux.namespaces beside it"),
+    ] {
+        let text = parse(&json).unwrap_err();
+        assert!(text.starts_with(expected), "expected {expected}, got {text}");
+    }
+}
+
 #[test]
 fn what_is_wrong_or_not_done_is_refused_by_its_path() {
     for (pointer, value, expected) in [
@@ -155,7 +270,7 @@ fn what_is_wrong_or_not_done_is_refused_by_its_path() {
         (
             "/linux/sysctl",
             json!({ "a.b": "1" }),
-            "linux.sysctl: this is not done; expected nothing beside namespaces, maskedPaths",
+            "linux.sysctl: this is not done; expected nothing beside namespaces, uidMappings",
         ),
         (
             "/linux/resources",
@@ -164,8 +279,13 @@ fn what_is_wrong_or_not_done_is_refused_by_its_path() {
         ),
         (
             "/linux/namespaces",
-            json!([{ "type": "user" }]),
-            "linux.namespaces[0].type: unknown variant `user`, expected one of `pid`",
+            json!([{ "type": "net" }]),
+            "linux.namespaces[0].type: unknown variant `net`, expected one of `pid`",
+        ),
+        (
+            "/linux/namespaces",
+            json!([{ "type": "pid" }, { "type": "mount" }, { "type": "pid" }]),
+            "linux.namespaces[2].type: expected each once",
         ),
         (
             "/linux/namespaces",
@@ -217,7 +337,8 @@ fn what_is_wrong_or_not_done_is_refused_by_its_path() {
 #[test]
 fn what_is_said_to_be_possible_is() {
     for (place, keys) in strict::POSSIBLE {
-        let list = matches!(place, "mounts" | "linux.namespaces" | "linux.devices");
+        let lists = ["mounts", "linux.namespaces", "linux.uidMappings", "linux.gidMappings", "linux.devices"];
+        let list = lists.contains(&place);
         for key in keys.split(", ") {
             // A value of no type: where a field has the key, that is the error.
             let inner = json!({ key: [[[true]]] });
