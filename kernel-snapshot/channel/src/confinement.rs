@@ -20,6 +20,8 @@ pub struct Confinement {
     pub pids: Option<u64>,
     /// Most bytes of memory of the container; none where absent.
     pub memory: Option<u64>,
+    /// What else is written to the container's control group, in this order.
+    pub controls: Vec<Control>,
     /// Which system calls may be made; all where absent.
     pub seccomp: Option<Seccomp>,
 }
@@ -33,6 +35,15 @@ pub struct Limit {
     pub soft: u64,
     /// What it may be raised to.
     pub hard: u64,
+}
+
+/// A file of a control group (Linux, Documentation/admin-guide/cgroup-v2.rst).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Control {
+    /// Its name: the controller's before the first dot.
+    pub file: String,
+    /// What is written.
+    pub value: String,
 }
 
 /// No limit (`RLIM_INFINITY`).
@@ -79,6 +90,7 @@ impl Default for Confinement {
             no_new_privileges: false,
             pids: None,
             memory: None,
+            controls: Vec::new(),
             seccomp: None,
         }
     }

@@ -18,12 +18,14 @@
 mod confinement;
 mod mount;
 mod namespaces;
+mod scheduling;
 mod seccomp;
 mod world;
 
-pub use confinement::{Capabilities, CapabilitySets, Confinement, DOCKERS_CAPABILITIES, Limit, UNLIMITED};
-pub use mount::{Mount, NODEV, NOEXEC, NOSUID, RDONLY, STRICTATIME};
+pub use confinement::{Capabilities, CapabilitySets, Confinement, Control, DOCKERS_CAPABILITIES, Limit, UNLIMITED};
+pub use mount::{BIND, Mount, NODEV, NOEXEC, NOSUID, RDONLY, STRICTATIME};
 pub use namespaces::{IdMappings, IdRange, Namespaces, TimeOffset, TimeOffsets, outside};
+pub use scheduling::{Scheduler, Scheduling};
 pub use seccomp::{Comparison, Seccomp, SeccompRule, SeccompTest};
 pub use world::{ANY_ACCESS, DEVICE_RULES, Device, DeviceKind, DeviceRule, MKNOD, READ, WRITE, World};
 
@@ -93,6 +95,12 @@ pub struct Start {
     pub oom_score_adj: Option<i32>,
     /// Host name of the container's UTS namespace.
     pub hostname: String,
+    /// Its NIS domain name; the kernel's own where empty.
+    pub domainname: String,
+    /// When the program has the processor and the disk.
+    pub scheduling: Scheduling,
+    /// What personality(2) is told.
+    pub personality: Option<u32>,
     /// The terminal, if the program has one; else its streams are [`STDIO_PORTS`].
     pub terminal: Option<WindowSize>,
     /// Directories of the host, in the order of their indices.

@@ -10,6 +10,8 @@ pub const NOSUID: u32 = 1 << 1;
 pub const NODEV: u32 = 1 << 2;
 /// See [`RDONLY`].
 pub const NOEXEC: u32 = 1 << 3;
+/// See [`RDONLY`]. The source is a path of the machine, and its mount is the one that is mounted, with all that is below it.
+pub const BIND: u32 = 1 << 12;
 /// See [`RDONLY`].
 pub const STRICTATIME: u32 = 1 << 24;
 

@@ -14,6 +14,8 @@ pub struct World {
     pub namespaces: Namespaces,
     /// File systems, in the order in which they are mounted.
     pub mounts: Vec<Mount>,
+    /// Files below `/proc/sys` and what is written to them.
+    pub sysctl: Vec<(String, String)>,
     /// Paths behind which nothing is seen.
     pub masked: Vec<String>,
     /// Paths below which nothing is written.
@@ -137,6 +139,7 @@ impl Default for World {
         World {
             namespaces: Namespaces::default(),
             mounts: MOUNTS.into_iter().map(mount).collect(),
+            sysctl: Vec::new(),
             masked: strings(&MASKED),
             read_only: strings(&READ_ONLY),
             devices: Vec::new(),

@@ -40,10 +40,17 @@ pub(crate) fn mount_cgroup() -> Result<()> {
 /// Limits what the container's group may have of a resource; its controller counts for those alone that are limited.
 pub(crate) fn limit(resource: &str, most: Option<u64>) -> Result<()> {
     let Some(most) = most else { return Ok(()) };
-    let controller = format!("+{resource}");
-    std::fs::write("/sys/fs/cgroup/cgroup.subtree_control", controller)
-        .and_then(|()| std::fs::write(format!("{CONTAINER_CGROUP}/{resource}.max"), most.to_string()))
-        .with_context(|| format!("limit the container's {resource} to {most}"))
+    control(&format!("{resource}.max"), &most.to_string())
+}
+
+/// Writes a file of the container's group; its controller counts from then on.
+pub(crate) fn control(file: &str, value: &str) -> Result<()> {
+    let controller = file.split('.').next().filter(|&name| name != "cgroup");
+    let enable = |name| std::fs::write("/sys/fs/cgroup/cgroup.subtree_control", format!("+{name}"));
+    controller
+        .map_or(Ok(()), enable)
+        .and_then(|()| std::fs::write(format!("{CONTAINER_CGROUP}/{file}"), value))
+        .with_context(|| format!("set {file} of the container's control group to {value}"))
 }
 
 /// Makes one directory with mode 0755, unless it exists.

@@ -187,6 +187,7 @@ fn create_anew(start: &Start, world: &World) -> Result<Container> {
 fn launch(container: Container, ports: Streams, start: &Start) -> Result<Pump> {
     boot::limit("pids", start.confinement.pids)?;
     boot::limit("memory", start.confinement.memory)?;
+    start.confinement.controls.iter().try_for_each(|control| boot::control(&control.file, &control.value))?;
     let terminal = start.terminal.map(|size| Terminal::open(container.pid(), container.root(), size)).transpose()?;
     let (program, pipes) = container.start(start, terminal.as_ref().map(Terminal::path))?;
     Ok(Pump::new(program, ports, pipes, terminal)?.announcing(start.listens))

@@ -11,6 +11,42 @@ use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 
+/// The mounts of the machine's paths that are to be bound, in the list's order.
+pub(crate) fn sources(mounts: &[Mount]) -> Result<Vec<OwnedFd>> {
+    let bound = mounts.iter().filter(|mount| is_bind(mount));
+    let recursive = OpenTreeFlags::AT_RECURSIVE | OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let source = |mount: &Mount| {
+        open_tree(CWD, &mount.source, recursive).with_context(|| format!("copy the mount of {}", mount.source))
+    };
+    bound.map(source).collect()
+}
+
+/// Mounts all, with those [sources].
+pub(crate) fn attach_all(mounts: &[Mount], sources: Vec<OwnedFd>) -> Result<()> {
+    let mut sources = sources.into_iter();
+    mounts.iter().try_for_each(|mount| match is_bind(mount).then(|| sources.next()).flatten() {
+        Some(source) => bind(mount, &source).with_context(|| format!("bind {} to {}", mount.source, mount.target)),
+        None => attach(mount),
+    })
+}
+
+fn is_bind(mount: &Mount) -> bool {
+    flags(mount).contains(MountFlags::BIND)
+}
+
+fn bind(to: &Mount, source: &OwnedFd) -> Result<()> {
+    directory::make_all(&to.target)?;
+    place(&to.target, source)?;
+    Ok(narrow(&to.target, flags(to))?)
+}
+
+/// Adds flags to a mount. What it keeps from programs stays so.
+pub(crate) fn narrow(path: &str, flags: MountFlags) -> rustix::io::Result<()> {
+    let kept = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    let kept = MountFlags::from_bits_retain(rustix::fs::statvfs(path)?.f_flag.bits() as u32) & kept;
+    mount_remount(path, MountFlags::BIND | flags | kept, c"")
+}
+
 /// Mounts one, on a directory that is made if it is missing. A file system in memory can be written to until it is [sealed](seal).
 pub(crate) fn attach(to: &Mount) -> Result<()> {
     let Mount { source, kind, target, data, .. } = to;

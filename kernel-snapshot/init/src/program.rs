@@ -9,7 +9,7 @@ use crate::streams::Streams;
 use crate::user::{self, Account};
 use crate::{directory, etc, identity, keyring, mounts, privileges, reaper, rehearsal, seccomp, shared, syscalls};
 use anyhow::{Context, Result, bail};
-use channel::Start;
+use channel::{Scheduling, Start};
 use rustix::fs::{Mode, OFlags, Uid};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use std::convert::Infallible;
@@ -63,6 +63,9 @@ pub(crate) fn become_program(
     keyring::join(&start.id, namespaces.user.is_some())?;
     if namespaces.uts {
         rustix::system::sethostname(start.hostname.as_bytes()).context("set the host name")?;
+        if !start.domainname.is_empty() {
+            rustix::system::setdomainname(start.domainname.as_bytes()).context("set the domain name")?;
+        }
     }
     let generated = start.world.as_ref().is_none_or(|world| world.generated_files);
     if generated {
@@ -92,6 +95,10 @@ pub(crate) fn become_program(
     let entered = enter_directory(cwd)?;
     if start.read_only {
         mounts::seal_root(&start.volumes, generated)?;
+    }
+    schedule(&start.scheduling)?;
+    if let Some(personality) = start.personality {
+        syscalls::set_personality(personality).context("set the personality")?;
     }
     privileges::confine(&account, &start.confinement)?;
     if !entered {
@@ -164,6 +171,13 @@ fn take_terminal(path: &str, account: &Account) -> Result<()> {
 
 fn take_streams([stdin, stdout, stderr]: [&OwnedFd; 3]) -> Result<()> {
     dup2_stdin(stdin).and_then(|()| dup2_stdout(stdout)).and_then(|()| dup2_stderr(stderr)).context("standard streams")
+}
+
+fn schedule(scheduling: &Scheduling) -> Result<()> {
+    if let Some((class, level)) = scheduling.io_priority {
+        syscalls::set_io_priority(class, level).context("set the priority of input and output")?;
+    }
+    scheduling.scheduler.as_ref().map_or(Ok(()), syscalls::set_scheduler).context("set the scheduler")
 }
 
 /// Makes and enters the working directory; false where only the user may be allowed to enter it.

@@ -4,30 +4,49 @@
 //! file systems are mounted: in a user namespace the kernel mounts another proc or sysfs only where a whole one is seen already
 //! (user_namespaces(7); Linux, fs/namespace.c, mount_too_revealing).
 
+use crate::boot::CONTAINER_CGROUP;
 use crate::etc::GeneratedFiles;
 use crate::image::ROOT;
 use crate::mounts;
 use crate::nodes::{self, Lent};
 use anyhow::{Context, Result};
-use channel::World;
+use channel::{BIND, Mount, Namespaces, World};
 use rustix::io::Errno;
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind_recursive, mount_change, mount_remount, unmount,
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind_recursive, mount_change, unmount,
 };
 
 /// Makes the overlay this process's root and sets up all that is mounted in it.
 pub(crate) fn enter(world: &World, lent: &[Lent]) -> Result<()> {
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).context("make mounts private")?;
     let generated = world.generated_files.then(GeneratedFiles::create).transpose()?;
+    let file_systems = file_systems(world);
+    let sources = mounts::sources(&file_systems)?;
     move_in().context("pivot_root")?;
-    world.mounts.iter().try_for_each(mounts::attach)?;
+    mounts::attach_all(&file_systems, sources)?;
     leave_old_root().context("unmount the old root")?;
     nodes::make(&world.devices, lent)?;
     world.mounts.iter().try_for_each(mounts::seal)?;
+    world.sysctl.iter().try_for_each(|(path, value)| {
+        std::fs::write(format!("/proc/sys/{path}"), value)
+            .with_context(|| format!("write {value:?} to /proc/sys/{path}"))
+    })?;
     let make_read_only = |path: &String| make_read_only(path).with_context(|| format!("make {path} read-only"));
     world.read_only.iter().try_for_each(make_read_only)?;
     world.masked.iter().try_for_each(|path| mask(path).with_context(|| format!("mask {path}")))?;
     generated.map_or(Ok(()), GeneratedFiles::attach)
+}
+
+/// What is mounted. Where a user namespace owns no namespace of control groups, it may not mount those: as in runc (`mountCgroupV2`)
+/// it has the container's own group of the machine's.
+fn file_systems(world: &World) -> Vec<Mount> {
+    let Namespaces { user, cgroup, .. } = &world.namespaces;
+    let bound = |mount: &Mount| user.is_some() && !cgroup && mount.kind == "cgroup2";
+    let of = |mount: &Mount| match bound(mount) {
+        true => Mount { source: CONTAINER_CGROUP.to_owned(), flags: mount.flags | BIND, ..mount.clone() },
+        false => mount.clone(),
+    };
+    world.mounts.iter().map(of).collect()
 }
 
 /// `pivot_root(".", ".")` stacks the old root on the new one: pivot_root(2), NOTES.
@@ -58,8 +77,5 @@ fn make_read_only(path: &str) -> rustix::io::Result<()> {
         Err(Errno::NOENT) => return Ok(()),
         done => done?,
     }
-    // What the file system below keeps from programs stays so.
-    let kept = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    let flags = MountFlags::from_bits_retain(rustix::fs::statvfs(path)?.f_flag.bits() as u32) & kept;
-    mount_remount(path, MountFlags::BIND | MountFlags::RDONLY | flags, c"")
+    mounts::narrow(path, MountFlags::RDONLY)
 }

@@ -1,4 +1,4 @@
-//! The system calls that no safe interface offers: fork, unshare, exec, signals, limits, keyrings, seccomp, bpf, and three ioctls.
+//! The system calls that no safe interface offers: fork, unshare, exec, signals, limits, schedulers, keyrings, seccomp, bpf, and three ioctls.
 #![allow(unsafe_code)]
 
 use rustix::process::Pid;
@@ -89,6 +89,36 @@ pub(crate) fn allow_limit(process: Pid, limit: &channel::Limit) -> io::Result<()
     value.rlim_max = value.rlim_max.max(limit.hard);
     // SAFETY: the kernel only reads the limit.
     check(unsafe { libc::prlimit(process, limit.resource, &value, ptr::null_mut()) }).map(drop)
+}
+
+/// Sets this process's scheduler (sched_setattr(2)).
+pub(crate) fn set_scheduler(to: &channel::Scheduler) -> io::Result<()> {
+    const SIZE: u64 = 48;
+    // struct sched_attr: size and policy, flags, nice and priority, runtime, deadline, period.
+    let attributes = [
+        SIZE | u64::from(to.policy) << 32,
+        to.flags,
+        u64::from(to.nice.cast_unsigned()) | u64::from(to.priority) << 32,
+        to.runtime,
+        to.deadline,
+        to.period,
+    ];
+    // SAFETY: the kernel only reads the attributes, which are as long as they say and outlive the call.
+    check(unsafe { libc::syscall(libc::SYS_sched_setattr, 0, attributes.as_ptr(), 0) } as c_int).map(drop)
+}
+
+/// Sets class and level of this process's input and output (ioprio_set(2)).
+pub(crate) fn set_io_priority(class: u8, level: u8) -> io::Result<()> {
+    const WHO_PROCESS: c_int = 1;
+    let priority = c_int::from(class) << 13 | c_int::from(level);
+    // SAFETY: all arguments are numbers.
+    check(unsafe { libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, 0, priority) } as c_int).map(drop)
+}
+
+/// Sets this process's execution domain (personality(2)).
+pub(crate) fn set_personality(domain: u32) -> io::Result<()> {
+    // SAFETY: the argument is a number.
+    check(unsafe { libc::personality(libc::c_ulong::from(domain)) }).map(drop)
 }
 
 /// Replaces this process; returns only what went wrong.

@@ -165,6 +165,9 @@ pub fn start(image: &ImageConfig, options: &Options, surroundings: Surroundings)
         groups: bundle.filter(|_| options.user.is_none()).map(|bundle| bundle.groups.clone()),
         umask: bundle.and_then(|bundle| bundle.umask),
         oom_score_adj: bundle.and_then(|bundle| bundle.oom_score_adj),
+        domainname: bundle.map(|bundle| bundle.domainname.clone()).unwrap_or_default(),
+        scheduling: bundle.map(|bundle| bundle.scheduling).unwrap_or_default(),
+        personality: bundle.and_then(|bundle| bundle.personality),
         hostname: or(own(&options.hostname, &config.hostname), &surroundings.hostname),
         terminal: terminal.then_some(window),
         volumes: config.volumes.keys().cloned().collect(),
@@ -206,6 +209,7 @@ fn confinement(options: &Options, surroundings: &Surroundings) -> Confinement {
         no_new_privileges: bundle.no_new_privileges,
         pids: bundle.pids,
         memory: bundle.memory,
+        controls: bundle.controls.clone(),
         seccomp: None,
     });
     limits::replace(&mut own.limits, &options.limits);

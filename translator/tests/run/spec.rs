@@ -163,6 +163,50 @@ fn the_file_that_runc_writes_is_runcs_container() {
 }
 
 #[test]
+fn the_file_that_runc_writes_for_users_without_privileges_is_runcs_container() {
+    let directory = tempfile::tempdir().unwrap();
+    if let Err(reason) = Command::new("runc").args(["spec", "--rootless"]).current_dir(&directory).status() {
+        return kernel_snapshot::testing::skipped(&format!("runc cannot be run: {reason}"));
+    }
+    let text = std::fs::read(directory.path().join("config.json")).unwrap();
+    let mut config: Value = serde_json::from_slice(&text).unwrap();
+    config["process"]["args"] = json!(["/bin/world"]);
+    config["process"]["terminal"] = json!(false);
+    let (code, ours, stderr) = configured(world(), &config, &[], &[]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let Some(theirs) = runcs(&test_images::world().unwrap(), &config) else { return };
+    for name in SAID.iter().filter(|name| **name != "limits") {
+        assert_eq!(section(&ours, name), section(&theirs, name), "[{name}]");
+    }
+}
+
+#[test]
+fn what_a_run_is_told_of_scheduling_and_settings_is_the_kernels() {
+    let script = "cut -d ' ' -f 19,40,41 /proc/1/stat; ionice -p 1; cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/shmmni \
+        /proc/sys/kernel/domainname; uname -m; cd /sys/fs/cgroup; cat cpu.weight cpu.max memory.low memory.high; touch /proc/sys/kernel/shmmni 2>&1";
+    let mut config = runc::config(&test_images::world().unwrap(), (0, 0, &[0]), &[]);
+    config["process"]["args"] = json!(["sh", "-c", script]);
+    config["process"]["scheduler"] = json!({ "policy": "SCHED_BATCH", "nice": -5 });
+    config["process"]["ioPriority"] = json!({ "class": "IOPRIO_CLASS_BE", "priority": 2 });
+    config["domainname"] = json!("domain");
+    config["linux"]["personality"] = json!({ "domain": "LINUX32" });
+    config["linux"]["sysctl"] = json!({ "net.ipv4.ip_forward": "1", "kernel.shmmni": "77" });
+    config["linux"]["resources"] = json!({ "cpu": { "shares": 512, "quota": 50_000, "period": 200_000 },
+        "memory": { "reservation": 8192 }, "unified": { "memory.high": "104857600" } });
+    let expected = "-5 0 3\nbest-effort: prio 2\n1\n77\ndomain\ni686\n20\n50000 200000\n8192\n104857600\n\
+        touch: /proc/sys/kernel/shmmni: Read-only file system\n";
+    let (code, stdout, stderr) = configured(busybox(), &config, &[], &[]);
+    assert_eq!((code, &*stdout), (Some(1), expected), "{stderr}");
+    config["process"]["scheduler"] = json!({ "policy": "SCHED_RR", "priority": 42 });
+    config["process"]["args"] = json!(["cut", "-d", " ", "-f", "40,41", "/proc/1/stat"]);
+    assert_eq!(configured(busybox(), &config, &[], &[]).1, "42 2\n");
+    // What the kernel refuses is told with its reason.
+    config["process"]["scheduler"] = json!({ "policy": "SCHED_RR", "priority": 100 });
+    let (code, _, stderr) = configured(busybox(), &config, &[], &[]);
+    assert!(code == Some(125) && stderr.contains("set the scheduler: Invalid argument"), "{stderr}");
+}
+
+#[test]
 fn session_keyrings_are_runcs() {
     let image = test_images::world().unwrap();
     let mut config = runc::config(&image, (0, 0, &[]), &[]);
@@ -219,14 +263,15 @@ fn directories_of_the_host_are_mounted_where_the_file_wants_them() {
 #[test]
 fn what_is_not_done_is_refused_by_its_path_under_both_commands() {
     let mut config = unusual();
-    config["linux"]["resources"]["cpu"] = json!({ "shares": 512 });
+    config["linux"]["resources"]["blockIO"] = json!({ "weight": 512 });
     let bundle = bundle(&config);
     let own = prelift_run_of(busybox(), &["--config", &file(&bundle)], &["echo", "ran"]);
     let stock = stock_run(&["--dir", &preopen(&bundle)], &["--config", "/bundle/config.json", "echo", "ran"]);
     for mut command in [own, stock] {
         let (code, stdout, stderr) = run(&mut command);
         assert_eq!((code, &*stdout), (Some(125), ""), "{command:?}");
-        let what = "config.json: linux.resources.cpu: this is not done; expected nothing beside devices, pids, memory";
+        let what =
+            "config.json: linux.resources.blockIO: this is not done; expected nothing beside devices, pids, memory";
         assert!(stderr.contains(what), "{command:?}: {stderr}");
     }
 }

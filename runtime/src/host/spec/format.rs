@@ -6,6 +6,7 @@ use crate::host::container::limits::Resource;
 use crate::host::container::seccomp::Profile;
 use crate::host::json::nullable;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -14,6 +15,7 @@ pub(super) struct Spec {
     pub(super) process: Process,
     pub(super) root: Root,
     pub(super) hostname: String,
+    pub(super) domainname: String,
     #[serde(deserialize_with = "nullable")]
     pub(super) mounts: Vec<Mount>,
     #[serde(deserialize_with = "nullable")]
@@ -38,6 +40,8 @@ pub(super) struct Process {
     pub(super) rlimits: Vec<Rlimit>,
     pub(super) no_new_privileges: bool,
     pub(super) oom_score_adj: Option<i32>,
+    pub(super) scheduler: Option<Scheduler>,
+    pub(super) io_priority: Option<IoPriority>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -70,6 +74,73 @@ pub(super) struct Capabilities {
     pub(super) inheritable: Vec<Capability>,
     #[serde(deserialize_with = "nullable")]
     pub(super) ambient: Vec<Capability>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Scheduler {
+    pub(super) policy: SchedulerPolicy,
+    #[serde(default)]
+    pub(super) nice: i32,
+    #[serde(default)]
+    pub(super) priority: u32,
+    #[serde(default, deserialize_with = "nullable")]
+    pub(super) flags: Vec<SchedulerFlag>,
+    #[serde(default)]
+    pub(super) runtime: u64,
+    #[serde(default)]
+    pub(super) deadline: u64,
+    #[serde(default)]
+    pub(super) period: u64,
+}
+
+/// Numbers of `linux/sched.h`; there is no `SCHED_ISO` in Linux.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(super) enum SchedulerPolicy {
+    #[serde(rename = "SCHED_OTHER")]
+    Other = 0,
+    #[serde(rename = "SCHED_FIFO")]
+    Fifo = 1,
+    #[serde(rename = "SCHED_RR")]
+    RoundRobin = 2,
+    #[serde(rename = "SCHED_BATCH")]
+    Batch = 3,
+    #[serde(rename = "SCHED_IDLE")]
+    Idle = 5,
+    #[serde(rename = "SCHED_DEADLINE")]
+    Deadline = 6,
+}
+
+/// Bits of `linux/sched.h`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) enum SchedulerFlag {
+    #[serde(rename = "SCHED_FLAG_RESET_ON_FORK")]
+    ResetOnFork = 1,
+    #[serde(rename = "SCHED_FLAG_RECLAIM")]
+    Reclaim = 2,
+    #[serde(rename = "SCHED_FLAG_DL_OVERRUN")]
+    DeadlineOverrun = 4,
+    #[serde(rename = "SCHED_FLAG_KEEP_POLICY")]
+    KeepPolicy = 8,
+    #[serde(rename = "SCHED_FLAG_KEEP_PARAMS")]
+    KeepParameters = 16,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct IoPriority {
+    pub(super) class: IoClass,
+    #[serde(default)]
+    pub(super) priority: i64,
+}
+
+/// Numbers of `linux/ioprio.h`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) enum IoClass {
+    #[serde(rename = "IOPRIO_CLASS_RT")]
+    RealTime = 1,
+    #[serde(rename = "IOPRIO_CLASS_BE")]
+    BestEffort = 2,
+    #[serde(rename = "IOPRIO_CLASS_IDLE")]
+    Idle = 3,
 }
 
 #[derive(Debug, Deserialize)]
@@ -107,6 +178,9 @@ pub(super) struct Linux {
     #[serde(deserialize_with = "nullable")]
     pub(super) gid_mappings: Vec<Mapping>,
     pub(super) time_offsets: Option<TimeOffsets>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) sysctl: BTreeMap<String, String>,
+    pub(super) personality: Option<Personality>,
     #[serde(deserialize_with = "nullable")]
     pub(super) masked_paths: Vec<String>,
     #[serde(deserialize_with = "nullable")]
@@ -162,6 +236,20 @@ pub(super) struct Clock {
     pub(super) nanosecs: u32,
 }
 
+#[derive(Debug, Deserialize)]
+pub(super) struct Personality {
+    pub(super) domain: Domain,
+}
+
+/// Numbers of `linux/personality.h`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) enum Domain {
+    #[serde(rename = "LINUX")]
+    Linux = 0,
+    #[serde(rename = "LINUX32")]
+    Linux32 = 8,
+}
+
 /// Nobody else sees the container's mounts, nor it theirs.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -207,6 +295,10 @@ pub(super) struct Resources {
     pub(super) pids: Pids,
     #[serde(deserialize_with = "nullable")]
     pub(super) memory: Memory,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) cpu: Cpu,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) unified: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -245,10 +337,22 @@ pub(super) struct Pids {
     pub(super) limit: i64,
 }
 
-/// The limit, and the limit of memory and swap together: there is nothing to swap to.
+/// There is one processor and one node of memory, and so no sets of them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Cpu {
+    pub(super) shares: u64,
+    pub(super) quota: i64,
+    pub(super) burst: u64,
+    pub(super) period: u64,
+    pub(super) idle: Option<i64>,
+}
+
+/// The limit, what is kept for the container, and the limit of memory and swap together: there is nothing to swap to.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Memory {
     pub(super) limit: i64,
+    pub(super) reservation: i64,
     pub(super) swap: i64,
 }

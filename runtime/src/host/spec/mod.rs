@@ -8,10 +8,13 @@
 //! As in runc, what the file does not say is not there: no variable but `HOME`, no mount, no capability. What options say comes
 //! before it.
 
+mod controls;
 mod format;
 mod mounts;
 mod namespaces;
+mod scheduling;
 mod strict;
+mod sysctl;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +23,7 @@ pub use mounts::Bind;
 use super::config::ImageConfig;
 use super::container::capabilities::Capability;
 use super::container::seccomp::Profile;
-use channel::{CapabilitySets, Device, DeviceKind, DeviceRule, Limit, WindowSize, World};
+use channel::{CapabilitySets, Control, Device, DeviceKind, DeviceRule, Limit, Scheduling, WindowSize, World};
 use format::{Kind, Spec};
 use std::path::{Path, PathBuf};
 
@@ -35,6 +38,8 @@ pub struct Bundle {
     pub cwd: String,
     /// Host name; empty for none.
     pub hostname: String,
+    /// NIS domain name; empty for the kernel's own.
+    pub domainname: String,
     /// User and primary group.
     pub user: (u32, u32),
     /// Groups beside the primary one.
@@ -43,6 +48,10 @@ pub struct Bundle {
     pub umask: Option<u32>,
     /// What the program's chance to be killed for want of memory is changed by.
     pub oom_score_adj: Option<i32>,
+    /// When the program has the processor and the disk.
+    pub scheduling: Scheduling,
+    /// What personality(2) is told.
+    pub personality: Option<u32>,
     /// Whether the program has a terminal, whatever the host has.
     pub terminal: bool,
     /// The terminal's size.
@@ -57,6 +66,8 @@ pub struct Bundle {
     pub pids: Option<u64>,
     /// Most bytes of memory.
     pub memory: Option<u64>,
+    /// What else is written to the container's control group.
+    pub controls: Vec<Control>,
     /// Which system calls may be made.
     pub seccomp: Option<Profile>,
     /// Whether the root file system is read-only.
@@ -90,8 +101,10 @@ impl Bundle {
         let spec: Spec = strict::parse(json)?;
         check(&spec)?;
         let namespaces = namespaces::namespaces(&spec)?;
+        let (scheduling, sysctl) = (scheduling::scheduling(&spec.process)?, sysctl::settings(&spec)?);
+        let controls = controls::controls(&spec.linux.resources)?;
         let (mounts, binds) = mounts::split(&spec.mounts)?;
-        let Spec { process, root, hostname, linux, .. } = spec;
+        let Spec { process, root, hostname, domainname, linux, .. } = spec;
         let set = |names: &[Capability]| names.iter().fold(0, |set, one| set | one.0);
         let of = process.capabilities;
         let size = process.console_size;
@@ -100,10 +113,13 @@ impl Bundle {
             env: process.env,
             cwd: process.cwd,
             hostname,
+            domainname,
             user: (process.user.uid, process.user.gid),
             groups: process.user.additional_gids,
             umask: process.user.umask,
             oom_score_adj: process.oom_score_adj,
+            scheduling,
+            personality: linux.personality.map(|of| of.domain as u32),
             terminal: process.terminal,
             window: (size.height > 0 && size.width > 0)
                 .then_some(WindowSize { rows: size.height, columns: size.width }),
@@ -118,9 +134,11 @@ impl Bundle {
             no_new_privileges: process.no_new_privileges,
             pids: u64::try_from(linux.resources.pids.limit).ok().filter(|&limit| limit > 0),
             memory: u64::try_from(linux.resources.memory.limit).ok().filter(|&limit| limit > 0),
+            controls,
             read_only: root.readonly,
             world: World {
                 namespaces,
+                sysctl,
                 mounts,
                 masked: linux.masked_paths,
                 read_only: linux.readonly_paths,

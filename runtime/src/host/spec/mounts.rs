@@ -2,7 +2,7 @@
 
 use super::format;
 use crate::host::container::mounts::options;
-use channel::{Mount, RDONLY};
+use channel::{BIND, Mount, RDONLY};
 
 /// A directory of the host with a place of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,10 @@ const SHARED: [&str; 6] = ["shared", "rshared", "unbindable", "runbindable", "tm
 /// What a directory of the host can be told: it is `nosuid,nodev` in any case.
 const OF_BINDS: [&str; 6] = ["bind", "rbind", "ro", "rw", "nosuid", "nodev"];
 
+/// What a container without a network namespace has in place of a mount, since only who owns that may make one (`runc spec
+/// --rootless`): the machine's own.
+const SYSFS: &str = "/sys";
+
 /// File systems and directories, each in the file's order.
 pub(super) fn split(mounts: &[format::Mount]) -> Result<(Vec<Mount>, Vec<Bind>), String> {
     let (mut own, mut binds) = (Vec::new(), Vec::new());
@@ -54,7 +58,10 @@ pub(super) fn split(mounts: &[format::Mount]) -> Result<(Vec<Mount>, Vec<Bind>),
             ));
         }
         let words = || mount.options.iter().map(String::as_str).filter(|word| !PRIVATE.contains(word));
-        if mount.kind == "bind" || words().any(|word| word == "bind" || word == "rbind") {
+        let is_bind = mount.kind == "bind" || words().any(|word| word == "bind" || word == "rbind");
+        if is_bind && mount.source == SYSFS {
+            own.push(machines(&place, mount, words())?);
+        } else if is_bind {
             binds.push(bind(place, mount, words())?);
         } else {
             own.push(file_system(&place, mount, words())?);
@@ -70,6 +77,15 @@ fn bind<'a>(place: String, mount: &'a format::Mount, words: impl Iterator<Item =
     }
     let read_only = options(words).0 & RDONLY != 0;
     Ok(Bind { place, source: mount.source.clone(), target: mount.destination.clone(), read_only })
+}
+
+fn machines<'a>(place: &str, mount: &format::Mount, words: impl Iterator<Item = &'a str>) -> Result<Mount, String> {
+    let (flags, rest) = options(words.filter(|word| !matches!(*word, "bind" | "rbind")));
+    if let Some(word) = rest.first() {
+        return Err(format!("{place}.options: {word} is not done; expected options of mount(8) for what is bound"));
+    }
+    let (source, target) = (mount.source.clone(), mount.destination.clone());
+    Ok(Mount { source, kind: "none".to_owned(), target, flags: flags | BIND, data: String::new() })
 }
 
 fn file_system<'a>(place: &str, mount: &format::Mount, words: impl Iterator<Item = &'a str>) -> Result<Mount, String> {

@@ -37,8 +37,10 @@ pub(super) fn namespaces(spec: &Spec) -> Result<Namespaces, String> {
         uts: has(NamespaceKind::Uts),
         cgroup: has(NamespaceKind::Cgroup),
     };
-    if !own.uts && !spec.hostname.is_empty() {
-        return Err("hostname: expected uts among linux.namespaces beside it".to_owned());
+    for (key, name) in [("hostname", &spec.hostname), ("domainname", &spec.domainname)] {
+        if !own.uts && !name.is_empty() {
+            return Err(format!("{key}: expected uts among linux.namespaces beside it"));
+        }
     }
     Ok(own)
 }

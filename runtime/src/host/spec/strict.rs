@@ -6,28 +6,33 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Keys that say something to others than the container: accepted, whatever they say. Where its files and its control group are on
-/// a host cannot be seen in it.
-const FOR_OTHERS: [&str; 4] = ["ociVersion", "annotations", "root.path", "linux.cgroupsPath"];
+/// a host cannot be seen in it. The affinity is that of processes which a runtime adds later (config.md, `execCPUAffinity`).
+const FOR_OTHERS: [&str; 5] =
+    ["ociVersion", "annotations", "root.path", "linux.cgroupsPath", "process.execCPUAffinity"];
 
 /// What is possible below a path.
 #[rustfmt::skip]
-pub(super) const POSSIBLE: [(&str, &str); 16] = [
-    ("",                        "process, root, hostname, mounts, linux, annotations"),
-    ("process",                 "terminal, consoleSize, user, args, env, cwd, capabilities, rlimits, noNewPrivileges, oomScoreAdj"),
-    ("process.user",            "uid, gid, umask, additionalGids"),
-    ("process.capabilities",    "bounding, effective, permitted, inheritable, ambient"),
-    ("root",                    "path, readonly"),
-    ("mounts",                  "destination, type, source, options"),
-    ("linux",                   "namespaces, uidMappings, gidMappings, timeOffsets, maskedPaths, readonlyPaths, devices, resources, seccomp, rootfsPropagation, cgroupsPath"),
-    ("linux.namespaces",        "type"),
-    ("linux.uidMappings",       "containerID, hostID, size"),
-    ("linux.gidMappings",       "containerID, hostID, size"),
-    ("linux.timeOffsets",       "monotonic, boottime"),
+pub(super) const POSSIBLE: [(&str, &str); 20] = [
+    ("",                            "process, root, hostname, domainname, mounts, linux, annotations"),
+    ("process",                     "terminal, consoleSize, user, args, env, cwd, capabilities, rlimits, noNewPrivileges, oomScoreAdj, scheduler, ioPriority"),
+    ("process.user",                "uid, gid, umask, additionalGids"),
+    ("process.capabilities",        "bounding, effective, permitted, inheritable, ambient"),
+    ("process.scheduler",           "policy, nice, priority, flags, runtime, deadline, period"),
+    ("process.ioPriority",          "class, priority"),
+    ("root",                        "path, readonly"),
+    ("mounts",                      "destination, type, source, options"),
+    ("linux",                       "namespaces, uidMappings, gidMappings, timeOffsets, sysctl, personality, maskedPaths, readonlyPaths, devices, resources, seccomp, rootfsPropagation, cgroupsPath"),
+    ("linux.namespaces",            "type"),
+    ("linux.uidMappings",           "containerID, hostID, size"),
+    ("linux.gidMappings",           "containerID, hostID, size"),
+    ("linux.timeOffsets",           "monotonic, boottime"),
     ("linux.timeOffsets.monotonic", "secs, nanosecs"),
-    ("linux.timeOffsets.boottime", "secs, nanosecs"),
-    ("linux.devices",           "type, path, major, minor, fileMode, uid, gid"),
-    ("linux.resources",         "devices, pids, memory"),
-    ("linux.resources.memory",  "limit, swap"),
+    ("linux.timeOffsets.boottime",  "secs, nanosecs"),
+    ("linux.devices",               "type, path, major, minor, fileMode, uid, gid"),
+    ("linux.personality",           "domain"),
+    ("linux.resources",             "devices, pids, memory, cpu, unified"),
+    ("linux.resources.cpu",         "shares, quota, burst, period, idle"),
+    ("linux.resources.memory",      "limit, reservation, swap"),
 ];
 
 /// Parses JSON.

@@ -1,7 +1,7 @@
 //! Files, and what they mean or why they are refused.
 
 use super::*;
-use channel::{ANY_ACCESS, MKNOD, NODEV, NOEXEC, NOSUID, RDONLY, READ};
+use channel::{ANY_ACCESS, BIND, MKNOD, NODEV, NOEXEC, NOSUID, RDONLY, READ};
 use channel::{IdMappings, IdRange, Namespaces, TimeOffset, TimeOffsets};
 use serde_json::{Value, json};
 
@@ -69,6 +69,7 @@ fn mounts_and_directories_are_told_apart() {
         { "destination": "/cg", "type": "cgroup", "source": "cgroup", "options": null },
         { "destination": "/in", "type": "bind", "source": "/out", "options": ["rbind", "ro", "rslave"] },
         { "destination": "/in/2", "type": "none", "source": "/o2", "options": ["bind"] },
+        { "destination": "/sys", "type": "none", "source": "/sys", "options": ["rbind", "nosuid", "ro"] },
     ]);
     let Bundle { world, binds, .. } = parse(&with("/mounts", mounts)).unwrap();
     let rows: Vec<_> =
@@ -77,6 +78,7 @@ fn mounts_and_directories_are_told_apart() {
         ("proc", "proc", "/proc", NOSUID | NOEXEC | NODEV, ""),
         ("", "tmpfs", "/run", RDONLY, "size=1m,mode=755"),
         ("cgroup", "cgroup2", "/cg", 0, ""),
+        ("/sys", "none", "/sys", BIND | NOSUID | RDONLY, ""),
     ];
     assert_eq!(rows, expected);
     let rows: Vec<_> = binds.iter().map(|bind| (&*bind.source, &*bind.target, bind.read_only)).collect();
@@ -110,8 +112,8 @@ fn devices_are_nodes_and_rules() {
     assert_eq!((limit(json!({})), limit(json!({ "limit": -1 }))), (Ok(None), Ok(None)));
     for (memory, expected) in [
         (
-            json!({ "reservation": 1 }),
-            "linux.resources.memory.reservation: this is not done; expected nothing beside limit, swap",
+            json!({ "swappiness": 1 }),
+            "linux.resources.memory.swappiness: this is not done; expected nothing beside limit, reservation, swap",
         ),
         (json!({ "swap": 5 }), "linux.resources.memory.swap: expected a limit beside it"),
         (json!({ "swap": 5, "limit": 6 }), "that is not above it"),
@@ -236,6 +238,124 @@ fn mappings_and_offsets_that_cannot_be_are_refused_by_their_path() {
 }
 
 #[test]
+fn a_process_is_scheduled_as_the_file_says() {
+    let process = |key: &str, value: Value| {
+        let mut json = least();
+        json["process"][key] = value;
+        parse(&json).map(|bundle| bundle.scheduling)
+    };
+    let deadline = json!({ "policy": "SCHED_DEADLINE", "flags": ["SCHED_FLAG_RESET_ON_FORK", "SCHED_FLAG_DL_OVERRUN"],
+        "runtime": 5, "deadline": 6, "period": 7 });
+    let scheduler =
+        Some(channel::Scheduler { policy: 6, flags: 5, nice: 0, priority: 0, runtime: 5, deadline: 6, period: 7 });
+    assert_eq!(process("scheduler", deadline), Ok(Scheduling { scheduler, io_priority: None }));
+    let fifo = process("scheduler", json!({ "policy": "SCHED_FIFO", "priority": 9 })).unwrap().scheduler.unwrap();
+    assert_eq!((fifo.policy, fifo.priority), (1, 9));
+    let best = process("ioPriority", json!({ "class": "IOPRIO_CLASS_BE", "priority": 7 }));
+    assert_eq!(best, Ok(Scheduling { scheduler: None, io_priority: Some((2, 7)) }));
+    assert_eq!(process("execCPUAffinity", json!({ "initial": "0" })), Ok(Scheduling::default()));
+    for (key, value, expected) in [
+        ("scheduler", json!({ "nice": 1 }), "process.scheduler: missing field `policy`"),
+        ("scheduler", json!({ "policy": "SCHED_ISO" }), "process.scheduler.policy: unknown variant `SCHED_ISO`"),
+        (
+            "scheduler",
+            json!({ "policy": "SCHED_OTHER", "nice": 20 }),
+            "process.scheduler.nice: expected -20 to 19, got 20",
+        ),
+        (
+            "scheduler",
+            json!({ "policy": "SCHED_BATCH", "priority": 1 }),
+            "process.scheduler.priority: expected the policy SCHED_FIFO or SCHED_RR beside it",
+        ),
+        (
+            "scheduler",
+            json!({ "policy": "SCHED_RR", "period": 1 }),
+            "process.scheduler.period: expected the policy SCHED_DEADLINE beside it",
+        ),
+        (
+            "ioPriority",
+            json!({ "class": "IOPRIO_CLASS_RT", "priority": 8 }),
+            "process.ioPriority.priority: expected 0 to 7, got 8",
+        ),
+    ] {
+        let text = process(key, value).unwrap_err();
+        assert!(text.starts_with(expected), "expected {expected}, got {text}");
+    }
+}
+
+#[test]
+fn control_groups_have_what_the_file_says() {
+    let controls = |resources: Value| {
+        let linux = json!({ "namespaces": least()["linux"]["namespaces"], "resources": resources });
+        let bundle = parse(&with("/linux", linux))?;
+        Ok::<Vec<String>, String>(
+            bundle.controls.into_iter().map(|one| format!("{} {}", one.file, one.value)).collect(),
+        )
+    };
+    let all = json!({
+        "cpu": { "shares": 1024, "quota": 50_000, "burst": 7 },
+        "memory": { "reservation": 4096 },
+        "unified": { "memory.high": "1000000", "cgroup.max.depth": "3" },
+    });
+    let expected = [
+        "cpu.weight 39",
+        "cpu.max 50000 100000",
+        "cpu.max.burst 7",
+        "memory.low 4096",
+        "cgroup.max.depth 3",
+        "memory.high 1000000",
+    ];
+    assert_eq!(controls(all).unwrap(), expected);
+    let idle = json!({ "cpu": { "shares": 5, "idle": 1, "quota": -1, "period": 9000 } });
+    assert_eq!(controls(idle).unwrap(), ["cpu.idle 1", "cpu.max max 9000"]);
+    for (shares, weight) in [(2, 1), (262_144, 10_000)] {
+        assert_eq!(controls(json!({ "cpu": { "shares": shares } })).unwrap(), [format!("cpu.weight {weight}")]);
+    }
+    for (resources, expected) in [
+        (json!({ "cpu": { "shares": 1 } }), "linux.resources.cpu.shares: expected 2 to 262144, got 1"),
+        (
+            json!({ "unified": { "io.max": "1" } }),
+            "linux.resources.unified[\"io.max\"]: expected a control group's file of one of cpu",
+        ),
+        (json!({ "unified": { "cpu.max/../x": "1" } }), "linux.resources.unified[\"cpu.max/../x\"]: expected"),
+        (json!({ "unified": { "memory.": "1" } }), "linux.resources.unified[\"memory.\"]: expected"),
+    ] {
+        let text = controls(resources).unwrap_err();
+        assert!(text.starts_with(expected), "expected {expected}, got {text}");
+    }
+}
+
+#[test]
+fn settings_are_those_of_a_namespace() {
+    let settings = |sysctl: Value, kinds: &[&str]| {
+        let kinds: Vec<Value> = kinds.iter().map(|kind| json!({ "type": kind })).collect();
+        parse(&with("/linux", json!({ "namespaces": kinds, "sysctl": sysctl }))).map(|bundle| bundle.world.sysctl)
+    };
+    let all = ["pid", "mount", "network", "ipc"];
+    for (key, path) in [
+        ("net.ipv4.ip_forward", "net/ipv4/ip_forward"),
+        ("net.ipv4.conf.eth0/1.arp_filter", "net/ipv4/conf/eth0.1/arp_filter"),
+        ("net/ipv4/conf/eth0.1/arp_filter", "net/ipv4/conf/eth0.1/arp_filter"),
+        ("kernel.shmmax", "kernel/shmmax"),
+        ("fs.mqueue.msg_max", "fs/mqueue/msg_max"),
+    ] {
+        assert_eq!(settings(json!({ key: "1" }), &all), Ok(vec![(path.to_owned(), "1".to_owned())]));
+    }
+    for (key, kinds, expected) in [
+        ("vm.swappiness", &all[..], "expected a setting of a namespace"),
+        ("kernel.hostname", &all, "expected hostname in its place"),
+        ("kernel.domainname", &all, "expected domainname in its place"),
+        ("net/../kernel/panic", &all, "expected a name of sysctl(8)"),
+        ("net..x", &all, "expected a name of sysctl(8)"),
+        ("net.ipv4.ip_forward", &["pid", "mount", "ipc"], "expected network among linux.namespaces beside it"),
+        ("kernel.sem", &["pid", "mount", "network"], "expected ipc among linux.namespaces beside it"),
+    ] {
+        let text = settings(json!({ key: "1" }), kinds).unwrap_err();
+        assert!(text.starts_with(&format!("linux.sysctl[{key:?}]: {expected}")), "{key}: {text}");
+    }
+}
+
+#[test]
 fn what_is_wrong_or_not_done_is_refused_by_its_path() {
     for (pointer, value, expected) in [
         (
@@ -246,7 +366,7 @@ fn what_is_wrong_or_not_done_is_refused_by_its_path() {
         (
             "/process/ioPriority",
             json!({ "class": "x" }),
-            "process.ioPriority: this is not done; expected nothing beside terminal",
+            "process.ioPriority.class: unknown variant `x`, expected one of `IOPRIO_CLASS_RT`",
         ),
         ("/process/apparmorProfile", json!("x"), "process.apparmorProfile: this is not done"),
         ("/process/args", json!("sh"), "process.args: invalid type: string"),
@@ -270,12 +390,17 @@ fn what_is_wrong_or_not_done_is_refused_by_its_path() {
         (
             "/linux/sysctl",
             json!({ "a.b": "1" }),
-            "linux.sysctl: this is not done; expected nothing beside namespaces, uidMappings",
+            "linux.sysctl[\"a.b\"]: expected a setting of a namespace: net.*, fs.mqueue.*, kernel.msgmax",
         ),
         (
             "/linux/resources",
-            json!({ "cpu": { "shares": 5 } }),
-            "linux.resources.cpu: this is not done; expected nothing beside devices, pids, memory",
+            json!({ "cpu": { "cpus": "0" } }),
+            "linux.resources.cpu.cpus: this is not done; expected nothing beside shares, quota, burst, period, idle",
+        ),
+        (
+            "/linux/resources",
+            json!({ "blockIO": { "weight": 5 } }),
+            "linux.resources.blockIO: this is not done; expected nothing beside devices, pids, memory",
         ),
         (
             "/linux/namespaces",
