@@ -5,6 +5,7 @@ pub mod devices;
 pub mod exception;
 pub mod host;
 pub mod interp;
+pub mod label;
 pub mod memory;
 pub mod mmu;
 pub mod profile;

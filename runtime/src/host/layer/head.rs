@@ -1,21 +1,19 @@
-//! The head of a layer's file: two lines of text that say what it is and of which image, and zeros up to the file system.
+//! The head of a layer's file, up to the file system: a [`label`].
 
 use super::LayerError;
+use crate::label;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 /// Its size in bytes.
-pub(super) const SIZE: u64 = 4096;
+pub(super) const SIZE: u64 = label::SIZE;
 
-const TITLE: &str = "prelift layer 1\n";
-const IMAGE: &str = "image sha256:";
+const TITLE: &str = "prelift layer 1";
 
 /// The head of a layer of this image.
 pub(super) fn of(image: &[u8; 32]) -> Vec<u8> {
-    let mut head = format!("{TITLE}{IMAGE}{}\n", hexadecimal(image)).into_bytes();
-    head.resize(SIZE as usize, 0);
-    head
+    label::of(TITLE, image)
 }
 
 /// As much of a head as the file has.
@@ -32,27 +30,8 @@ pub(super) fn check(path: &Path, found: &[u8], image: &[u8; 32]) -> Result<(), L
         return Ok(());
     }
     let path = path.to_owned();
-    match image_of(found) {
-        Some(found) => Err(LayerError::Image { path, expected: hexadecimal(image), found }),
-        None => Err(LayerError::Foreign { path, expected: text(&expected), found: text(found) }),
+    match label::image_of(TITLE, found) {
+        Some(found) => Err(LayerError::Image { path, expected: label::hexadecimal(image), found }),
+        None => Err(LayerError::Foreign { path, expected: label::text(&expected), found: label::text(found) }),
     }
-}
-
-/// The image that a head names, if it is one.
-fn image_of(head: &[u8]) -> Option<String> {
-    let line = head.strip_prefix(TITLE.as_bytes())?.strip_prefix(IMAGE.as_bytes())?;
-    let (digits, rest) = line.split_at_checked(64)?;
-    let whole = rest.split_first().is_some_and(|(first, zeros)| *first == b'\n' && zeros.iter().all(|&byte| byte == 0));
-    let digits = str::from_utf8(digits).ok()?;
-    (whole && digits.bytes().all(|digit| digit.is_ascii_hexdigit())).then(|| digits.to_owned())
-}
-
-/// Its lines, for messages.
-fn text(head: &[u8]) -> String {
-    const MOST: usize = 100;
-    String::from_utf8_lossy(&head[..head.len().min(MOST)]).trim_end_matches('\0').to_owned()
-}
-
-fn hexadecimal(digest: &[u8; 32]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
