@@ -22,7 +22,7 @@ fn cuts(size: usize) -> Vec<usize> {
 /// The error of getting a guest ready, which must not succeed.
 fn prepare_error(image: &Path, kernel: KernelChoice) -> String {
     let cache = Cache::of_user().unwrap();
-    let root = Root::read(image, &|_| ()).unwrap();
+    let root = Root::read(image, None, &|_| ()).unwrap();
     let ready = kernel
         .vmlinux(&cache, &|_| ())
         .and_then(|vmlinux| prepare(root, &vmlinux, &GuestRequest::default(), &cache, &|_| ()));
@@ -54,7 +54,8 @@ fn an_image_that_is_not_there_is_refused_first() {
     let (image, vmlinux) = (directory.path().join("none.tar"), directory.path().join("vmlinux"));
     let guest = GuestRequest { kernel: KernelChoice::Vmlinux(vmlinux), ..GuestRequest::default() };
     let (training, code) = (Training::default(), CodeChoices::default());
-    let request = Request { image: &image, guest, training, entrypoint: None, code };
+    let request =
+        Request { image: &image, guest, training, entrypoint: None, code, external_image: None, output: None };
     let error = convert(&request, &Cache::of_user().unwrap(), &|_| ()).expect_err("a conversion of nothing");
     assert!(format!("{error:#}").contains("none.tar: is not there; `docker save"), "{error:#}");
 }
@@ -81,7 +82,7 @@ fn snapshots_are_refused() {
     test_images::busybox().unwrap().write(Format::DockerSave, &image).unwrap();
     let cache = Cache::of_user().unwrap();
     let vmlinux = kernel().vmlinux(&cache, &|_| ()).unwrap();
-    let root = Root::read(&image, &|_| ()).unwrap();
+    let root = Root::read(&image, None, &|_| ()).unwrap();
     let guest = prepare(root, &vmlinux, &GuestRequest::default(), &cache, &|_| ()).unwrap();
     let mut whole = Vec::new();
     guest.snapshot.write(&mut whole).unwrap();

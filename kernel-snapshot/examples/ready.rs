@@ -2,6 +2,7 @@
 
 use kernel_snapshot::ready::{self, ReadyRequest};
 use runtime::devices::Stream;
+use runtime::memory::ImageSource;
 use runtime::session::Output;
 use runtime::snapshot::Snapshot;
 use std::io::Write;
@@ -21,6 +22,7 @@ fn main() -> anyhow::Result<()> {
     let [vmlinux, init, image, extra, command @ ..] = arguments.as_slice() else { anyhow::bail!("see the source") };
     let mut image = std::fs::read(image)?;
     image.resize(image.len().next_multiple_of(2 << 20), 0);
+    let image = ImageSource::of_bytes(image);
     let (vmlinux, init) = (std::fs::read(vmlinux)?, std::fs::read(init)?);
     let request = ReadyRequest {
         vmlinux: &vmlinux,

@@ -27,7 +27,7 @@ pub struct Sizes {
 }
 
 /// A machine with the boot image in its RAM and the processor of a level as the 64-bit boot protocol has it. The image's pages are
-/// zero: [`Memory::bytes_mut`] fills them.
+/// zero: [`Memory::lend`] gives them their bytes.
 ///
 /// # Errors
 /// If the sizes cannot be, or the boot image is not for RAM of this size.

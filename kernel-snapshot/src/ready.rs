@@ -11,7 +11,7 @@ use crate::{initramfs, machine};
 use anyhow::{Context, Result, bail, ensure};
 use channel::{ToGuest, ToHost};
 use runtime::devices::{Backends, EmptyDrive, SeededEntropy};
-use runtime::memory::IMAGE_BASE;
+use runtime::memory::ImageSource;
 use runtime::session::{Event, Session};
 use runtime::snapshot::Snapshot;
 use runtime::vm::TSC_KHZ;
@@ -41,8 +41,8 @@ pub struct ReadyRequest<'a> {
     pub ram_size: u64,
     /// Which instructions the processor has.
     pub level: Level,
-    /// The image: an EROFS file system, padded with zeros to a multiple of 2 MiB.
-    pub image: &'a [u8],
+    /// The image: an EROFS file system, padded with zeros to a multiple of 2 MiB. It is read as the guest touches it.
+    pub image: &'a ImageSource,
     /// Appended to the kernel's command line; empty for nothing.
     pub extra: &'a str,
 }
@@ -76,7 +76,7 @@ pub fn backends() -> Backends {
 /// # Errors
 /// Those of [`boot::load`] and [`machine::power_up`].
 pub fn power_up(request: &ReadyRequest<'_>) -> Result<Session> {
-    let sizes = machine::Sizes { ram: request.ram_size, image: request.image.len() as u64 };
+    let sizes = machine::Sizes { ram: request.ram_size, image: request.image.size };
     let boot = boot::load(&BootRequest {
         vmlinux: request.vmlinux,
         initramfs: &initramfs::initramfs(request.init),
@@ -86,9 +86,7 @@ pub fn power_up(request: &ReadyRequest<'_>) -> Result<Session> {
         seed: &BOOT_SEED,
     })?;
     let mut vm = machine::power_up(&boot, sizes, request.level, EPOCH_NS, backends())?;
-    if let Some(place) = vm.memory.place(IMAGE_BASE) {
-        vm.memory.bytes_mut(place, request.image.len()).copy_from_slice(request.image);
-    }
+    vm.memory.lend(request.image.clone());
     Ok(Session::new(vm))
 }
 
@@ -163,7 +161,7 @@ pub fn go_on(session: &mut Session, event: &Event) -> Result<()> {
 pub fn ready_snapshot(request: &ReadyRequest<'_>, cache: &Cache, progress: &dyn Fn(&str)) -> Result<Snapshot> {
     // This program's own file, even where another has taken its place meanwhile.
     let program = Path::new("/proc/self/exe");
-    let recipe = Recipe::new(KIND).bytes("boot", &request.boot_digest().0).bytes("image", request.image);
+    let recipe = Recipe::new(KIND).bytes("boot", &request.boot_digest().0).bytes("image", &request.image.digest);
     let digest = recipe.file("program", program)?.digest();
     let mut made = None;
     let entry = cache.entry("ready", digest, progress, |directory| {

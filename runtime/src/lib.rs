@@ -4,6 +4,7 @@ pub mod cpu;
 pub mod devices;
 pub mod exception;
 pub mod host;
+pub mod image_file;
 pub mod interp;
 pub mod label;
 pub mod memory;

@@ -5,12 +5,19 @@ mod heap;
 #[cfg(prelift_start)]
 mod start;
 
-#[cfg(not(target_arch = "wasm32"))]
-use runtime::host::files::load;
-#[cfg(target_arch = "wasm32")]
-use runtime::host::module::load;
+use runtime::host;
 use std::process::ExitCode;
 
+#[cfg(not(target_arch = "wasm32"))]
+fn run() -> u8 {
+    host::run::main(None, host::files::load)
+}
+
+#[cfg(target_arch = "wasm32")]
+fn run() -> u8 {
+    host::run::main(host::module::image_file(), host::module::load)
+}
+
 fn main() -> ExitCode {
-    ExitCode::from(runtime::host::run::main(load))
+    ExitCode::from(run())
 }

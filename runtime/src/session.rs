@@ -4,7 +4,7 @@
 //! step, and decides what an idle guest does: jump to its next timer, or wait for the host.
 
 use crate::devices::{Backends, Stream};
-use crate::memory::Memory;
+use crate::memory::{ImageError, Memory};
 use crate::snapshot::codec::{CodecError, Field, Reader, Writer};
 use crate::vm::{Pause, Vm};
 use channel::{Directory, Start, ToGuest, ToHost};
@@ -46,6 +46,9 @@ pub enum SessionError {
     /// A message of init that cannot be read.
     #[error("configuration channel: {0}")]
     Channel(#[from] std::io::Error),
+    /// A part of the image that the guest needs cannot be read.
+    #[error(transparent)]
+    Image(#[from] ImageError),
 }
 
 /// Where a machine is on its way to its program's end.
@@ -271,12 +274,16 @@ impl Session {
             }
             self.pump_config();
             let pause = self.vm.run(limit);
+            // What the guest made of bytes that it did not get is no output.
+            if let Some(error) = self.vm.memory.failure() {
+                return Err(error.into());
+            }
             self.drain(output);
             if let Some(message) = channel::decode(&mut self.from_guest)? {
                 return Ok(Event::Message(message));
             }
             match pause {
-                Pause::Output => {}
+                Pause::Output | Pause::Unreadable => {}
                 Pause::Idle(deadline) => return Ok(Event::Idle(deadline)),
                 Pause::Slice => return Ok(Event::Slice),
                 Pause::Budget => return Ok(Event::Limit),

@@ -4,6 +4,7 @@ use anyhow::Result;
 use kernel_snapshot::cache::Cache;
 use kernel_snapshot::ready::{self, ReadyRequest};
 use kernel_snapshot::{guest, testing};
+use runtime::memory::ImageSource;
 use runtime::snapshot::Snapshot;
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -21,13 +22,14 @@ fn machine() -> &'static Path {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("program");
         fs::create_dir_all(&directory).unwrap();
         let image = testing::busybox_image(&directory).unwrap();
-        make_snapshot(&directory, &fs::read(testing::vmlinux().unwrap()).unwrap(), &image).unwrap();
+        make_snapshot(&directory, &fs::read(testing::vmlinux().unwrap()).unwrap(), &ImageSource::of_bytes(image))
+            .unwrap();
         fs::write(directory.join("config"), CONFIG).unwrap();
         directory
     })
 }
 
-fn make_snapshot(directory: &Path, vmlinux: &[u8], image: &[u8]) -> Result<()> {
+fn make_snapshot(directory: &Path, vmlinux: &[u8], image: &ImageSource) -> Result<()> {
     let init = guest::init_binary(&Cache::of_user()?, &|line| eprintln!("{line}"))?;
     let request =
         ReadyRequest { vmlinux, init: &init, ram_size: 128 << 20, level: x86::Level::default(), image, extra: "" };

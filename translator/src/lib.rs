@@ -11,5 +11,8 @@ pub mod ir;
 pub mod lift;
 pub mod link;
 pub mod lower;
+mod mapping;
 pub mod passes;
 pub mod setup;
+
+pub use mapping::Mapping;

@@ -15,10 +15,12 @@ pub mod suite;
 use anyhow::{Context, Result};
 use kernel_snapshot::cache::Cache;
 use kernel_snapshot::testing;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use tempfile::TempDir;
 use test_images::{Format, Recipe};
+use translator::Mapping;
 use translator::convert::{self, CodeChoices, GuestRequest, KernelChoice, Request, Stage, Training};
 use translator::engine::{Engine, Program, RunOptions, Streams};
 
@@ -137,12 +139,14 @@ pub fn module(
     training: &Training,
     cache: &Cache,
     say: &dyn Fn(&str),
-) -> Result<Vec<u8>> {
+) -> Result<Mapping> {
     let directory = tempfile::tempdir().context("a temporary directory")?;
     let image = archive(recipe, &directory)?;
     let training = training.clone();
     let guest = GuestRequest { kernel: kernel(), ..guest };
-    let request = Request { image: &image, guest, training, entrypoint: None, code: CodeChoices::default() };
+    let code = CodeChoices::default();
+    let request =
+        Request { image: &image, guest, training, entrypoint: None, code, external_image: None, output: None };
     Ok(convert::convert(&request, cache, say)?.module)
 }
 
@@ -160,7 +164,10 @@ fn archive(recipe: &Recipe, directory: &TempDir) -> Result<PathBuf> {
 pub fn root(recipe: &Recipe) -> Result<Vec<u8>> {
     let directory = tempfile::tempdir().context("a temporary directory")?;
     let image = archive(recipe, &directory)?;
-    convert::Root::read(&image, &|_| {})?.bytes()
+    let root = convert::Root::read(&image, None, &|_| {})?;
+    let mut bytes = vec![0; root.layout.size as usize];
+    root.file.read_exact_at(&mut bytes, 0).context("read the root file system")?;
+    Ok(bytes)
 }
 
 /// The kernel of test guests.

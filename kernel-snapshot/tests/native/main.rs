@@ -8,6 +8,7 @@ use kernel_snapshot::{command, guest, testing};
 use runtime::devices::virtio::ninep::SharedDirectory;
 use runtime::devices::{Backends, Stream};
 use runtime::host::tree::UnixTree;
+use runtime::memory::ImageSource;
 use runtime::session::{Event, Output, Session};
 use runtime::snapshot::Snapshot;
 use runtime::vm::Resume;
@@ -16,14 +17,15 @@ use std::process::Command;
 struct Parts {
     vmlinux: Vec<u8>,
     init: Vec<u8>,
-    image: Vec<u8>,
+    image: ImageSource,
 }
 
 impl Parts {
     fn get() -> Parts {
         let image = testing::busybox_image(tempfile::tempdir().unwrap().path()).unwrap();
         let init = guest::init_binary(&Cache::of_user().unwrap(), &|line| eprintln!("{line}")).unwrap();
-        Parts { vmlinux: std::fs::read(testing::vmlinux().unwrap()).unwrap(), init, image }
+        let vmlinux = std::fs::read(testing::vmlinux().unwrap()).unwrap();
+        Parts { vmlinux, init, image: ImageSource::of_bytes(image) }
     }
 
     fn request(&self) -> ReadyRequest<'_> {
@@ -177,8 +179,12 @@ fn the_same_request_gives_the_same_snapshot() {
 #[test]
 fn large_images_are_waited_for() {
     let mut parts = Parts::get();
+    let image = parts.image.clone();
     for mebibytes in [384, 400, 416, 432] {
-        parts.image.resize(mebibytes << 20, 0);
+        let mut bytes = vec![0; image.size as usize];
+        image.read(&mut bytes, 0).unwrap();
+        bytes.resize(mebibytes << 20, 0);
+        parts.image = ImageSource::of_bytes(bytes);
         if let Err(error) = ready::boot(&parts.request(), &|_| ()) {
             panic!("an image of {mebibytes} MiB: {error:#}");
         }
@@ -188,7 +194,7 @@ fn large_images_are_waited_for() {
 #[test]
 fn what_init_misses_is_in_the_error() {
     let parts = Parts::get();
-    let error = ready::boot(&ReadyRequest { image: &[], ..parts.request() }, &|_| ()).err().unwrap();
+    let error = ready::boot(&ReadyRequest { image: &ImageSource::none(), ..parts.request() }, &|_| ()).err().unwrap();
     assert!(format!("{error:#}").contains("neither /dev/pmem0 nor /dev/vda is there"), "{error:#}");
     let error = ready::boot(&ReadyRequest { init: b"no program", ..parts.request() }, &|_| ()).err().unwrap();
     assert!(format!("{error:#}").contains("Kernel panic"), "{error:#}");

@@ -5,6 +5,7 @@ use super::options::Options;
 use super::tree;
 use crate::devices::virtio::ninep::{Errno, SharedDirectory};
 use channel::Directory;
+use std::path::{Path, PathBuf};
 
 /// Why a directory cannot be shared.
 #[derive(Debug, thiserror::Error)]
@@ -22,8 +23,8 @@ pub enum DirectoryError {
     Root(String),
 }
 
-/// All directories of the run, but for those that have a file of the run's own: of `--state`, `--resume`, `--checkpoint`,
-/// `--snapshot-at`, `--security-opt` and `--config`.
+/// All directories of the run, but for those that have a file of the run's own: of `--image`, `--state`, `--resume`,
+/// `--checkpoint`, `--snapshot-at`, `--security-opt` and `--config`.
 ///
 /// # Errors
 /// [`DirectoryError::Host`].
@@ -33,7 +34,7 @@ pub fn shared(options: &Options) -> Result<Vec<SharedDirectory>, DirectoryError>
         let checkpoint = options.checkpoint.as_ref().map(|checkpoint| &checkpoint.path);
         let save = options.save.as_ref().map(|save| &save.path);
         let profile = options.seccomp.as_ref().and_then(Choice::file);
-        let machines = options.state.iter().chain(&options.resume).chain(checkpoint).chain(save);
+        let machines = options.image.iter().chain(&options.state).chain(&options.resume).chain(checkpoint).chain(save);
         let mut files = machines.chain(profile).chain(&options.config);
         !files.any(|path| path.starts_with(&directory.guest))
     });
@@ -41,6 +42,16 @@ pub fn shared(options: &Options) -> Result<Vec<SharedDirectory>, DirectoryError>
         directory.read_only |= options.read_only_directories.contains(&directory.guest);
     }
     Ok(directories)
+}
+
+/// The file of this name in the first directory of the run that has one.
+///
+/// # Errors
+/// [`DirectoryError::Host`].
+pub fn file_named(name: &str, options: &Options) -> Result<Option<PathBuf>, DirectoryError> {
+    let has_it = |directory: &SharedDirectory| directory.tree.attributes(name).is_ok();
+    let found = tree::directories(options)?.into_iter().find(has_it);
+    Ok(found.map(|directory| Path::new(&directory.guest).join(name)))
 }
 
 /// Where init mounts the directory that the guest calls `name`: a relative one, as `--dir .` gives it, is taken from the

@@ -6,7 +6,8 @@ use super::checkpoint;
 use super::options::Options;
 use super::run::{LoadError, Loaded, unusable};
 use crate::devices::Backends;
-use crate::memory::{Memory, PAGE};
+use crate::image_file;
+use crate::memory::{ImageSource, Memory, PAGE};
 use crate::session::Session;
 use crate::snapshot::{Origin, Reader};
 use crate::translated::{Translated, abi::Layout};
@@ -34,18 +35,48 @@ const EMPTY: Layout = Layout {
     ram: 0,
     ram_size: 0,
     origin: 0,
+    image_file: 0,
+    image_file_size: 0,
 };
 
 /// Bytes of a page of linear memory.
 const WASM_PAGE: u64 = 64 << 10;
+
+fn layout() -> Layout {
+    // SAFETY: nobody writes to it while the module runs; volatile, since the compiler knows only the zeros.
+    unsafe { (&raw const PRELIFT_LAYOUT).read_volatile() }
+}
+
+/// Name of the file that has the image, where that is outside of the module.
+pub fn image_file() -> Option<&'static str> {
+    file_of(&layout()).ok().flatten()
+}
+
+fn file_of(layout: &Layout) -> Result<Option<&'static str>, LoadError> {
+    let (start, size) = (layout.image_file, layout.image_file_size);
+    let name = part("the name of the image's file", start, size, 1)?;
+    let wrong = |_| LoadError::Layout { what: "the name of the image's file", start, size, expected: "UTF-8" };
+    let name = str::from_utf8(bytes(&name)).map_err(wrong)?;
+    Ok((!name.is_empty()).then_some(name))
+}
+
+/// The image that is outside of the module, if it is.
+fn outside(layout: &Layout, origin: &Origin, options: &Options) -> Result<Option<ImageSource>, LoadError> {
+    let size = layout.image_size.into();
+    match (file_of(layout)?, &options.image) {
+        (Some(_), Some(path)) => Ok(Some(image_file::open(path, size, &origin.image)?)),
+        (Some(name), None) => Err(LoadError::NoImage { name: name.to_owned(), size: image_file::file_size(size) }),
+        (None, Some(_)) => Err(LoadError::OwnImage),
+        (None, None) => Ok(None),
+    }
+}
 
 /// The machine that was linked to this runtime.
 ///
 /// # Errors
 /// [`LoadError`] if none was, or what was linked cannot be.
 pub fn load(options: &Options, backends: Backends) -> Result<Loaded, LoadError> {
-    // SAFETY: nobody writes to it while the module runs; volatile, since the compiler knows only the zeros.
-    let layout = unsafe { (&raw const PRELIFT_LAYOUT).read_volatile() };
+    let layout = layout();
     if layout.magic != Layout::MAGIC {
         return Err(LoadError::Empty);
     }
@@ -60,8 +91,11 @@ pub fn load(options: &Options, backends: Backends) -> Result<Loaded, LoadError> 
         return Err(LoadError::Layout { what: "RAM", start, size, expected: "no byte of the image in it" });
     }
     // SAFETY: both are in linear memory, page-aligned and disjoint, and the linker gave them to nobody else.
-    let memory = unsafe { Memory::at(ram, image) };
+    let mut memory = unsafe { Memory::at(ram, image) };
     let origin = Reader::new(bytes(&origin)).field()?;
+    if let Some(image) = outside(&layout, &origin, options)? {
+        memory.lend(image);
+    }
     let mut session = match &options.resume {
         None => own_session(bytes(&state), memory, backends)?,
         Some(path) => resumed_session(path, memory, &origin, backends)?,

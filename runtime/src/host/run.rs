@@ -16,6 +16,7 @@ use super::spec::{self, BundleError};
 use super::stats::{Begin, Times};
 use super::system::{Host, Sink, System};
 use crate::devices::Backends;
+use crate::image_file::ImageFileError;
 use crate::memory::{ADDED_BASE, ADDED_BLOCK, MemoryError};
 use crate::session::Session;
 use crate::snapshot::{CodecError, Origin};
@@ -62,6 +63,22 @@ pub enum LoadError {
     /// A damaged snapshot.
     #[error(transparent)]
     Snapshot(#[from] CodecError),
+    /// An image outside of the module that is in no directory of the host.
+    #[error(
+        "the module's root file system is in the file {name}, {size} bytes: expected it in a directory that the module is given, or --image FILE"
+    )]
+    NoImage {
+        /// The file's name.
+        name: String,
+        /// The file's size.
+        size: u64,
+    },
+    /// `--image` for a module that has one.
+    #[error("--image: the module has its root file system inside; expected no --image")]
+    OwnImage,
+    /// The file of an image outside of the module.
+    #[error(transparent)]
+    Image(#[from] ImageFileError),
     /// A file that cannot be used.
     #[error("{}: {text}", .path.display())]
     File {
@@ -126,10 +143,11 @@ enum RunError {
     Save(#[from] SaveError),
 }
 
-/// Runs the program that this process is. `load` makes the machine. Returns the exit code.
-pub fn main(load: impl FnOnce(&Options, Backends) -> Result<Loaded, LoadError>) -> u8 {
+/// Runs the program that this process is. `load` makes the machine; `image` is the name of the file with its root file system,
+/// where a module has that outside. Returns the exit code.
+pub fn main(image: Option<&str>, load: impl FnOnce(&Options, Backends) -> Result<Loaded, LoadError>) -> u8 {
     let mut system = System::new();
-    run(&mut system, load).unwrap_or_else(|error| {
+    run(&mut system, image, load).unwrap_or_else(|error| {
         say(&mut system, &error.to_string());
         FAILED
     })
@@ -143,9 +161,10 @@ fn say(host: &mut impl Host, text: &str) {
 
 fn run(
     system: &mut System,
+    image: Option<&str>,
     load: impl FnOnce(&Options, Backends) -> Result<Loaded, LoadError>,
 ) -> Result<u8, RunError> {
-    let options = Options::parse(arguments()?)?;
+    let mut options = Options::parse(arguments()?)?;
     if options.help {
         let _ = system.write(Sink::Stdout, options::help().as_bytes());
         return Ok(0);
@@ -171,6 +190,9 @@ fn run(
     let seccomp = profile.map(|path| seccomp::read(path)).transpose()?;
     let bundle = options.config.as_deref().map(spec::read).transpose()?;
     let seeds = if options.deterministic { Seeds::fixed() } else { Seeds::draw(system).map_err(RunError::Random)? };
+    if let (Some(name), None) = (image, &options.image) {
+        options.image = directories::file_named(name, &options)?;
+    }
     let directories = directories::shared(&options)?;
     let names: Vec<_> = directories.iter().map(|shared| (shared.guest.clone(), shared.read_only)).collect();
     let Loaded { mut session, config, origin } = load(&options, seeds.backends(directories))?;

@@ -197,7 +197,11 @@ impl Vm {
                 self.fill(address, page, mapping, access, privilege);
                 Ok(Target::Memory(Place(page.0 + offset as u32)))
             }
-            None => Ok(Target::Device(Gpa(mapping.page.0 + offset))),
+            None => {
+                // The slice ends with this instruction where it is no device, but a part of the image that cannot be had.
+                self.attention |= self.memory.failed();
+                Ok(Target::Device(Gpa(mapping.page.0 + offset)))
+            }
         }
     }
 

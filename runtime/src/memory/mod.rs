@@ -4,12 +4,23 @@
 //! the same numbers; natively it is the offset in one slice. Guest-physical address 0 is RAM's first byte; the image
 //! appears at [`IMAGE_BASE`], what is added at [`ADDED_BASE`].
 //!
+//! An image may be lent ([`Memory::lend`]): then its range of places is there from the beginning, and its bytes come from a
+//! [`ImageSource`] when a place among them is first asked for ([`demand`]). All ways in, [`Memory::place`] and [`Memory::range`],
+//! see to that, so who has a place may read there, to the end of its page or of the range. Bytes that cannot be had have no
+//! place, and [`Memory::failure`] tells why: the guest must not go on.
+//!
 //! In linear memory what is added comes behind all that the module brought, by `memory.grow`: a run that adds nothing has
 //! neither its addresses nor its pages, and of those that are added the host gives only what is touched.
 
 #![allow(unsafe_code)]
 
+mod demand;
+mod source;
+
 pub use crate::devices::Gpa;
+use demand::Demand;
+use sha2::{Digest as _, Sha256};
+pub use source::{ImageError, ImageSource, ReadAt, digest};
 use std::ops::Range;
 
 /// Where a byte of the machine's memory lies.
@@ -47,16 +58,13 @@ pub struct Memory {
     origin: *mut u8,
     ram: Range<u32>,
     image: Range<u32>,
+    /// Brings what there is not yet of a lent image.
+    demand: Option<Demand>,
     /// Empty where nothing was added.
     added: Range<u32>,
     /// Keeps the allocation, natively.
-    _owner: Option<Box<[Page]>>,
+    _owner: Option<Box<[u8]>>,
 }
-
-/// Zeroed memory of a page's size and alignment.
-#[derive(Clone)]
-#[repr(C, align(4096))]
-struct Page([u8; PAGE]);
 
 /// Why a machine cannot have its memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -113,14 +121,14 @@ impl Memory {
         if size > MAX_MEMORY || ram_size > 3 << 30 {
             return Err(MemoryError::TooLarge { size });
         }
-        let mut pages = zeroed_pages(size as usize / PAGE);
-        let origin = pages.as_mut_ptr().cast::<u8>();
+        let (owner, origin) = zeroed(size as usize);
         Ok(Memory {
             origin,
             ram: 0..ram_size as u32,
             image: ram_size as u32..size as u32,
+            demand: None,
             added: 0..0,
-            _owner: Some(pages),
+            _owner: Some(owner),
         })
     }
 
@@ -131,7 +139,35 @@ impl Memory {
     /// nothing else but translated code.
     #[cfg(target_arch = "wasm32")]
     pub unsafe fn at(ram: Range<u32>, image: Range<u32>) -> Memory {
-        Memory { origin: std::ptr::null_mut(), ram, image, added: 0..0, _owner: None }
+        Memory { origin: std::ptr::null_mut(), ram, image, demand: None, added: 0..0, _owner: None }
+    }
+
+    /// Lends the image, of which nobody has asked for a place yet: it is read when it is touched.
+    ///
+    /// # Panics
+    /// If it has another size than there is room for: a defect of the caller.
+    pub fn lend(&mut self, image: ImageSource) {
+        assert_eq!(image.size, self.image_size(), "the image's size");
+        self.demand = (image.size > 0).then(|| Demand::new(image));
+    }
+
+    /// SHA-256 of the image, as it was lent, or as it is.
+    pub fn image_digest(&self) -> [u8; 32] {
+        if let Some(demand) = &self.demand {
+            return demand.source().digest;
+        }
+        let image = self.place(IMAGE_BASE).map_or(&[][..], |place| self.bytes(place, self.image_size() as usize));
+        Sha256::digest(image).into()
+    }
+
+    /// Whether a part of the image that was asked for could not be read.
+    pub fn failed(&self) -> bool {
+        self.demand.as_ref().is_some_and(Demand::failed)
+    }
+
+    /// The first part that could not be read, and why.
+    pub fn failure(&self) -> Option<ImageError> {
+        self.demand.as_ref().and_then(Demand::failure)
     }
 
     /// Bytes of RAM.
@@ -212,15 +248,30 @@ impl Memory {
     #[cfg(not(target_arch = "wasm32"))]
     fn extend(&mut self, size: u64) -> Option<u32> {
         let used = self.used() as usize;
-        let mut pages = zeroed_pages(used / PAGE + size as usize / PAGE);
-        let origin = pages.as_mut_ptr().cast::<u8>();
-        // SAFETY: both have `used` bytes, and the new one is nobody else's yet.
-        unsafe { std::ptr::copy_nonoverlapping(self.origin, origin, used) };
-        (self.origin, self._owner) = (origin, Some(pages));
+        let (owner, origin) = zeroed(used + size as usize);
+        for part in self.touched() {
+            // SAFETY: both have `used` bytes, in which the part is, and the new one is nobody else's yet.
+            unsafe {
+                std::ptr::copy_nonoverlapping(self.pointer(part.start), origin.add(part.start as usize), part.len())
+            };
+        }
+        (self.origin, self._owner) = (origin, Some(owner));
         Some(used as u32)
     }
 
-    /// Where guest-physical address `gpa` lies; `None` where there is neither RAM nor image.
+    /// The places that may hold anything: of a lent image those that are there.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn touched(&self) -> Vec<Range<u32>> {
+        let start = self.image.start;
+        let image = match &self.demand {
+            None => vec![self.image.clone()],
+            Some(demand) => demand.present().map(|part| start + part.start as u32..start + part.end as u32).collect(),
+        };
+        [vec![self.ram.clone()], image].concat()
+    }
+
+    /// Where guest-physical address `gpa` lies, and all of its page; `None` where there is neither RAM nor image, and where the
+    /// image cannot be read.
     #[inline(always)]
     pub fn place(&self, gpa: Gpa) -> Option<Place> {
         if gpa.0 < self.ram_size() {
@@ -228,10 +279,25 @@ impl Memory {
         }
         let offset = gpa.0.wrapping_sub(IMAGE_BASE.0);
         if offset < self.image_size() {
-            return Some(Place(self.image.start + offset as u32));
+            return self.has_image(offset..offset + 1).then(|| Place(self.image.start + offset as u32));
         }
         let offset = gpa.0.wrapping_sub(ADDED_BASE.0);
         (offset < self.added_size()).then(|| Place(self.added.start + offset as u32))
+    }
+
+    /// Makes sure that a range of the image, by its offsets, can be read; whether that is so.
+    fn has_image(&self, range: Range<u64>) -> bool {
+        self.demand.as_ref().is_none_or(|demand| demand.has(&range) || self.bring(demand, &range))
+    }
+
+    #[cold]
+    fn bring(&self, demand: &Demand, range: &Range<u64>) -> bool {
+        demand.bring(range, |chunk| {
+            let place = self.image.start + chunk.start as u32;
+            // SAFETY: a chunk lies in the image. It is not there yet, so that nobody was given a place in it, and `valid` keeps
+            // everybody from making one up.
+            unsafe { std::slice::from_raw_parts_mut(self.pointer(place), (chunk.end - chunk.start) as usize) }
+        })
     }
 
     /// The guest-physical address of a place.
@@ -245,19 +311,32 @@ impl Memory {
         }
     }
 
-    /// Where `length` bytes from `gpa` lie, if all of them are in RAM, all in the image, or all in what was added.
+    /// Where `length` bytes from `gpa` lie, if all of them are in RAM, all in the image, or all in what was added, and can be had.
     pub fn range(&self, gpa: Gpa, length: usize) -> Option<Range<u32>> {
         if length == 0 {
             return Some(0..0);
         }
         let last = Gpa(gpa.0.checked_add(length as u64 - 1)?);
         let (first, last) = (self.place(gpa)?, self.place(last)?);
-        (u64::from(last.0.checked_sub(first.0)?) == length as u64 - 1).then(|| first.0..first.0 + length as u32)
+        let range = first.0..first.0.checked_add(length as u32)?;
+        let together = u64::from(last.0.checked_sub(first.0)?) == length as u64 - 1;
+        (together && (!self.image.contains(&range.start) || self.has_image(self.in_image(&range)))).then_some(range)
+    }
+
+    /// Places of the image as offsets in it.
+    fn in_image(&self, places: &Range<u32>) -> Range<u64> {
+        u64::from(places.start - self.image.start)..u64::from(places.end - self.image.start)
     }
 
     fn valid(&self, place: u32, length: usize) -> bool {
         let inside = |r: &Range<u32>| r.start <= place && u64::from(place) + length as u64 <= u64::from(r.end);
-        inside(&self.ram) || inside(&self.image) || inside(&self.added)
+        inside(&self.ram) || inside(&self.added) || (inside(&self.image) && self.is_there(place, length))
+    }
+
+    /// Whether bytes of the image have been read.
+    fn is_there(&self, place: u32, length: usize) -> bool {
+        let range = || self.in_image(&(place..place + length as u32));
+        length == 0 || self.demand.as_ref().is_none_or(|demand| demand.has(&range()))
     }
 
     /// The bytes at a place.
@@ -313,63 +392,13 @@ impl Memory {
     }
 }
 
-/// Pages of zeros, which the system gives without touching them.
-fn zeroed_pages(count: usize) -> Box<[Page]> {
-    // SAFETY: all-zero bytes are a valid `Page`.
-    unsafe { Box::<[Page]>::new_zeroed_slice(count).assume_init() }
+/// Bytes of zeros, and where the pages begin in them: the system gives them without touching them. It does so only where no
+/// alignment is asked for, so there is a page more than needed.
+fn zeroed(size: usize) -> (Box<[u8]>, *mut u8) {
+    let mut bytes = vec![0; size + PAGE].into_boxed_slice();
+    let start = bytes.as_mut_ptr();
+    (bytes, start.wrapping_add(start.align_offset(PAGE)))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ram_and_image_have_places() {
-        let mut memory = Memory::new(8 << 12, 2 << 12).unwrap();
-        assert_eq!(memory.place(Gpa(0x7fff)), Some(Place(0x7fff)));
-        assert_eq!(memory.place(Gpa(0x8000)), None);
-        assert_eq!(memory.place(Gpa(IMAGE_BASE.0 + 0x1fff)), Some(Place(0x9fff)));
-        assert_eq!(memory.place(Gpa(IMAGE_BASE.0 + 0x2000)), None);
-        assert_eq!(memory.gpa(Place(0x9fff)), Gpa(IMAGE_BASE.0 + 0x1fff));
-        memory.put(0x9ff8, 7u64.to_le_bytes());
-        assert_eq!(memory.bytes(Place(0x9ff8), 1), [7]);
-        assert_eq!(memory.range(Gpa(0x7ff0), 0x11), None);
-    }
-
-    #[test]
-    fn ram_is_added_behind_all_else() {
-        let mut memory = Memory::new(8 << 12, 2 << 12).unwrap();
-        memory.put(0x7ff8, 7u64.to_le_bytes());
-        memory.put(0x9ff8, 9u64.to_le_bytes());
-        assert_eq!(memory.place(ADDED_BASE), None);
-        memory.add(2 * ADDED_BLOCK).unwrap();
-        assert_eq!((memory.ram_size(), memory.added_size(), memory.ram_pages()), (8 << 12, 256 << 20, 8 + 65536));
-        assert_eq!((memory.bytes(Place(0x7ff8), 1), memory.bytes(Place(0x9ff8), 1)), (&[7][..], &[9][..]));
-        assert_eq!(memory.place(Gpa(0x8000)), None);
-        assert_eq!(memory.place(Gpa(ADDED_BASE.0 + 5)), Some(Place(0xa005)));
-        assert_eq!(memory.place(Gpa(ADDED_BASE.0 + 2 * ADDED_BLOCK)), None);
-        assert_eq!((memory.gpa(Place(0xa005)), memory.gpa(Place(5))), (Gpa(ADDED_BASE.0 + 5), Gpa(5)));
-        assert_eq!((memory.ram_page(7), memory.ram_page(9)), (Gpa(0x7000), Gpa(ADDED_BASE.0 + 0x1000)));
-        assert_eq!(memory.bytes(Place(0xa000), 4096), [0; 4096]);
-        // The parts of the slice touch, those of the address space do not.
-        assert_eq!(memory.range(Gpa(IMAGE_BASE.0 + 0x1ff0), 0x11), None);
-        assert_eq!(memory.range(Gpa(ADDED_BASE.0 + 0xff0), 0x20), Some(0xaff0..0xb010));
-    }
-
-    #[test]
-    fn what_cannot_be_added_is_an_error() {
-        let mut memory = Memory::new(128 << 20, 0).unwrap();
-        assert_eq!(memory.room(), (4 << 30) - 3 * ADDED_BLOCK);
-        for size in [4096, memory.room() + ADDED_BLOCK, u64::MAX - 4095] {
-            assert!(matches!(memory.add(size), Err(MemoryError::CannotAdd { .. })), "{size}");
-        }
-        memory.add(ADDED_BLOCK).unwrap();
-        assert!(matches!(memory.add(ADDED_BLOCK), Err(MemoryError::CannotAdd { most: 0, .. })));
-    }
-
-    #[test]
-    fn impossible_sizes_are_errors() {
-        assert!(matches!(Memory::new(100, 0), Err(MemoryError::Unaligned { what: "RAM", .. })));
-        assert!(matches!(Memory::new(4 << 30, 0), Err(MemoryError::TooLarge { .. })));
-    }
-}
+mod tests;

@@ -12,7 +12,7 @@ use super::codec::{CodecError, Reader, Writer};
 use super::pages::{self, PageRun, RamPages};
 use super::{Header, Origin, Snapshot, page_bytes};
 use crate::devices::Backends;
-use crate::memory::{Memory, MemoryError, PAGE};
+use crate::memory::{ImageSource, Memory, MemoryError, PAGE};
 use crate::session::Session;
 use sha2::{Digest as _, Sha256};
 use std::io::{self, Read, Write};
@@ -195,7 +195,7 @@ impl<R: Read> Incoming<R> {
     ///
     /// # Errors
     /// As [`Incoming::restore_in`].
-    pub fn restore(self, image: &[u8], backends: Backends) -> Result<Session, SnapshotError> {
+    pub fn restore(self, image: &ImageSource, backends: Backends) -> Result<Session, SnapshotError> {
         let memory = self.header.memory(image)?;
         let digest = self.header.origin.image;
         self.restore_in(memory, digest, backends)

@@ -15,9 +15,8 @@ pub use file::{Incoming, SnapshotError, header, save};
 pub use pages::{PageRun, RamPages};
 
 use crate::devices::Backends;
-use crate::memory::{IMAGE_BASE, Memory};
+use crate::memory::{ImageSource, Memory};
 use crate::session::{Session, StreamKind};
-use sha2::{Digest as _, Sha256};
 
 /// What a machine was made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +41,7 @@ impl Origin {
 
     /// That of a machine with the image that `memory` has.
     pub fn new(boot: [u8; 32], memory: &Memory) -> Origin {
-        Origin { boot, image: Sha256::digest(image_bytes(memory)).into() }
+        Origin { boot, image: memory.image_digest() }
     }
 }
 
@@ -111,7 +110,7 @@ impl Snapshot {
     /// # Errors
     /// If `image` is another one, the sizes cannot be, the state is damaged, or `backends` does not lend the devices
     /// that there were.
-    pub fn restore(&self, image: &[u8], backends: Backends) -> Result<Session, SnapshotError> {
+    pub fn restore(&self, image: &ImageSource, backends: Backends) -> Result<Session, SnapshotError> {
         let mut memory = self.header.memory(image)?;
         memory.add(self.header.added_size)?;
         self.ram.place(&mut memory)?;
@@ -128,12 +127,10 @@ impl Snapshot {
 
 impl Header {
     /// Memory with this image, and RAM of zeros.
-    fn memory(&self, image: &[u8]) -> Result<Memory, SnapshotError> {
-        self.check_image(Sha256::digest(image).into(), image.len() as u64)?;
+    fn memory(&self, image: &ImageSource) -> Result<Memory, SnapshotError> {
+        self.check_image(image.digest, image.size)?;
         let mut memory = Memory::new(self.ram_size, self.image_size)?;
-        if let Some(place) = memory.place(IMAGE_BASE) {
-            memory.bytes_mut(place, image.len()).copy_from_slice(image);
-        }
+        memory.lend(image.clone());
         Ok(memory)
     }
 
@@ -152,11 +149,6 @@ impl Header {
         let same = expected == found && self.origin.image == digest;
         if same { Ok(()) } else { Err(SnapshotError::Image { expected, found }) }
     }
-}
-
-/// The image, empty where there is none.
-fn image_bytes(memory: &Memory) -> &[u8] {
-    memory.place(IMAGE_BASE).map_or(&[], |place| memory.bytes(place, memory.image_size() as usize))
 }
 
 /// The bytes of RAM's page `number`.

@@ -3,9 +3,10 @@
 use super::*;
 use crate::cpu::state::SegmentRegister;
 use crate::devices::{Gpa, SeededEntropy};
-use crate::memory::{ADDED_BASE, ADDED_BLOCK};
+use crate::memory::{ADDED_BASE, ADDED_BLOCK, IMAGE_BASE, ReadAt};
 use crate::session::{Event, Output};
 use crate::vm::Vm;
+use sha2::{Digest as _, Sha256};
 use x86::Gpr;
 
 const PAGE_TABLE: u64 = 0x1000;
@@ -28,22 +29,28 @@ fn store(memory: &mut Memory, at: u64, bytes: &[u8]) {
 
 /// A machine in 64-bit mode with identity-mapped RAM, at a loop that counts, calculates, and writes what RDRAND gives.
 fn session() -> Session {
-    #[rustfmt::skip]
-    const LOOP: &[u8] = &[
-        0x48, 0x0f, 0xc7, 0xf0,                   // rdrand rax
-        0x48, 0x89, 0x04, 0xcd, 0, 0, 1, 0,       // mov [rcx * 8 + 0x10000], rax
-        0xf2, 0x0f, 0x58, 0xc1,                   // addsd xmm0, xmm1
-        0x0f, 0x31,                               // rdtsc
-        0x48, 0x89, 0xc3,                         // mov rbx, rax
-        0x48, 0xff, 0xc1,                         // inc rcx
-        0x81, 0xe1, 0xff, 0x1f, 0, 0,             // and ecx, 0x1fff
-        0xeb, 0xe0,                               // jmp to the beginning
-    ];
+    session_at(LOOP)
+}
+
+#[rustfmt::skip]
+const LOOP: &[u8] = &[
+    0x48, 0x0f, 0xc7, 0xf0,                   // rdrand rax
+    0x48, 0x89, 0x04, 0xcd, 0, 0, 1, 0,       // mov [rcx * 8 + 0x10000], rax
+    0xf2, 0x0f, 0x58, 0xc1,                   // addsd xmm0, xmm1
+    0x0f, 0x31,                               // rdtsc
+    0x48, 0x89, 0xc3,                         // mov rbx, rax
+    0x48, 0xff, 0xc1,                         // inc rcx
+    0x81, 0xe1, 0xff, 0x1f, 0, 0,             // and ecx, 0x1fff
+    0xeb, 0xe0,                               // jmp to the beginning
+];
+
+/// The same with other code.
+fn session_at(code: &[u8]) -> Session {
     let mut memory = Memory::new(1 << 20, 1 << 12).unwrap();
     store(&mut memory, PAGE_TABLE, &(PAGE_TABLE + 0x1000 + 7).to_le_bytes());
     store(&mut memory, PAGE_TABLE + 0x1000, &(PAGE_TABLE + 0x2000 + 7).to_le_bytes());
     store(&mut memory, PAGE_TABLE + 0x2000, &0x87u64.to_le_bytes());
-    store(&mut memory, CODE, LOOP);
+    store(&mut memory, CODE, code);
     let image = memory.place(IMAGE_BASE).unwrap();
     memory.bytes_mut(image, 5).copy_from_slice(b"image");
     let mut vm = Vm::new(memory, 1_700_000_000_000_000_000, backends());
@@ -59,14 +66,73 @@ fn session() -> Session {
     Session::new(vm)
 }
 
+/// Bytes of an image that a file has lost.
+struct Lost;
+
+impl ReadAt for Lost {
+    fn read_exact_at(&self, _: &mut [u8], _: u64) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+#[derive(Default)]
+struct Serial(Vec<u8>);
+
+impl Output for Serial {
+    fn write(&mut self, stream: crate::devices::Stream, bytes: &[u8]) {
+        assert_eq!(stream, crate::devices::Stream::Serial);
+        self.0.extend(bytes);
+    }
+}
+
+#[test]
+fn a_machine_stops_where_its_image_cannot_be_read() {
+    #[rustfmt::skip]
+    const READS: &[u8] = &[
+        0xba, 0xf8, 0x03, 0, 0,                      // mov edx, 0x3f8
+        0xb0, b'A', 0xee,                            // mov al, 'A'; out dx, al
+        0x48, 0xbe, 0, 0, 0, 0, 1, 0, 0, 0,          // mov rsi, IMAGE_BASE
+        0x8a, 0x06,                                  // mov al, [rsi]
+        0xb0, b'B', 0xee, 0xeb, 0xfb,                // mov al, 'B'; again: out dx, al; jmp again
+    ];
+    let jumps = [&READS[..18], &[0xff, 0xe6]].concat();
+    for code in [READS, &jumps] {
+        let mut session = session_at(code);
+        // A page of 1 GiB at the image's address, with the rights of the others.
+        store(&mut session.vm.memory, PAGE_TABLE + 0x1000 + 4 * 8, &(IMAGE_BASE.0 + 0x87).to_le_bytes());
+        session.vm.memory.lend(ImageSource::new(Lost, "file", 1 << 12, [0; 32]));
+        let mut serial = Serial::default();
+        let error = loop {
+            match session.step(10_000_000, &mut serial) {
+                Ok(Event::Limit) => panic!("it went on"),
+                Ok(_) => {}
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert_eq!(error, "file: the image cannot be read, 4096 bytes at offset 0x0 of 4096: the file ends before");
+        assert_eq!(serial.0, b"A");
+        assert!(session.step(10_000_000, &mut serial).is_err(), "it does not go on later");
+        assert!(session.vm.retired() < 20, "it stops at once, not after {} instructions", session.vm.retired());
+    }
+}
+
+#[test]
+fn a_device_gets_no_bytes_of_an_image_that_cannot_be_read() {
+    let mut session = session();
+    session.vm.memory.lend(ImageSource::new(Lost, "file", 1 << 12, [0; 32]));
+    let read = session.vm.with_bus(|_, memory, _| memory.read(Gpa(IMAGE_BASE.0 + 5), &mut [0; 7]));
+    assert!(read.is_err());
+    assert!(matches!(session.step(1000, &mut Nowhere), Err(crate::session::SessionError::Image(_))));
+}
+
 fn run(session: &mut Session, limit: u64) {
     while session.step(limit, &mut Nowhere).unwrap() != Event::Limit {}
 }
 
-fn image() -> Vec<u8> {
+fn image() -> ImageSource {
     let mut image = b"image".to_vec();
     image.resize(1 << 12, 0);
-    image
+    ImageSource::of_bytes(image)
 }
 
 fn written(snapshot: &Snapshot) -> Vec<u8> {
@@ -172,7 +238,7 @@ fn added_ram_is_part_of_it() {
     let read = Snapshot::read(&mut file.as_slice()).unwrap();
     let mut memory = Memory::new(1 << 20, 1 << 12).unwrap();
     store(&mut memory, 5 << 12, b"another machine's");
-    store(&mut memory, IMAGE_BASE.0, &image());
+    memory.lend(image());
     let incoming = || Incoming::open(file.as_slice()).unwrap();
     let here = incoming().restore_in(memory, snapshot.header.origin.image, backends()).unwrap();
     let new = incoming().restore(&image(), backends()).unwrap();
@@ -194,7 +260,7 @@ fn added_ram_is_part_of_it() {
 #[test]
 fn another_image_is_refused() {
     let snapshot = Snapshot::take(&mut session(), [0; 32]);
-    let error = snapshot.restore(&[0; 1 << 12], backends()).err().unwrap();
+    let error = snapshot.restore(&ImageSource::of_bytes(vec![0; 1 << 12]), backends()).err().unwrap();
     assert!(matches!(error, SnapshotError::Image { expected: 4096, found: 4096 }), "{error}");
 }
 

@@ -134,7 +134,7 @@ pub struct Layout {
     pub config: u32,
     /// Its size.
     pub config_size: u32,
-    /// The root file system.
+    /// The root file system; where it is outside of the module, room for it.
     pub image: u32,
     /// Its size, a multiple of 4096.
     pub image_size: u32,
@@ -144,11 +144,16 @@ pub struct Layout {
     pub ram_size: u32,
     /// What the snapshot was made from: an encoded [`Origin`](crate::snapshot::Origin).
     pub origin: u32,
+    /// Name of the file that has the root file system, where that is outside of the module
+    /// ([`image_file`](crate::image_file)); UTF-8.
+    pub image_file: u32,
+    /// Its size; 0 where the root file system is part of the module.
+    pub image_file_size: u32,
 }
 
 impl Layout {
     /// The fields in order, as they lie in memory.
-    pub fn words(&self) -> [u32; 16] {
+    pub fn words(&self) -> [u32; 18] {
         [
             self.magic,
             self.first_function,
@@ -166,6 +171,8 @@ impl Layout {
             self.ram,
             self.ram_size,
             self.origin,
+            self.image_file,
+            self.image_file_size,
         ]
     }
 

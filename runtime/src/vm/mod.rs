@@ -55,6 +55,8 @@ pub enum Pause {
     Shutdown,
     /// The guest asked for a restart.
     Reset,
+    /// A part of the image cannot be read: [`Memory::failure`]. The machine is in no state to go on from.
+    Unreadable,
 }
 
 /// Counts of where instructions ran.
@@ -222,6 +224,9 @@ impl Vm {
     /// comes back instead of a slice of no instructions.
     fn begin_slice(&mut self, end: u64) -> Option<Pause> {
         self.settle();
+        if self.memory.failed() {
+            return Some(Pause::Unreadable);
+        }
         let now = self.tsc();
         self.devices.advance(now);
         if self.shutdown {
@@ -254,7 +259,7 @@ impl Vm {
     /// Looks at what the last instruction asked for. Returns whether the slice must end.
     fn attend(&mut self) -> bool {
         self.attention = false;
-        if self.halted || self.devices.has_output() {
+        if self.halted || self.devices.has_output() || self.memory.failed() {
             return true;
         }
         self.take_interrupt();

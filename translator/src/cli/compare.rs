@@ -71,6 +71,8 @@ impl CompareArgs {
             training: self.training(command)?,
             entrypoint: None,
             code: self.code.choices(),
+            external_image: None,
+            output: None,
         };
         let converted = convert(&request, &cache, &say)?;
         let engine = Engine::new()?;

@@ -1,8 +1,8 @@
 //! `prelift convert`: an image in, a module out.
 
-use super::options::{CodeOptions, KernelOptions, MachineOptions, SnapshotOptions, TrainOptions};
-use super::{Common, expect_folder, write_file};
-use crate::convert::{Converted, Request, convert};
+use super::options::{CodeOptions, ImageOptions, KernelOptions, MachineOptions, SnapshotOptions, TrainOptions};
+use super::{Common, NewFile, expect_folder};
+use crate::convert::{Converted, ExternalImage, Request, convert};
 use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
@@ -31,6 +31,9 @@ pub struct ConvertArgs {
     /// Code.
     #[command(flatten)]
     pub code: CodeOptions,
+    /// Root file system.
+    #[command(flatten)]
+    pub root: ImageOptions,
     /// The image
     #[arg(value_name = "IMAGE")]
     pub image: PathBuf,
@@ -46,12 +49,15 @@ Examples:
   prelift convert --snapshot entrypoint --command 'python3 -i' --tty python.tar repl.wasm
   prelift convert --snapshot entrypoint --until 'listening' server.tar server.wasm
   prelift convert --snapshot entrypoint --until-listen 6379 redis.tar redis.wasm
+  prelift convert --external-image large.erofs large.tar large.wasm
   prelift convert --no-tail-calls rootfs/ out.wasm";
 
 impl ConvertArgs {
     pub(super) fn execute(self, common: &Common) -> Result<ExitCode> {
         self.code.use_threads()?;
         expect_folder(&self.output)?;
+        let image = self.root.file(&self.output)?;
+        let module = NewFile::beside(&self.output)?;
         let progress = common.progress();
         let request = Request {
             image: &self.image,
@@ -59,9 +65,13 @@ impl ConvertArgs {
             training: self.train.training(self.snapshot.command()?)?,
             entrypoint: self.snapshot.entrypoint()?,
             code: self.code.choices(),
+            external_image: image.as_ref().map(|(new, name)| ExternalImage { file: new.file(), name }),
+            output: Some(module.file()),
         };
         let converted = convert(&request, &common.cache()?, &|text| progress.step(text))?;
-        write_file(&self.output, &converted.module)?;
+        // The module last: what it needs is there then.
+        image.map_or(Ok(()), |(new, _)| new.publish())?;
+        module.publish()?;
         drop(progress);
         if !common.quiet {
             eprint!("{}", report(&converted));
@@ -70,11 +80,15 @@ impl ConvertArgs {
     }
 }
 
+/// Largest module that V8 takes, in bytes.
+const V8_MOST: u64 = 1 << 30;
+
 /// What a conversion came to, in a few lines.
 pub(super) fn report(converted: &Converted) -> String {
     let (summary, code) = (&converted.summary, &converted.summary.code);
+    let place = summary.image_file.as_ref().map(|file| format!(" outside, in {}", file.name)).unwrap_or_default();
     let mut text = format!(
-        "module {:.1} MiB: image {:.1} MiB, snapshot {:.1} MiB, {} regions of {} guest instructions in {:.1} MiB of Wasm\n",
+        "module {:.1} MiB: image {:.1} MiB{place}, snapshot {:.1} MiB, {} regions of {} guest instructions in {:.1} MiB of Wasm\n",
         mib(converted.module.len() as u64),
         mib(summary.image_size),
         mib(summary.snapshot_pages * 4096),
@@ -82,6 +96,11 @@ pub(super) fn report(converted: &Converted) -> String {
         code.instructions,
         mib(code.wasm_bytes),
     );
+    if converted.module.len() as u64 > V8_MOST {
+        text.push_str(
+            "larger than the 1 GiB that V8 (node, browsers) takes: --external-image FILE leaves the image out of it\n",
+        );
+    }
     for refused in &code.refused {
         text.push_str(&format!("left to the interpreter: {refused}\n"));
     }

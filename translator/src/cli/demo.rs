@@ -60,6 +60,8 @@ impl DemoArgs {
             training: Training { command: Some(program), ..Training::default() },
             entrypoint: None,
             code: self.code.choices(),
+            external_image: None,
+            output: None,
         };
         let cache = common.cache()?;
         let converted = crate::convert::convert(&request, &cache, &say)?;

@@ -1,6 +1,6 @@
 //! The files and directories that options name, as a module gets them: each in a directory of its own, which is not the container's.
 
-use super::module_options::{CHECKPOINT, CONFIG, RESUME, SECCOMP, STATE};
+use super::module_options::{CHECKPOINT, CONFIG, IMAGE, RESUME, SECCOMP, STATE};
 use super::output::folder;
 use crate::engine::Directory;
 use anyhow::{Context, Result};
@@ -21,12 +21,15 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Those that the options name.
+    /// Those that the options name, and the image's, `image`, unless they name another.
     ///
     /// # Errors
     /// If a path has no file's name.
-    pub(super) fn of(options: &Options) -> Result<Files> {
+    pub(super) fn of(options: &Options, image: Option<&Path>) -> Result<Files> {
         let mut files = Files::default();
+        if let Some(path) = options.image.as_deref().or(image) {
+            files.add(IMAGE, path, true)?;
+        }
         if let Some(path) = &options.resume {
             files.add(RESUME, path, true)?;
         }
@@ -69,7 +72,7 @@ mod tests {
     #[test]
     fn each_file_is_in_a_directory_of_its_own() {
         let words = ["--resume=a/b", "--checkpoint", "c", "--security-opt", "seccomp=/d/e"].map(str::to_owned);
-        let files = Files::of(&Options::parse(words).unwrap()).unwrap();
+        let files = Files::of(&Options::parse(words).unwrap(), None).unwrap();
         let own = ["--resume=/.prelift/resume/b", "--security-opt=seccomp=/.prelift/security-opt/seccomp/e"];
         assert_eq!(files.words, [&own[..], &["--checkpoint=/.prelift/checkpoint/c"]].concat());
         let directory =
@@ -80,12 +83,23 @@ mod tests {
             directory(".", "/.prelift/checkpoint", false),
         ];
         assert_eq!(files.directories, expected);
-        let state = Files::of(&Options::parse(["--state=d/e".to_owned()]).unwrap()).unwrap();
+        let state = Files::of(&Options::parse(["--state=d/e".to_owned()]).unwrap(), None).unwrap();
         assert_eq!(
             (state.words, state.directories),
             (vec!["--state=/.prelift/state".to_owned()], vec![directory("d/e", "/.prelift/state", false)],)
         );
-        let error = Files::of(&Options::parse(["--resume=..".to_owned()]).unwrap()).unwrap_err();
+        let beside = Path::new("d/own.erofs");
+        for (words, host, word) in [
+            (vec![], "d", "--image=/.prelift/image/own.erofs"),
+            (vec!["--image=other".to_owned()], ".", "--image=/.prelift/image/other"),
+        ] {
+            let files = Files::of(&Options::parse(words).unwrap(), Some(beside)).unwrap();
+            assert_eq!(
+                (files.words, files.directories),
+                (vec![word.to_owned()], vec![directory(host, "/.prelift/image", true)])
+            );
+        }
+        let error = Files::of(&Options::parse(["--resume=..".to_owned()]).unwrap(), None).unwrap_err();
         assert_eq!(error.to_string(), "--resume ..: expected the path of a file");
     }
 }

@@ -1,8 +1,8 @@
 //! `prelift link`: runtime, snapshot and regions to a module.
 
-use super::options::RuntimeOptions;
-use super::{Common, expect_folder, write_file};
-use crate::convert::{Code, Guest, Regions, Root, Summary, module, read_snapshot};
+use super::options::{ImageOptions, RuntimeOptions};
+use super::{Common, NewFile, expect_folder};
+use crate::convert::{Code, ExternalImage, Guest, Regions, Root, Summary, module, read_snapshot};
 use anyhow::{Context, Result};
 use clap::Args;
 use std::path::PathBuf;
@@ -15,6 +15,9 @@ pub struct LinkArgs {
     /// Runtime.
     #[command(flatten)]
     pub runtime: RuntimeOptions,
+    /// Root file system.
+    #[command(flatten)]
+    pub root: ImageOptions,
     /// What `prelift translate` wrote; without it the module interprets everything
     #[arg(long, value_name = "FILE")]
     pub regions: Option<PathBuf>,
@@ -37,10 +40,13 @@ Examples:
 impl LinkArgs {
     pub(super) fn execute(self, common: &Common) -> Result<ExitCode> {
         expect_folder(&self.output)?;
+        let image = self.root.file(&self.output)?;
+        let output = NewFile::beside(&self.output)?;
         let (progress, cache) = (common.progress(), common.cache()?);
         let say = |text: &str| progress.step(text);
         let snapshot = read_snapshot(&self.snapshot)?;
-        let root = Root::read(&self.image, &say)?;
+        let outside = image.as_ref().map(|(new, name)| ExternalImage { file: new.file(), name });
+        let root = Root::read(&self.image, outside, &say)?;
         let guest = Guest::of_snapshot(snapshot, root).with_context(|| self.snapshot.display().to_string())?;
         let (bytes, runtime) = self.runtime.module(&cache, &say)?;
         let Regions { code, trained } = match &self.regions {
@@ -49,7 +55,9 @@ impl LinkArgs {
         };
         let summary = Summary::new(&guest, trained, &code.summary);
         say("linking");
-        write_file(&self.output, &module(&runtime, &guest, code, &summary)?)?;
+        module(&runtime, &guest, code, &summary, output.file())?;
+        image.map_or(Ok(()), |(new, _)| new.publish())?;
+        output.publish()?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -26,7 +26,7 @@ pub mod snapshot;
 pub mod translate;
 
 pub use module_options::{EXACT_EXIT, ModuleOptions, READ_ONLY};
-pub use output::{expect_folder, write_file};
+pub use output::{NewFile, expect_folder, write_file};
 pub use progress::Progress;
 
 use anyhow::Result;

@@ -3,7 +3,7 @@
 //! Under a stock runtime the user writes them after the module's name; `prelift run` takes them before it and hands them on.
 //! There is one table and one parser, the module's own ([`runtime::host::options`]): the grammar and the help here are made
 //! from the table, and values are checked by the parser before a module is loaded. Only variables, their files, those of
-//! checkpoints and the state's directory are looked up here, since the module does not see what `prelift run` does.
+//! images and checkpoints and the state's directory are looked up here, since the module does not see what `prelift run` does.
 
 use super::docker;
 use clap::error::{Error, ErrorKind};
@@ -20,10 +20,12 @@ pub const EXACT_EXIT: &str = "--exact-exit";
 pub const READ_ONLY: &str = "--read-only-directory";
 
 /// Options whose values are looked up here: what they name the module does not see.
-const HERE: [&str; 7] = ["--env", "--env-file", RESUME, CONFIG, SECCOMP, CHECKPOINT, STATE];
+const HERE: [&str; 8] = ["--env", "--env-file", IMAGE, RESUME, CONFIG, SECCOMP, CHECKPOINT, STATE];
 
 /// Options with files that the module gets a directory for.
 pub(super) const RESUME: &str = "--resume";
+/// See [`RESUME`].
+pub(super) const IMAGE: &str = "--image";
 /// See [`RESUME`]; with the beginning of its value.
 pub(super) const SECCOMP: &str = "--security-opt=seccomp";
 /// See [`RESUME`].
@@ -58,8 +60,8 @@ impl ModuleOptions {
     /// Variables for a program that is no container, if that is all there is.
     pub fn only_variables(&self) -> Option<Vec<(String, String)>> {
         let pair = |entry: &String| entry.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let Options { resume, checkpoint, state, .. } = &self.told;
-        let has_files = resume.is_some() || checkpoint.is_some() || state.is_some();
+        let Options { image, resume, checkpoint, state, .. } = &self.told;
+        let has_files = image.is_some() || resume.is_some() || checkpoint.is_some() || state.is_some();
         (self.words.is_empty() && !has_files).then(|| self.variables.iter().filter_map(pair).collect())
     }
 }

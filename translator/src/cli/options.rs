@@ -1,5 +1,6 @@
 //! Groups of options that several verbs share.
 
+use super::output::{NewFile, expect_folder, folder};
 use crate::convert::{CodeChoices, Entrypoint, GuestRequest, KernelChoice, Training, Until};
 use crate::discover::{self, Coverage, InlineCap};
 use crate::lift;
@@ -9,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use kernel_snapshot::cache::Cache;
 use std::num::{NonZeroU64, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use x86::Level;
 
 /// Which kernel the guest runs.
@@ -52,6 +53,34 @@ pub struct SnapshotOptions {
     /// Give it a terminal; default: pipes
     #[arg(long)]
     pub tty: bool,
+}
+
+/// Where the root file system goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct ImageOptions {
+    /// Write the root file system to FILE, and leave it out of the module, which finds it by its name: beside itself under
+    /// `prelift run`, in any directory that it is given under other runtimes (or --image)
+    #[arg(long, value_name = "FILE")]
+    pub external_image: Option<PathBuf>,
+}
+
+impl ImageOptions {
+    /// The file for the root file system beside its place, and the name that it is going to have; `module` is where the module goes.
+    ///
+    /// # Errors
+    /// If it cannot be written, or has no name that a module can keep.
+    pub fn file(&self, module: &Path) -> Result<Option<(NewFile<'_>, &str)>> {
+        let Some(path) = &self.external_image else { return Ok(None) };
+        let expected = || format!("--external-image {}: expected the path of a file, in UTF-8", path.display());
+        let name = path.file_name().and_then(|name| name.to_str()).with_context(expected)?;
+        expect_folder(path)?;
+        ensure!(
+            (folder(path), path.file_name()) != (folder(module), module.file_name()),
+            "--external-image {}: expected another file than the module's",
+            path.display()
+        );
+        Ok(Some((NewFile::beside(path)?, name)))
+    }
 }
 
 /// Stages of a machine's way.

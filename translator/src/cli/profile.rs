@@ -37,7 +37,7 @@ impl ProfileArgs {
         let progress = common.progress();
         let training = self.train.training(None)?;
         let snapshot = read_snapshot(&self.snapshot)?;
-        let root = Root::read(&self.image, &|text| progress.step(text))?;
+        let root = Root::read(&self.image, None, &|text| progress.step(text))?;
         let guest = Guest::of_snapshot(snapshot, root).with_context(|| self.snapshot.display().to_string())?;
         progress.step("training: running the program to see which code is hot");
         let profile = train(&guest, &training, &|text| progress.step(text)).context("training run")?;

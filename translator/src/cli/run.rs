@@ -9,6 +9,8 @@ use clap::{Args, Subcommand};
 use runtime::host::directories;
 use runtime::host::layer::Lock;
 use runtime::host::run::FAILED;
+use runtime::image_file::{self, ImageFileError};
+use runtime::label;
 use runtime::session::StreamKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -24,6 +26,8 @@ use std::process::ExitCode;
 /// With --checkpoint FILE the machine is saved to FILE on SIGUSR2, on Ctrl-] of a terminal, or after --checkpoint-after SECONDS,
 /// and the run ends with exit code 0 (--leave-running: goes on). --resume FILE goes on with the same module: the program as
 /// it was, with the time and random numbers of the new run.
+///
+/// A module whose image is outside (`convert --external-image`) finds it by its name beside itself, or where --image says.
 ///
 /// With --state DIRECTORY what the container writes is kept there, for the next run of the same image with the same directory; one
 /// run at a time has it. What the program has synced is there though the run is killed, and all else if it comes to its end.
@@ -92,7 +96,14 @@ impl RunArgs {
                 return Ok(ExitCode::from(FAILED));
             }
         };
-        let files = Files::of(&options.told)?;
+        let image = match image_beside(&path, of_module.as_ref(), options.told.image.as_deref()) {
+            Ok(image) => image,
+            Err(error) => {
+                eprintln!("prelift: {error}");
+                return Ok(ExitCode::from(FAILED));
+            }
+        };
+        let files = Files::of(&options.told, image.as_deref())?;
         let progress = common.progress();
         let compiled = engine.load_file(module, &cache, &|text| progress.step(text))?;
         drop(progress);
@@ -113,6 +124,26 @@ impl RunArgs {
         // A code that does not fit the system's eight bits must not become success.
         Ok(ExitCode::from(u8::try_from(outcome.code).unwrap_or(u8::MAX)))
     }
+}
+
+/// The file with the image of the module at `path`, if that is outside: as it is named, else beside the module. It is looked at
+/// here first, where it has the name that the user knows.
+///
+/// # Errors
+/// If it is not the image's.
+fn image_beside(
+    path: &Path,
+    module: Option<&convert::Summary>,
+    named: Option<&Path>,
+) -> Result<Option<PathBuf>, ImageFileError> {
+    let Some((summary, file)) = module.and_then(|summary| Some((summary, summary.image_file.as_ref()?))) else {
+        return Ok(None);
+    };
+    let image = named.map_or_else(|| path.with_file_name(&file.name), Path::to_owned);
+    if let Some(digest) = label::digest(&file.sha256) {
+        image_file::open(&image, summary.image_size, &digest)?;
+    }
+    Ok(Some(image))
 }
 
 /// Standard input as a converted module with these options gets it: in frames, unless it must not depend on when input

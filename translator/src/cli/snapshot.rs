@@ -45,7 +45,7 @@ impl SnapshotArgs {
         let (progress, cache) = (common.progress(), common.cache()?);
         let say = |text: &str| progress.step(text);
         let request = self.kernel.guest(&self.machine);
-        let root = Root::read(&self.image, &say)?;
+        let root = Root::read(&self.image, None, &say)?;
         let vmlinux = request.kernel.vmlinux(&cache, &say)?;
         let mut guest = prepare(root, &vmlinux, &request, &cache, &say)?;
         if let Some(entrypoint) = self.snapshot.entrypoint()? {

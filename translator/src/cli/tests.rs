@@ -2,6 +2,7 @@
 
 use super::*;
 use clap::CommandFactory;
+use std::path::{Path, PathBuf};
 
 /// Every example in a command's help.
 fn examples(verb: &mut clap::Command) -> Vec<String> {
@@ -91,4 +92,48 @@ fn a_place_without_a_folder_is_refused_before_work_is_done() {
     let words = ["prelift", "convert", &image, &folder.path().join("no/out").display().to_string()].map(str::to_owned);
     let Cli { common, verb } = Cli::try_parse_from(words).unwrap();
     assert_eq!(verb.execute(&common).unwrap_err().to_string(), error);
+}
+
+/// A root file system of a GiB and more, most of it a hole.
+fn large_root(folder: &Path) -> PathBuf {
+    let root = folder.join("root");
+    std::fs::create_dir(&root).unwrap();
+    std::fs::File::create(root.join("hole")).unwrap().set_len(1100 << 20).unwrap();
+    root
+}
+
+#[test]
+fn a_conversion_that_fails_leaves_nothing_and_keeps_what_was_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = large_root(folder.path());
+    let out = folder.path().join("out");
+    std::fs::create_dir(&out).unwrap();
+    let (module, image) = (out.join("m.wasm"), out.join("m.erofs"));
+    [&module, &image].map(|path| std::fs::write(path, "old").unwrap());
+    let image_option = format!("--external-image={}", image.display());
+    for options in [&["--ram=3G"][..], &["--ram=3G", &image_option]] {
+        let places = [root.to_str().unwrap(), module.to_str().unwrap()];
+        let words = [&["prelift", "--quiet", "convert"], options, &places].concat();
+        let Cli { common, verb } = Cli::try_parse_from(words).unwrap();
+        let error = verb.execute(&common).unwrap_err().to_string();
+        let expected = "RAM of 3072 MiB and a root file system of 1102 MiB: expected at most 3968 MiB together";
+        assert!(error.starts_with(expected) && error.contains("--ram"), "{error}");
+        assert_eq!(std::fs::read_dir(&out).unwrap().count(), 2, "{options:?}");
+        [&module, &image].map(|path| assert_eq!(std::fs::read(path).unwrap(), b"old"));
+    }
+}
+
+#[test]
+fn an_image_is_another_file_than_its_module() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x").display().to_string();
+    let refused = |image: &str| {
+        let option = format!("--external-image={image}");
+        let Cli { common, verb } = Cli::try_parse_from(["prelift", "convert", &option, "image.tar", &path]).unwrap();
+        verb.execute(&common).unwrap_err().to_string()
+    };
+    assert!(refused(&path).ends_with("expected another file than the module's"));
+    assert!(refused("/").contains("expected the path of a file"));
+    assert!(refused("/nonexistent/x").ends_with("/nonexistent is no directory"));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

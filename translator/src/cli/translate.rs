@@ -49,7 +49,7 @@ impl TranslateArgs {
         let (progress, cache) = (common.progress(), common.cache()?);
         let say = |text: &str| progress.step(text);
         let profile = read_profile(&self.profile)?;
-        let root = self.image.as_deref().map(|path| Root::read(path, &say)).transpose()?;
+        let root = self.image.as_deref().map(|path| Root::read(path, None, &say)).transpose()?;
         let vmlinux = self.kernel.choice().vmlinux(&cache, &say)?;
         let (bytes, runtime) = self.runtime.module(&cache, &say)?;
         say("translating");

@@ -6,9 +6,10 @@ use kernel_snapshot::cache::Cache;
 use kernel_snapshot::kernel::{self, KernelRequest, Source};
 use kernel_snapshot::{guest as init, ready};
 use runtime::devices::Backends;
+use runtime::image_file;
+use runtime::memory::{ImageSource, digest};
 use runtime::session::Session;
 use runtime::snapshot::Snapshot;
-use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -60,7 +61,7 @@ impl Default for GuestRequest {
     }
 }
 
-/// An image and its root file system.
+/// An image and its root file system, which stays in its file: of the largest images too, only what is used is in memory.
 #[derive(Debug)]
 pub struct Root {
     /// The image.
@@ -69,32 +70,52 @@ pub struct Root {
     pub layout: erofs::ErofsImage,
     /// The root file system.
     pub file: File,
+    /// SHA-256 of the root file system.
+    pub digest: [u8; 32],
+    /// Name of the file, if it is to stay outside of the module.
+    pub outside: Option<String>,
+}
+
+/// A file for a root file system that stays outside of its module.
+#[derive(Debug, Clone, Copy)]
+pub struct ExternalImage<'a> {
+    /// The file, empty.
+    pub file: &'a File,
+    /// The name that the module will look for.
+    pub name: &'a str,
 }
 
 impl Root {
-    /// Reads an image and writes its root file system.
+    /// Reads an image and writes its root file system: to `outside`, or to a file without a name.
     ///
     /// # Errors
     /// If the image cannot be read, or the file system not be written.
-    pub fn read(path: &Path, say: &dyn Fn(&str)) -> Result<Root> {
+    pub fn read(path: &Path, outside: Option<ExternalImage<'_>>, say: &dyn Fn(&str)) -> Result<Root> {
         say(&format!("reading {}", path.display()));
         let image = image::open(path, |progress| match progress {
             ImageProgress::Layer { index, count } => say(&format!("layer {index} of {count}")),
             ImageProgress::Warning(text) => say(&text),
         })?;
-        let mut file = tempfile::tempfile().context("a temporary file for the root file system")?;
+        let mut file = match outside {
+            Some(outside) => outside.file.try_clone(),
+            None => tempfile::tempfile(),
+        }
+        .context("a file for the root file system")?;
         let layout = erofs::write(&image.tree, &mut file).context("write the root file system")?;
-        Ok(Root { image, layout, file })
+        let digest = digest(&file, layout.size).context("read the root file system")?;
+        if outside.is_some() {
+            file.write_all_at(&image_file::end(&digest), layout.size).context("write the root file system")?;
+        }
+        Ok(Root { image, layout, file, digest, outside: outside.map(|outside| outside.name.to_owned()) })
     }
 
-    /// The root file system's bytes.
+    /// The root file system as machines are given it.
     ///
     /// # Errors
-    /// If its file cannot be read.
-    pub fn bytes(&self) -> Result<Vec<u8>> {
-        let mut bytes = vec![0; self.layout.size as usize];
-        self.file.read_exact_at(&mut bytes, 0).context("read the root file system")?;
-        Ok(bytes)
+    /// If the system gives no more descriptors.
+    pub fn source(&self) -> Result<ImageSource> {
+        let file = self.file.try_clone().context("the root file system's file")?;
+        Ok(ImageSource::new(file, "the root file system", self.layout.size, self.digest))
     }
 }
 
@@ -114,9 +135,8 @@ impl Guest {
     /// If the snapshot was taken with another image.
     pub fn of_snapshot(snapshot: Snapshot, root: Root) -> Result<Guest> {
         let (expected, found) = (snapshot.header.image_size, root.layout.size);
-        let digest: [u8; 32] = Sha256::digest(root.bytes()?).into();
         ensure!(
-            snapshot.header.origin.image == digest,
+            snapshot.header.origin.image == root.digest,
             "the snapshot was taken with another image: expected its root file system of {expected} bytes, found one of {found} bytes"
         );
         Ok(Guest { root, snapshot })
@@ -135,7 +155,7 @@ impl Guest {
     /// # Errors
     /// As [`Guest::session`].
     pub fn session_with(&self, backends: Backends) -> Result<Session> {
-        Ok(self.snapshot.restore(&self.root.bytes()?, backends)?)
+        Ok(self.snapshot.restore(&self.root.source()?, backends)?)
     }
 }
 
@@ -147,7 +167,8 @@ pub fn prepare(root: Root, vmlinux: &[u8], request: &GuestRequest, cache: &Cache
     let GuestRequest { ram_size, level, .. } = *request;
     let init = init::init_binary(cache, say).context("build the guest's init")?;
     say("booting the guest");
-    let boot = ready::ReadyRequest { vmlinux, init: &init, ram_size, level, image: &root.bytes()?, extra: "" };
+    let image = root.source()?;
+    let boot = ready::ReadyRequest { vmlinux, init: &init, ram_size, level, image: &image, extra: "" };
     let snapshot = match request.stage {
         Stage::PowerUp => Snapshot::take(&mut ready::power_up(&boot)?, boot.boot_digest().0),
         Stage::Ready => ready::ready_snapshot(&boot, cache, say).context("boot the guest")?,

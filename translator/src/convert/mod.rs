@@ -22,18 +22,21 @@ mod train;
 pub use code::{Code, CodeChoices, CodeSummary};
 pub use entrypoint::{Entrypoint, Until};
 pub use figures::{Figures, RegionFigures, Unlifted};
-pub use guest::{Guest, GuestRequest, KernelChoice, Root, Stage, prepare};
+pub use guest::{ExternalImage, Guest, GuestRequest, KernelChoice, Root, Stage, prepare};
 pub use module::module;
 pub use regions::Regions;
 pub use stage::{read_profile, read_snapshot, write_profile, write_snapshot};
 pub use train::{Training, start_message, train};
 
+use crate::Mapping;
 use crate::link::Runtime;
 use crate::setup;
 use anyhow::{Context, Result};
 use kernel_snapshot::cache::Cache;
+use runtime::label;
 use runtime::session::StreamKind;
 use serde::{Deserialize, Serialize};
+use std::fs::File;
 use std::path::Path;
 
 /// What to convert, and how.
@@ -49,13 +52,17 @@ pub struct Request<'a> {
     pub entrypoint: Option<Entrypoint>,
     /// Choices of the translator.
     pub code: CodeChoices,
+    /// A file for the root file system, if that is to stay outside of the module.
+    pub external_image: Option<ExternalImage<'a>>,
+    /// An empty file for the module; without one it goes to a file without a name.
+    pub output: Option<&'a File>,
 }
 
 /// A converted image.
 #[derive(Debug)]
 pub struct Converted {
-    /// The module.
-    pub module: Vec<u8>,
+    /// The module, as it is in its file.
+    pub module: Mapping,
     /// What became of it.
     pub summary: Summary,
 }
@@ -69,6 +76,9 @@ pub struct Summary {
     pub image: String,
     /// Bytes of the root file system.
     pub image_size: u64,
+    /// The file with the root file system, where that is outside of the module.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_file: Option<ImageFile>,
     /// Bytes of guest RAM.
     pub ram_size: u64,
     /// The streams of the program that has started; none where the machine waits for one.
@@ -82,6 +92,15 @@ pub struct Summary {
     pub code: CodeSummary,
 }
 
+/// A file with a root file system ([`runtime::image_file`]).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageFile {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of the root file system, 64 digits.
+    pub sha256: String,
+}
+
 impl Summary {
     /// Of a guest, its code, and the instructions that its training took.
     pub fn new(guest: &Guest, trained: u64, code: &CodeSummary) -> Summary {
@@ -89,6 +108,11 @@ impl Summary {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             image: guest.root.image.digest.clone(),
             image_size: guest.root.layout.size,
+            image_file: guest
+                .root
+                .outside
+                .as_ref()
+                .map(|name| ImageFile { name: name.clone(), sha256: label::hexadecimal(&guest.root.digest) }),
             ram_size: guest.snapshot.header.ram_size,
             program: guest.snapshot.header.program,
             snapshot_pages: guest.snapshot.ram.count() as u64,
@@ -104,7 +128,8 @@ impl Summary {
 /// Of any stage, with its name.
 pub fn convert(request: &Request<'_>, cache: &Cache, say: &dyn Fn(&str)) -> Result<Converted> {
     // First what may be wrong: runtime and kernel take minutes where they are not in the cache.
-    let root = Root::read(request.image, say)?;
+    let root = Root::read(request.image, request.external_image, say)?;
+    module::check_room(request.guest.ram_size, root.layout.size)?;
     let runtime = setup::runtime_module(cache, say).context("build the runtime")?;
     let runtime = Runtime::parse(&runtime).context("runtime module")?;
     let vmlinux = request.guest.kernel.vmlinux(cache, say)?;
@@ -119,6 +144,9 @@ pub fn convert(request: &Request<'_>, cache: &Cache, say: &dyn Fn(&str)) -> Resu
     let code = Code::translate(&profile, &vmlinux, Some(&guest.root), &runtime, &request.code)?;
     let summary = Summary::new(&guest, profile.retired, &code.summary);
     say("linking");
-    let module = module(&runtime, &guest, code, &summary)?;
+    let module = match request.output {
+        Some(file) => module(&runtime, &guest, code, &summary, file),
+        None => module(&runtime, &guest, code, &summary, &tempfile::tempfile().context("a file for the module")?),
+    }?;
     Ok(Converted { module, summary })
 }

@@ -2,22 +2,25 @@
 //!
 //! ```text
 //! runtime, stack, heap │ stamps │ descriptions │ configuration │ origin │ state │ image │ RAM
+//!                                                                       … │ state │ name of the image's file │ RAM │ room for the image
 //! ```
 //!
-//! The stamps begin as zeros and are no data. Engines map data copy-on-write only while it is dense (`link::layout`).
+//! The stamps begin as zeros and are no data. Engines map data copy-on-write only while it is dense (`link::layout`), so an image
+//! outside of the module, which is no data either, comes last: the runtime reads into its room what the guest touches.
 
 use super::Summary;
 use super::code::Code;
 use super::guest::Guest;
+use crate::Mapping;
 use crate::lift::Addresses;
-use crate::link::{Additions, FuncIndex, Overlay, Runtime, TypeIndex};
+use crate::link::{Additions, FuncIndex, Overlay, Piece, Runtime, TypeIndex};
 use crate::lower::shared::{SharedType, types};
 use anyhow::{Context, Result, ensure};
 use runtime::memory::PAGE;
 use runtime::translated::abi::{Layout, STAMP_SLOTS};
 use runtime::translated::binding;
 use runtime::translated::helpers::Helper;
-use std::borrow::Cow;
+use std::fs::File;
 
 /// What is known before the first region is lowered.
 #[derive(Debug, Clone, Copy)]
@@ -80,20 +83,56 @@ struct Placer<'a> {
 
 impl<'a> Placer<'a> {
     /// Places bytes at the next multiple of `align`; where that is.
-    fn place(&mut self, bytes: Cow<'a, [u8]>, align: u64) -> Result<u32> {
+    fn place(&mut self, bytes: impl Into<Piece<'a>>, align: u64) -> Result<u32> {
+        let bytes = bytes.into();
+        let address = self.room(bytes.len(), align)?;
+        self.data.push(Overlay { address, bytes });
+        Ok(address)
+    }
+
+    /// Keeps room at the next multiple of `align`; where that is.
+    fn room(&mut self, size: u64, align: u64) -> Result<u32> {
         let address = self.next.next_multiple_of(align);
-        self.next = address + bytes.len() as u64;
-        ensure!(self.next <= 1 << 32, "the module needs {} bytes of linear memory: expected at most 4 GiB", self.next);
-        self.data.push(Overlay { address: address as u32, bytes });
+        self.next = address + size;
+        ensure!(
+            self.next <= MOST,
+            "the module needs {} MiB of linear memory: expected at most {} MiB: {ADVICE}",
+            self.next >> 20,
+            MOST >> 20
+        );
         Ok(address as u32)
     }
 }
 
-/// Links translated code, snapshot and root file system to the runtime.
+/// Most bytes of linear memory at the start: what wasm32 addresses, less the least that the runtime's heap needs.
+const MOST: u64 = (4 << 30) - HEAP;
+const HEAP: u64 = 64 << 20;
+/// What the runtime with its tables and descriptions of regions takes at most, but for the largest of programs.
+const OWN: u64 = 64 << 20;
+const ADVICE: &str =
+    "a smaller --ram, or a smaller image; an image outside of the module (--external-image) has its room there too";
+
+/// Checks, before anything takes long, that RAM and image will have room in linear memory.
 ///
 /// # Errors
-/// If they do not fit into 4 GiB, or the result is not a valid module.
-pub fn module(runtime: &Runtime, guest: &Guest, code: Code, summary: &Summary) -> Result<Vec<u8>> {
+/// Where they have not: with the limit and what helps.
+pub(super) fn check_room(ram: u64, image: u64) -> Result<()> {
+    let (needed, most) = (ram.saturating_add(image), MOST - OWN);
+    ensure!(
+        needed <= most,
+        "RAM of {} MiB and a root file system of {} MiB: expected at most {} MiB together, since wasm32 addresses 4 GiB: {ADVICE}",
+        ram >> 20,
+        image >> 20,
+        most >> 20
+    );
+    Ok(())
+}
+
+/// Links translated code, snapshot and root file system to the runtime: into `file`, which is empty.
+///
+/// # Errors
+/// If they do not fit into 4 GiB, the file cannot be written, or the result is not a valid module.
+pub fn module(runtime: &Runtime, guest: &Guest, code: Code, summary: &Summary, file: &File) -> Result<Mapping> {
     let plan = code.plan;
     ensure!(
         guest.snapshot.header.added_size == 0,
@@ -117,27 +156,33 @@ pub fn module(runtime: &Runtime, guest: &Guest, code: Code, summary: &Summary) -
         ram_size: guest.snapshot.header.ram_size as u32,
         ..Layout::default()
     };
-    layout.bindings = placer.place(bindings.into(), 64)?;
-    layout.config = placer.place(config.into(), 64)?;
-    layout.origin = placer.place(origin.into(), 64)?;
-    layout.snapshot = placer.place(state.as_slice().into(), 64)?;
-    layout.image = placer.place(guest.root.bytes()?.into(), PAGE as u64)?;
-    layout.ram = placer.next.next_multiple_of(PAGE as u64) as u32;
+    let (root, ram_size) = (&guest.root, guest.snapshot.header.ram_size);
+    layout.bindings = placer.place(bindings, 64)?;
+    layout.config = placer.place(config, 64)?;
+    layout.origin = placer.place(origin, 64)?;
+    layout.snapshot = placer.place(state.as_slice(), 64)?;
+    if let Some(name) = &root.outside {
+        layout.image_file = placer.place(name.as_bytes(), 64)?;
+        layout.image_file_size = name.len() as u32;
+        layout.ram = placer.room(ram_size, PAGE as u64)?;
+        layout.image = placer.room(root.layout.size, PAGE as u64)?;
+    } else {
+        layout.image = placer.place(Piece::File(&root.file, root.layout.size), PAGE as u64)?;
+        layout.ram = placer.room(ram_size, PAGE as u64)?;
+    }
     for (run, bytes) in guest.snapshot.ram.runs() {
         placer.data.push(Overlay { address: layout.ram + run.gpa().0 as u32, bytes: bytes.into() });
     }
-    let memory_end = u64::from(layout.ram) + guest.snapshot.header.ram_size;
-    ensure!(memory_end <= 1 << 32, "RAM would end at {memory_end:#x} of linear memory: expected at most 4 GiB");
     placer.data.push(Overlay { address: plan.layout_symbol, bytes: layout_bytes(&layout).into() });
     let additions = Additions {
         types: types().into(),
         functions: code.functions,
+        memory_end: placer.next,
         data: placer.data,
-        memory_end,
         description: serde_json::to_vec(summary)?.into(),
         figures: code.figures.encode().into(),
     };
-    runtime.link(additions).context("link")
+    runtime.link(additions, file).context("link")
 }
 
 /// The layout as the runtime reads it.

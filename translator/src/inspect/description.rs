@@ -1,6 +1,7 @@
 //! What a conversion came to, in words for a person: one fact a line.
 
-use crate::convert::{CodeSummary, Summary};
+use crate::convert::{CodeSummary, ImageFile, Summary};
+use runtime::image_file;
 use runtime::session::StreamKind;
 
 /// Mnemonics on a line.
@@ -11,7 +12,8 @@ pub(crate) type Fact = (&'static str, String);
 
 /// All that a module's `prelift` section records.
 pub(crate) fn conversion(summary: &Summary) -> Vec<Fact> {
-    let Summary { version, image, image_size, ram_size, program, snapshot_pages, trained, code: _ } = summary;
+    let Summary { version, image, image_size, image_file, ram_size, program, snapshot_pages, trained, code: _ } =
+        summary;
     let begins = match program {
         None => "with a program that is to be named",
         Some(StreamKind::Pipes) => "in a program that has started, with pipes",
@@ -20,6 +22,12 @@ pub(crate) fn conversion(summary: &Summary) -> Vec<Fact> {
     let facts = [
         ("made by", format!("prelift {version}")),
         ("image", format!("{image}, root file system of {} KiB", image_size >> 10)),
+    ];
+    let outside = image_file.iter().flat_map(|ImageFile { name, sha256 }| {
+        let size = image_file::file_size(*image_size);
+        [("", format!("outside of the module, in the file {name} of {size} bytes")), ("", format!("sha256:{sha256}"))]
+    });
+    let rest = [
         (
             "machine",
             format!("{} MiB of RAM, {} KiB of it in the snapshot", ram_size >> 20, snapshot_pages.saturating_mul(4)),
@@ -27,7 +35,7 @@ pub(crate) fn conversion(summary: &Summary) -> Vec<Fact> {
         ("begins", begins.to_owned()),
         ("training", format!("{trained} instructions")),
     ];
-    facts.into_iter().chain(code(&summary.code)).collect()
+    facts.into_iter().chain(outside).chain(rest).chain(code(&summary.code)).collect()
 }
 
 /// The translated code: its size, and what could not be translated and why.
@@ -74,10 +82,11 @@ mod tests {
             refused: vec!["do_far: too far".into()],
             unlifted: vec![("Ud2".into(), 457), ("Sti".into(), 308)],
         };
-        let summary = Summary {
+        let mut summary = Summary {
             version: "9.9".into(),
             image: "6c00".into(),
             image_size: 2 << 20,
+            image_file: None,
             ram_size: 128 << 20,
             program: None,
             snapshot_pages: 10,
@@ -98,5 +107,9 @@ not lifted      2 mnemonics at 765 places
                 Ud2 457         Sti 308
 ";
         assert_eq!(lines(conversion(&summary).into_iter().chain(unlifted(&summary.code))), expected);
+        summary.image_file = Some(ImageFile { name: "x.erofs".into(), sha256: "00ff".into() });
+        let outside = "2048 KiB\n                outside of the module, in the file x.erofs of 2101248 bytes\n                \
+                       sha256:00ff\nmachine";
+        assert!(lines(conversion(&summary)).contains(outside), "{}", lines(conversion(&summary)));
     }
 }

@@ -65,5 +65,6 @@ fn code(regions: &Regions) -> Vec<Piece> {
 
 fn data(converted: &convert::Summary) -> Vec<Piece> {
     let ram = converted.snapshot_pages.saturating_mul(PAGE as u64);
-    vec![("snapshot of RAM", ram, None), ("root file system", converted.image_size, None)]
+    let image = converted.image_file.is_none().then_some(("root file system", converted.image_size, None));
+    [("snapshot of RAM", ram, None)].into_iter().chain(image).collect()
 }

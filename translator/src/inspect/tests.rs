@@ -55,7 +55,7 @@ fn module(figures: &[u8]) -> Vec<u8> {
         figures: figures.to_vec().into(),
         ..Additions::default()
     };
-    runtime.link(additions).unwrap()
+    runtime.link(additions, &tempfile::tempfile().unwrap()).unwrap().to_vec()
 }
 
 fn report() -> Report {

@@ -3,9 +3,9 @@
 //! Overlays that touch are joined into one segment: engines refuse modules with more than 100,000 segments, and a
 //! snapshot has that many pages. Nothing is copied: a segment is encoded as pieces that borrow the overlays' bytes.
 
+use super::piece::Piece;
 use super::section::{Tail, leb};
-use anyhow::{Result, ensure};
-use std::borrow::Cow;
+use anyhow::{Context, Result, ensure};
 use wasm_encoder::{ConstExpr, Encode};
 
 /// Bytes at a place in linear memory.
@@ -14,13 +14,13 @@ pub struct Overlay<'a> {
     /// Where the first byte goes.
     pub address: u32,
     /// What goes there.
-    pub bytes: Cow<'a, [u8]>,
+    pub bytes: Piece<'a>,
 }
 
 impl Overlay<'_> {
     /// First address after the bytes.
     pub fn end(&self) -> u64 {
-        u64::from(self.address) + self.bytes.len() as u64
+        u64::from(self.address) + self.bytes.len()
     }
 }
 
@@ -28,13 +28,16 @@ impl Overlay<'_> {
 pub(super) fn segments<'a>(overlays: &'a [Overlay<'_>], memory_end: u64) -> Result<Tail<'a>> {
     let mut tail = Tail::default();
     for run in runs(overlays, memory_end)? {
-        let size: usize = run.iter().map(|overlay| overlay.bytes.len()).sum();
+        let size: u64 = run.iter().map(|overlay| overlay.bytes.len()).sum();
+        let size = u32::try_from(size)
+            .ok()
+            .with_context(|| format!("a data segment of {size} bytes: expected less than 4 GiB"))?;
         let mut header = leb(0);
         ConstExpr::i32_const(run[0].address.cast_signed()).encode(&mut header);
         size.encode(&mut header);
         tail.count += 1;
-        tail.pieces.push(Cow::Owned(header));
-        tail.pieces.extend(run.iter().map(|overlay| Cow::Borrowed(&*overlay.bytes)));
+        tail.pieces.push(header.into());
+        tail.pieces.extend(run.iter().map(|overlay| overlay.bytes.borrowed()));
     }
     Ok(tail)
 }

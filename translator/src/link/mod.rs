@@ -21,6 +21,7 @@ mod features;
 pub mod layout;
 mod names;
 mod parse;
+mod piece;
 mod section;
 mod summary;
 mod write;
@@ -28,6 +29,7 @@ mod write;
 pub use data::Overlay;
 pub use features::features;
 pub use parse::Runtime;
+pub use piece::Piece;
 pub use summary::{Section, Summary};
 
 use std::borrow::Cow;

@@ -6,6 +6,7 @@
 use super::section::{Tail, extend_vector, write_custom};
 use super::{FuncIndex, Function};
 use anyhow::{Context, Result};
+use std::io::Write;
 use wasm_encoder::Encode;
 use wasmparser::BinaryReader;
 
@@ -14,7 +15,7 @@ const FUNCTION_NAMES: u8 = 1;
 /// Writes the name section: `old` (the contents after its own name, possibly absent) and the names of `functions`,
 /// of which the first has index `first`.
 pub(super) fn write_names(
-    out: &mut Vec<u8>,
+    out: &mut impl Write,
     old: Option<&[u8]>,
     first: FuncIndex,
     functions: &[Function],

@@ -3,8 +3,9 @@
 //! Most sections of a module are a vector: a LEB128 count, then the items (core specification, 5.5.2). Growing one
 //! means a new count, the old items' bytes, and the new items' bytes.
 
+use super::piece::{Piece, WRITE};
 use anyhow::{Context, Result};
-use std::borrow::Cow;
+use std::io::Write;
 use wasm_encoder::Encode;
 use wasmparser::BinaryReader;
 
@@ -27,7 +28,7 @@ pub(super) struct Tail<'a> {
     /// Number of items.
     pub(super) count: u32,
     /// Their encoding; pieces and items need not coincide.
-    pub(super) pieces: Vec<Cow<'a, [u8]>>,
+    pub(super) pieces: Vec<Piece<'a>>,
 }
 
 impl Tail<'_> {
@@ -36,7 +37,7 @@ impl Tail<'_> {
         let mut bytes = Vec::new();
         item.encode(&mut bytes);
         self.count += 1;
-        self.pieces.push(Cow::Owned(bytes));
+        self.pieces.push(bytes.into());
     }
 }
 
@@ -49,30 +50,28 @@ pub(super) fn split_vector(contents: &[u8]) -> Result<(u32, &[u8])> {
 
 /// Writes the vector section `id`: the items of `old` (contents of the section as it was, possibly absent), then
 /// `tail`.
-pub(super) fn extend_vector(out: &mut Vec<u8>, id: u8, old: Option<&[u8]>, tail: &Tail<'_>) -> Result<()> {
+pub(super) fn extend_vector(out: &mut impl Write, id: u8, old: Option<&[u8]>, tail: &Tail<'_>) -> Result<()> {
     let (old_count, items) = old.map_or(Ok((0, &[][..])), split_vector)?;
     let count = old_count.checked_add(tail.count).context("a section has more than 2^32 items")?;
-    let mut pieces = vec![Cow::Owned(leb(count)), Cow::Borrowed(items)];
-    pieces.extend(tail.pieces.iter().map(|piece| Cow::Borrowed(&**piece)));
+    let mut pieces = vec![leb(count).into(), items.into()];
+    pieces.extend(tail.pieces.iter().map(Piece::borrowed));
     write_section(out, id, &pieces)
 }
 
 /// Writes a section made of `pieces`.
-pub(super) fn write_section(out: &mut Vec<u8>, id: u8, pieces: &[Cow<'_, [u8]>]) -> Result<()> {
-    let size: usize = pieces.iter().map(|piece| piece.len()).sum();
+pub(super) fn write_section(out: &mut impl Write, id: u8, pieces: &[Piece<'_>]) -> Result<()> {
+    let size: u64 = pieces.iter().map(Piece::len).sum();
     let size = u32::try_from(size).ok().with_context(|| format!("section {id} would be larger than 4 GiB"))?;
-    out.push(id);
-    size.encode(out);
-    out.reserve(size as usize);
-    pieces.iter().for_each(|piece| out.extend_from_slice(piece));
-    Ok(())
+    let header = [vec![id], leb(size)].concat();
+    out.write_all(&header).context(WRITE)?;
+    pieces.iter().try_for_each(|piece| piece.write(out))
 }
 
 /// Writes a custom section.
-pub(super) fn write_custom(out: &mut Vec<u8>, name: &str, contents: &[u8]) -> Result<()> {
+pub(super) fn write_custom(out: &mut impl Write, name: &str, contents: &[u8]) -> Result<()> {
     let mut header = Vec::new();
     name.encode(&mut header);
-    write_section(out, id::CUSTOM, &[Cow::Owned(header), Cow::Borrowed(contents)])
+    write_section(out, id::CUSTOM, &[header.into(), contents.into()])
 }
 
 /// `value` as an unsigned LEB128 number.

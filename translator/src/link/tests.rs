@@ -24,6 +24,10 @@ fn runtime() -> Runtime {
     Runtime::parse(&wat::parse_str(RUNTIME).unwrap()).unwrap()
 }
 
+fn link(runtime: &Runtime, additions: Additions<'_>) -> anyhow::Result<crate::Mapping> {
+    runtime.link(additions, &tempfile::tempfile().unwrap())
+}
+
 fn body(instructions: &[Instruction<'_>]) -> wasm_encoder::Function {
     let mut code = wasm_encoder::Function::new([]);
     instructions.iter().for_each(|instruction| {
@@ -68,7 +72,7 @@ fn overlay(address: u32, bytes: &'static [u8]) -> Overlay<'static> {
 #[test]
 fn linked_code_runs_and_calls_the_runtime() {
     let runtime = runtime();
-    let linked = runtime.link(additions(&runtime)).unwrap();
+    let linked = link(&runtime, additions(&runtime)).unwrap();
     let engine = Engine::default();
     let mut store = Store::new(&engine, ());
     let instance = Instance::new(&mut store, &Module::new(&engine, &linked).unwrap(), &[]).unwrap();
@@ -85,7 +89,7 @@ fn linked_code_runs_and_calls_the_runtime() {
 #[test]
 fn names_and_description_are_readable() {
     let runtime = runtime();
-    let linked = runtime.link(additions(&runtime)).unwrap();
+    let linked = link(&runtime, additions(&runtime)).unwrap();
     let mut names = Vec::new();
     for payload in wasmparser::Parser::new(0).parse_all(&linked) {
         let wasmparser::Payload::CustomSection(custom) = payload.unwrap() else { continue };
@@ -108,7 +112,7 @@ fn hints_stand_before_the_code_under_the_functions_indices() {
     let mut additions = additions(&runtime);
     let hint = |place, taken| Hint { place, taken };
     additions.functions[1].hints = vec![hint(3, false), hint(9, true)];
-    let linked = runtime.link(additions).unwrap();
+    let linked = link(&runtime, additions).unwrap();
     let (mut hints, mut code) = (Vec::new(), false);
     for payload in wasmparser::Parser::new(0).parse_all(&linked) {
         match payload.unwrap() {
@@ -134,12 +138,15 @@ fn a_runtime_without_elements_names_or_data_links() {
     let runtime = Runtime::parse(&bare).unwrap();
     let ty = runtime.first_type();
     let code = body(&[]);
-    let linked = runtime.link(Additions {
-        types: vec![FuncType::new([], [])],
-        functions: vec![Function { name: "f".into(), ty, code, hints: Vec::new() }],
-        data: vec![overlay(8, b"x")],
-        ..Additions::default()
-    });
+    let linked = link(
+        &runtime,
+        Additions {
+            types: vec![FuncType::new([], [])],
+            functions: vec![Function { name: "f".into(), ty, code, hints: Vec::new() }],
+            data: vec![overlay(8, b"x")],
+            ..Additions::default()
+        },
+    );
     wasmparser::Validator::new_with_features(features()).validate_all(&linked.unwrap()).unwrap();
 }
 
@@ -148,7 +155,7 @@ fn an_invalid_function_is_named() {
     let runtime = runtime();
     let mut additions = additions(&runtime);
     additions.functions[1].code = body(&[]);
-    let error = format!("{:#}", runtime.link(additions).unwrap_err());
+    let error = format!("{:#}", link(&runtime, additions).unwrap_err());
     assert!(error.contains("guest:second"), "{error}");
 }
 
@@ -156,7 +163,7 @@ fn an_invalid_function_is_named() {
 fn bad_data_and_bad_runtimes_are_refused() {
     let runtime = runtime();
     let refuse = |data: Vec<Overlay<'static>>, expected: &str| {
-        let error = runtime.link(Additions { data, ..additions(&runtime) }).unwrap_err().to_string();
+        let error = link(&runtime, Additions { data, ..additions(&runtime) }).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     };
     refuse(vec![overlay(0, b"abcd"), overlay(3, b"x")], "overlaps");

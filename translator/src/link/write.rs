@@ -1,17 +1,21 @@
 //! Writing the output module.
 //!
 //! Sections are written in the order that the core specification prescribes (5.5.2; data count stands between
-//! element and code). Those of the runtime that gain nothing are copied. The result is validated, and an error in a
-//! translated function is reported with its name.
+//! element and code). Those of the runtime that gain nothing are copied. The output is a file, and never in memory as a whole: an
+//! image is read as it is written, and the result is mapped to be validated. An error in a translated function is reported with
+//! its name.
 
 use super::data::segments;
 use super::features::features;
 use super::names::write_names;
 use super::parse::{RawSection, Runtime};
+use super::piece::WRITE;
 use super::section::{Tail, extend_vector, id, leb, split_vector, write_custom, write_section};
 use super::{Additions, Function, PRELIFT_SECTION, REGIONS_SECTION, WASM_PAGE};
+use crate::mapping::Mapping;
 use anyhow::{Context, Result, ensure};
-use std::borrow::Cow;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use wasm_encoder::{BranchHint, BranchHints, ConstExpr, Encode, FuncType, Module};
 use wasmparser::{FuncValidatorAllocations, Parser, ValidPayload, Validator};
 
@@ -19,20 +23,22 @@ use wasmparser::{FuncValidatorAllocations, Parser, ValidPayload, Validator};
 const ORDER: [u8; 13] = [1, 2, 3, id::TABLE, id::MEMORY, 13, 6, 7, 8, id::ELEMENT, id::DATA_COUNT, id::CODE, id::DATA];
 
 impl Runtime {
-    /// Writes the runtime's module with `additions` appended.
+    /// Writes the runtime's module with `additions` appended to `file`, which is empty and nobody else's, and gives what it then
+    /// holds.
     ///
     /// The same inputs give the same bytes. The memory's minimum becomes at least `memory_end`; the table's minimum
     /// and maximum become its new size (an engine can then fold its bound into the code).
     ///
     /// # Errors
-    /// If data overlap or lie outside memory, if the result would exceed what wasm32 can hold, or if a new function
-    /// does not validate; the error then names the function.
-    pub fn link(&self, additions: Additions<'_>) -> Result<Vec<u8>> {
+    /// If data overlap or lie outside memory, if the result would exceed what wasm32 can hold, if the file cannot be written, or if
+    /// a new function does not validate; the error then names the function.
+    pub fn link(&self, additions: Additions<'_>, file: &File) -> Result<Mapping> {
         let Additions { types, functions, data, memory_end, description, figures } = additions;
         let (functions, bodies) = take_bodies(functions);
         let memory_end = memory_end.max(self.memory_end());
         let data = segments(&data, memory_end)?;
-        let mut out = Module::HEADER.to_vec();
+        let mut out = BufWriter::with_capacity(1 << 20, file);
+        out.write_all(&Module::HEADER).context(WRITE)?;
         for section in ORDER {
             let old = self.section(section);
             match section {
@@ -43,11 +49,11 @@ impl Runtime {
                 id::ELEMENT => extend_vector(&mut out, section, old, &self.table_entries(&functions))?,
                 id::DATA_COUNT => self.write_data_count(&mut out, data.count)?,
                 id::CODE => {
-                    self.write_hints(&mut out, &functions);
+                    self.write_hints(&mut out, &functions)?;
                     extend_vector(&mut out, section, old, &bodies)?;
                 }
                 id::DATA => extend_vector(&mut out, section, old, &data)?,
-                _ => old.map_or(Ok(()), |bytes| write_section(&mut out, section, &[Cow::Borrowed(bytes)]))?,
+                _ => old.map_or(Ok(()), |bytes| write_section(&mut out, section, &[bytes.into()]))?,
             }
         }
         self.write_custom_sections(&mut out, &functions)?;
@@ -55,9 +61,11 @@ impl Runtime {
             write_custom(&mut out, REGIONS_SECTION, &figures)?;
         }
         write_custom(&mut out, PRELIFT_SECTION, &description)?;
-        drop(bodies);
-        validate(&out, self.function_count, &functions)?;
-        Ok(out)
+        out.flush().context(WRITE)?;
+        drop((out, bodies));
+        let module = Mapping::of(file)?;
+        validate(&module, self.function_count, &functions)?;
+        Ok(module)
     }
 
     /// Contents of a section of the runtime, if it has it.
@@ -66,7 +74,7 @@ impl Runtime {
         Some(&self.bytes[section.contents.clone()])
     }
 
-    fn write_table(&self, out: &mut Vec<u8>, added: usize) -> Result<()> {
+    fn write_table(&self, out: &mut impl Write, added: usize) -> Result<()> {
         let size = self.table.initial + added as u64;
         ensure!(size <= u64::from(u32::MAX), "the function table would have {size} entries, more than 32 bits hold");
         let mut table = wasm_encoder::TableSection::new();
@@ -77,11 +85,10 @@ impl Runtime {
             maximum: Some(size),
             shared: false,
         });
-        push_section(out, &table);
-        Ok(())
+        push_section(out, &table)
     }
 
-    fn write_memory(&self, out: &mut Vec<u8>, end: u64) -> Result<()> {
+    fn write_memory(&self, out: &mut impl Write, end: u64) -> Result<()> {
         let minimum = end.div_ceil(WASM_PAGE);
         let limit = self.memory.maximum.unwrap_or(1 << 16);
         ensure!(
@@ -98,14 +105,13 @@ impl Runtime {
             shared: false,
             page_size_log2: None,
         });
-        push_section(out, &memory);
-        Ok(())
+        push_section(out, &memory)
     }
 
-    fn write_data_count(&self, out: &mut Vec<u8>, added: u32) -> Result<()> {
+    fn write_data_count(&self, out: &mut impl Write, added: u32) -> Result<()> {
         let Some(old) = self.section(id::DATA_COUNT) else { return Ok(()) };
         let (count, _) = split_vector(old)?;
-        write_section(out, id::DATA_COUNT, &[Cow::Owned(leb(count + added))])
+        write_section(out, id::DATA_COUNT, &[leb(count + added).into()])
     }
 
     /// One active segment that puts the new functions into the table, one after the other.
@@ -121,12 +127,12 @@ impl Runtime {
             self.first_function().plus(position).0.encode(&mut bytes);
         }
         tail.count = 1;
-        tail.pieces.push(Cow::Owned(bytes));
+        tail.pieces.push(bytes.into());
         tail
     }
 
     /// The section of branch hints, which stands before the code (the branch hinting proposal). Engines may ignore it.
-    fn write_hints(&self, out: &mut Vec<u8>, functions: &[Function]) {
+    fn write_hints(&self, out: &mut impl Write, functions: &[Function]) -> Result<()> {
         let mut section = BranchHints::new();
         for (position, function) in (0..).zip(functions).filter(|(_, function)| !function.hints.is_empty()) {
             let hints = function
@@ -135,13 +141,11 @@ impl Runtime {
                 .map(|hint| BranchHint { branch_func_offset: hint.place, branch_hint_value: hint.taken.into() });
             section.function_hints(self.first_function().plus(position).0, hints);
         }
-        if !section.is_empty() {
-            push_section(out, &section);
-        }
+        if section.is_empty() { Ok(()) } else { push_section(out, &section) }
     }
 
     /// The runtime's own custom sections, the names among them.
-    fn write_custom_sections(&self, out: &mut Vec<u8>, functions: &[Function]) -> Result<()> {
+    fn write_custom_sections(&self, out: &mut impl Write, functions: &[Function]) -> Result<()> {
         let mut names = None;
         for RawSection { name, contents, .. } in &self.sections {
             let bytes = &self.bytes[contents.clone()];
@@ -162,7 +166,7 @@ fn take_bodies(functions: Vec<Function>) -> (Vec<Function>, Tail<'static>) {
         let body = function.code.into_raw_body();
         let mut size = Vec::new();
         body.len().encode(&mut size);
-        bodies.pieces.extend([Cow::Owned(size), Cow::Owned(body)]);
+        bodies.pieces.extend([size.into(), body.into()]);
         Function { code: wasm_encoder::Function::new([]), ..function }
     };
     let functions = functions.into_iter().map(take).collect();
@@ -192,8 +196,10 @@ fn type_indices(functions: &[Function]) -> Tail<'static> {
     tail
 }
 
-fn push_section(out: &mut Vec<u8>, section: &impl wasm_encoder::Section) {
-    section.append_to(out);
+fn push_section(out: &mut impl Write, section: &impl wasm_encoder::Section) -> Result<()> {
+    let mut bytes = Vec::new();
+    section.append_to(&mut bytes);
+    out.write_all(&bytes).context(WRITE)
 }
 
 /// Validates the module; `functions` are those from index `first` on.

@@ -13,7 +13,8 @@ fn the_heap_lies_behind_everything_linked() {
     let runtime = Runtime::parse(&module).unwrap();
     let (free, end) = (u32::try_from(runtime.memory_end()).unwrap(), 100 << 20);
     let data = vec![Overlay { address: free, bytes: vec![7; 4096].into() }];
-    let linked = runtime.link(Additions { data, memory_end: end, ..Additions::default() }).unwrap();
+    let additions = Additions { data, memory_end: end, ..Additions::default() };
+    let linked = runtime.link(additions, &tempfile::tempfile().unwrap()).unwrap();
     let engine = Engine::new().unwrap();
     let module = wasmtime::Module::new(engine.wasmtime(), &linked).unwrap();
     let mut linker = wasmtime::Linker::new(engine.wasmtime());

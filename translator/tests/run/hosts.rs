@@ -167,18 +167,27 @@ pub(crate) fn has_node() -> bool {
     version.is_ok()
 }
 
-/// node with the module, which has these directories of the host by their names.
+/// node with busybox, which has these directories of the host by their names.
 pub(crate) fn node_with_directories(directories: &[(&str, &Path)], words: &[&str]) -> Command {
+    node_of_with(busybox(), directories, words)
+}
+
+/// The same with another module.
+pub(crate) fn node_of_with(module: &Path, directories: &[(&str, &Path)], words: &[&str]) -> Command {
     let entries: Vec<String> = directories.iter().map(|(name, path)| format!("{name:?}: {path:?}")).collect();
-    let mut command = node(words);
+    let mut command = node_of(module, words);
     command.env("PREOPENS", format!("{{{}}}", entries.join(", ")));
     command
 }
 
 fn node(words: &[&str]) -> Command {
+    node_of(busybox(), words)
+}
+
+fn node_of(module: &Path, words: &[&str]) -> Command {
     let program = directory().join("run.mjs");
     publish(&program, NODE_PROGRAM.as_bytes());
     let mut command = Command::new("node");
-    command.arg("--no-warnings").arg(program).arg(busybox()).args(words).env("FOO", "bar");
+    command.arg("--no-warnings").arg(program).arg(module).args(words).env("FOO", "bar");
     command
 }

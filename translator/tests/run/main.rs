@@ -12,6 +12,7 @@ mod inspect;
 mod module;
 mod namespaces;
 mod output;
+mod outside;
 mod process;
 mod pty;
 mod saved;

@@ -4,8 +4,12 @@ use kernel_snapshot::cache::Cache;
 use kernel_snapshot::testing;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use test_images::layer::LayerBuilder;
 use test_images::{Format, Recipe};
-use translator::convert::{self, CodeChoices, Entrypoint, GuestRequest, KernelChoice, Request, Training, Until};
+use translator::Mapping;
+use translator::convert::{
+    self, CodeChoices, Entrypoint, ExternalImage, GuestRequest, KernelChoice, Request, Training, Until,
+};
 use translator::discover::Coverage;
 
 /// A shell at work, so that there is translated code.
@@ -65,6 +69,34 @@ pub(crate) fn world() -> &'static Path {
     MODULE.get_or_init(|| converted("world", &test_images::world().unwrap(), command(), None, small()))
 }
 
+/// Path of the module of busybox whose image is outside, in [`OUTSIDE`] beside it, converted on first use. The image has a file
+/// of 4 MiB, `/data`.
+pub(crate) fn outside() -> &'static Path {
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    MODULE.get_or_init(|| {
+        let mut recipe = test_images::busybox().unwrap();
+        let mut layer = LayerBuilder::new();
+        layer.file("data", 0o644, &data()).unwrap();
+        recipe.layers.push(layer.finish().unwrap());
+        let file = tempfile::NamedTempFile::new_in(directory()).unwrap();
+        let image = ExternalImage { file: file.as_file(), name: OUTSIDE };
+        let command = vec!["true".to_owned()];
+        let module = convert("outside", &recipe, command, None, small(), Some(image));
+        file.persist(directory().join(OUTSIDE)).unwrap();
+        let path = directory().join("outside.wasm");
+        publish(&path, &module);
+        path
+    })
+}
+
+/// Name of the file with the image of [`outside`].
+pub(crate) const OUTSIDE: &str = "outside.erofs";
+
+/// What [`outside`] has in `/data`: numbers, so that no two parts are the same.
+pub(crate) fn data() -> Vec<u8> {
+    (0..1u32 << 20).flat_map(u32::to_le_bytes).collect()
+}
+
 /// Where the tests keep files that others may read again.
 pub(crate) fn directory() -> &'static Path {
     Path::new(env!("CARGO_TARGET_TMPDIR"))
@@ -85,15 +117,25 @@ fn converted(
     entrypoint: Option<Entrypoint>,
     code: CodeChoices,
 ) -> PathBuf {
+    let path = directory().join(name).with_extension("wasm");
+    publish(&path, &convert(name, recipe, command, entrypoint, code, None));
+    path
+}
+
+fn convert(
+    name: &str,
+    recipe: &Recipe,
+    command: Vec<String>,
+    entrypoint: Option<Entrypoint>,
+    code: CodeChoices,
+    external_image: Option<ExternalImage<'_>>,
+) -> Mapping {
     let image = tempfile::NamedTempFile::new_in(directory()).unwrap();
     recipe.write(Format::DockerSave, image.path()).unwrap();
     let kernel = KernelChoice::Vmlinux(testing::vmlinux().unwrap());
     let guest = GuestRequest { kernel, ..GuestRequest::default() };
     let training = Training { command: Some(command), ..Training::default() };
-    let request = Request { image: image.path(), guest, training, entrypoint, code };
+    let request = Request { image: image.path(), guest, training, entrypoint, code, external_image, output: None };
     let cache = Cache::of_user().unwrap();
-    let module = convert::convert(&request, &cache, &|text| eprintln!("{name}: {text}")).unwrap().module;
-    let path = directory().join(name).with_extension("wasm");
-    publish(&path, &module);
-    path
+    convert::convert(&request, &cache, &|text| eprintln!("{name}: {text}")).unwrap().module
 }

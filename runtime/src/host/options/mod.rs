@@ -69,6 +69,8 @@ pub struct Options {
     pub framed_stdin: bool,
     /// The embedder takes every exit code as it is.
     pub exact_exit: bool,
+    /// The file of the root file system, where that is not part of the module.
+    pub image: Option<PathBuf>,
     /// Go on with the machine of this file.
     pub resume: Option<PathBuf>,
     /// Where to save the machine under way.
@@ -86,9 +88,6 @@ pub struct Options {
     /// Snapshot to resume, for the runtime as a native program.
     #[cfg(not(target_arch = "wasm32"))]
     pub snapshot: Option<PathBuf>,
-    /// The snapshot's image.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub image: Option<PathBuf>,
     /// The image's configuration, as JSON.
     #[cfg(not(target_arch = "wasm32"))]
     pub image_config: Option<PathBuf>,

@@ -67,6 +67,7 @@ pub const OF_USERS: &[Row] = &[
     row("--no-tty",        Switch,                |o, _| put_switch(&mut o.tty, false), "give it pipes"),
     row("--terminal",      Value("ROWSxCOLUMNS"), set_terminal,                     "give it a terminal of this size (else the host's, or 24x80)"),
     row("--state",         Value("DIRECTORY"),    set_state,                        "keep what the container writes in DIRECTORY, for the next run with it; a directory of the host that is the state's is not the container's"),
+    row("--image",         Value("FILE"),         |o, v| set_path(&mut o.image, v), "read the root file system from FILE, where it is outside of the module (else: the file of its name in a directory of the host); a directory of the host that has it is not the container's"),
     row("--resume",        Value("FILE"),         |o, v| set_path(&mut o.resume, v), "go on with the machine of a checkpoint, with the same directories"),
     row("--checkpoint",    Value("FILE"),         set_checkpoint,                   "save the machine to FILE on request (of an embedder) and end the run; a directory of the host that has FILE is not the container's"),
     row("--checkpoint-after", Value("SECONDS"),   set_checkpoint_after,             "save it after so long"),
@@ -88,8 +89,6 @@ pub const OF_EMBEDDERS: &[Row] = &[
     row("--help",          Switch,             |o, _| on(&mut o.help),          "print this"),
     #[cfg(not(target_arch = "wasm32"))]
     row("--snapshot",      Value("FILE"),      |o, v| set_path(&mut o.snapshot, v), "resume this snapshot"),
-    #[cfg(not(target_arch = "wasm32"))]
-    row("--image",         Value("FILE"),      |o, v| set_path(&mut o.image, v),    "the snapshot's root file system"),
     #[cfg(not(target_arch = "wasm32"))]
     row("--image-config",  Value("FILE"),      |o, v| set_path(&mut o.image_config, v), "the image's configuration, as JSON"),
     #[cfg(not(target_arch = "wasm32"))]
