@@ -109,7 +109,7 @@ fn a_conversion_that_fails_leaves_nothing_and_keeps_what_was_there() {
     let out = folder.path().join("out");
     std::fs::create_dir(&out).unwrap();
     let (module, image) = (out.join("m.wasm"), out.join("m.erofs"));
-    [&module, &image].map(|path| std::fs::write(path, "old").unwrap());
+    [&module, &image].iter().for_each(|path| std::fs::write(path, "old").unwrap());
     let image_option = format!("--external-image={}", image.display());
     for options in [&["--ram=3G"][..], &["--ram=3G", &image_option]] {
         let places = [root.to_str().unwrap(), module.to_str().unwrap()];
@@ -119,7 +119,7 @@ fn a_conversion_that_fails_leaves_nothing_and_keeps_what_was_there() {
         let expected = "RAM of 3072 MiB and a root file system of 1102 MiB: expected at most 3968 MiB together";
         assert!(error.starts_with(expected) && error.contains("--ram"), "{error}");
         assert_eq!(std::fs::read_dir(&out).unwrap().count(), 2, "{options:?}");
-        [&module, &image].map(|path| assert_eq!(std::fs::read(path).unwrap(), b"old"));
+        [&module, &image].iter().for_each(|path| assert_eq!(std::fs::read(path).unwrap(), b"old"));
     }
 }
 
