@@ -7,12 +7,12 @@
 //! delete the whole root whenever no `prelift` runs.
 
 use anyhow::{Context, Result};
+use runtime::label;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 /// SHA-256 of everything that an entry is made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,36 +20,7 @@ pub struct Digest(pub [u8; 32]);
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-/// Reads what [`Digest`]'s `Display` writes.
-impl FromStr for Digest {
-    type Err = NoDigest;
-
-    fn from_str(text: &str) -> Result<Digest, NoDigest> {
-        let digit = |digit: u8| char::from(digit).to_digit(16).ok_or(NoDigest);
-        let mut bytes = [0; 32];
-        if text.len() != 2 * bytes.len() {
-            return Err(NoDigest);
-        }
-        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-            *byte = (digit(digits[0])? << 4 | digit(digits[1])?) as u8;
-        }
-        Ok(Digest(bytes))
-    }
-}
-
-/// A text is no digest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoDigest;
-
-impl std::error::Error for NoDigest {}
-
-impl fmt::Display for NoDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("expected 64 hexadecimal digits")
+        f.write_str(&label::hexadecimal(&self.0))
     }
 }
 

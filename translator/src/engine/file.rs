@@ -12,6 +12,7 @@ use super::{Engine, Program};
 use crate::link::Summary;
 use anyhow::{Context, Result};
 use kernel_snapshot::cache::{Cache, Digest};
+use runtime::label;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -125,5 +126,5 @@ fn is_settled(metadata: &Metadata, now: SystemTime) -> bool {
 fn known(cache: &Cache, identity: Digest) -> Option<(Digest, Option<serde_json::Value>)> {
     let json = fs::read(cache.find(KIND, identity)?.join(FILE)).ok()?;
     let Known { code, description } = serde_json::from_slice(&json).ok()?;
-    Some((code.parse().ok()?, description))
+    Some((Digest(label::digest(&code)?), description))
 }
