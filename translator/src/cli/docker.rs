@@ -18,7 +18,7 @@ const SHARED_MEMORY: &str = "--tmpfs /dev/shm:size=SIZE mounts another";
 const ELSEWHERE: &[(&[&str], &str)] = &[
     (&["-v", "--volume", "--volumes-from", "--mount"],                                   DIRECTORY),
     (&["-p", "--publish", "-P", "--publish-all", "--expose", "--network", "--net",
-       "--network-alias", "--link", "--ip", "--ip6", "--mac-address", "--dns", "--add-host"], NETWORK),
+       "--network-alias", "--link", "--ip", "--ip6", "--mac", "--mac-address", "--dns", "--add-host"], NETWORK),
     (&["-d", "--detach", "--name", "--restart", "--cidfile"],                            BACKGROUND),
     (&["--memory-swap", "--memory-reservation", "--memory-swappiness"],                  MEMORY),
     (&["-c", "--cpu-shares", "--cpus", "--cpuset-cpus", "--cpu-quota"],                  PROCESSORS),
