@@ -45,7 +45,7 @@ fn start(machine: &Machine) -> Result<Session> {
     let program = machine.folder.path().join("node.mjs");
     std::fs::write(&program, PROGRAM).with_context(|| format!("cannot write {}", program.display()))?;
     let mut command = Command::new("node");
-    command.args(["--no-warnings", "--expose-gc"]).arg(&program).arg(&module.path);
+    command.args(["--no-warnings", "--no-flush-bytecode", "--expose-gc"]).arg(&program).arg(&module.path);
     command.arg(machine.folder.path().join("node.out"));
     Session::start(&mut command)
 }
