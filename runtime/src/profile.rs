@@ -53,6 +53,16 @@ pub struct BlockProfile {
     pub count: u64,
 }
 
+impl BlockProfile {
+    /// Adds what was seen of the same block another time: it may have been left earlier.
+    fn add(&mut self, other: BlockProfile) {
+        self.count = self.count.saturating_add(other.count);
+        if other.length > self.length {
+            (self.length, self.insns) = (other.length, other.insns);
+        }
+    }
+}
+
 /// A profile, in ascending order of everything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Profile {
@@ -130,18 +140,12 @@ impl Profile {
     /// Adds what ran in another run, on whose memory a module will begin: where a page held something else then, what ran there
     /// before is forgotten.
     pub fn add(&mut self, later: Profile) {
-        let changed = |page: &CodeAddress| {
-            self.pages.get(page).is_some_and(|before| later.pages.get(page).is_some_and(|after| before != after))
-        };
-        let changed: BTreeSet<CodeAddress> = self.pages.keys().copied().filter(changed).collect();
+        let differs = |(page, after): &(&CodeAddress, _)| self.pages.get(page).is_some_and(|before| before != *after);
+        let changed: BTreeSet<CodeAddress> = later.pages.iter().filter(differs).map(|(page, _)| *page).collect();
         self.blocks.retain(|address, _| !changed.contains(&address.page()));
         self.indirect.retain(|(from, to), _| !changed.contains(&from.page()) && !changed.contains(&to.page()));
         for (address, block) in later.blocks {
-            let all = self.blocks.entry(address).or_default();
-            all.count = all.count.saturating_add(block.count);
-            if block.length > all.length {
-                (all.length, all.insns) = (block.length, block.insns);
-            }
+            self.blocks.entry(address).or_default().add(block);
         }
         for (edge, count) in later.indirect {
             let all = self.indirect.entry(edge).or_default();
@@ -233,10 +237,7 @@ impl Vm {
                 first.insert(BlockProfile::default())
             }
         };
-        block.count += 1;
-        if length > block.length {
-            (block.length, block.insns) = (length, count);
-        }
+        block.add(BlockProfile { length, insns: count, count: 1 });
         recorder.last = indirect.then_some(here);
         self.recorder = Some(recorder);
     }

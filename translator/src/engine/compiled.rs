@@ -25,9 +25,22 @@ impl Engine {
     /// # Errors
     /// If it is not a valid module.
     pub fn load(&self, module: &[u8], cache: &Cache, progress: &dyn Fn(&str)) -> Result<Program> {
-        let Cache::Directory(_) = cache else { return self.compile(module, progress) };
+        match cache {
+            Cache::Directory(_) => self.load_as(self.code_digest(module), module, cache, progress),
+            Cache::Refused => self.compile(module, progress),
+        }
+    }
+
+    /// [`Engine::load`] with a cache, of a module whose code has this digest.
+    pub(super) fn load_as(
+        &self,
+        code: Digest,
+        module: &[u8],
+        cache: &Cache,
+        progress: &dyn Fn(&str),
+    ) -> Result<Program> {
         let mut time = Duration::ZERO;
-        let entry = cache.entry(KIND, self.code_digest(module), progress, |directory| {
+        let entry = cache.entry(KIND, code, progress, |directory| {
             let (code, taken) = self.code(module, progress)?;
             time = taken;
             let path = directory.join(FILE);

@@ -75,7 +75,8 @@ impl Engine {
         }
         let bytes = fs::read(&path).with_context(unreadable)?;
         let description = Summary::read(&bytes).with_context(|| path.display().to_string())?.description;
-        let identity = is_settled(&metadata, SystemTime::now()).then_some(identity);
+        let keeps = matches!(cache, Cache::Directory(_)) && is_settled(&metadata, SystemTime::now());
+        let identity = keeps.then_some(identity);
         Ok(ModuleFile { path, description, identity, contents: Contents::Read(bytes) })
     }
 
@@ -92,16 +93,17 @@ impl Engine {
                 None => fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?,
             },
         };
-        let program = self.load(&bytes, cache, progress).with_context(|| path.display().to_string())?;
-        if let Some(identity) = identity {
-            let known = Known { code: self.code_digest(&bytes).to_string(), description };
-            let json = serde_json::to_vec(&known).context("describe the module")?;
-            let keep = |directory: &Path| {
-                let path = directory.join(FILE);
-                fs::write(&path, &json).with_context(|| format!("cannot write {}", path.display()))
-            };
-            cache.entry(KIND, identity, progress, keep)?;
-        }
+        let whose = || path.display().to_string();
+        let Some(identity) = identity else { return self.load(&bytes, cache, progress).with_context(whose) };
+        let code = self.code_digest(&bytes);
+        let program = self.load_as(code, &bytes, cache, progress).with_context(whose)?;
+        let known = Known { code: code.to_string(), description };
+        let json = serde_json::to_vec(&known).context("describe the module")?;
+        let keep = |directory: &Path| {
+            let path = directory.join(FILE);
+            fs::write(&path, &json).with_context(|| format!("cannot write {}", path.display()))
+        };
+        cache.entry(KIND, identity, progress, keep)?;
         Ok(program)
     }
 
