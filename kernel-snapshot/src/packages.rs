@@ -1,9 +1,18 @@
 //! Debian packages that the set-up needs: found, installed when root, otherwise named.
 
 use anyhow::{Context, Result, bail, ensure};
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A directory of apt's that is locked while packages are installed. apt-get waits for nobody who updates its lists, and tests
+/// that start together miss the same packages.
+const APT: &str = "/var/cache/apt";
+/// How long apt-get is tried again while somebody else holds one of its locks, and how often.
+const PATIENCE: Duration = Duration::from_secs(300);
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// A Debian package and the sign that it (or its equivalent from elsewhere) is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +74,16 @@ pub fn ensure(packages: &[Package], progress: &dyn Fn(&str)) -> Result<()> {
             "missing Debian packages. Run as root:\n  apt-get update && apt-get install -y --no-install-recommends {names}"
         );
     }
+    alone(Path::new(APT), || install(packages, progress))
+}
+
+/// Installs what is missing by now.
+fn install(packages: &[Package], progress: &dyn Fn(&str)) -> Result<()> {
+    let missing = missing(packages);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = missing.join(" ");
     progress(&format!("installing {names}"));
     apt_get(&["update"], progress)?;
     let install = ["install", "-y", "--no-install-recommends"];
@@ -72,6 +91,14 @@ pub fn ensure(packages: &[Package], progress: &dyn Fn(&str)) -> Result<()> {
     let still = self::missing(packages);
     ensure!(still.is_empty(), "installed {names}, but what they should bring is not there: {}", still.join(" "));
     Ok(())
+}
+
+/// Runs something while nobody else, in this process or another, does so with the directory.
+fn alone<T>(directory: &Path, run: impl FnOnce() -> Result<T>) -> Result<T> {
+    let place = || format!("lock {}", directory.display());
+    let lock = File::open(directory).with_context(place)?;
+    lock.lock().with_context(place)?;
+    run()
 }
 
 fn missing(packages: &[Package]) -> Vec<&'static str> {
@@ -84,10 +111,18 @@ fn is_root() -> bool {
 
 fn apt_get(arguments: &[&str], progress: &dyn Fn(&str)) -> Result<()> {
     let place = || format!("apt-get {}", arguments.join(" "));
-    let mut command = Command::new("apt-get");
-    command.args(["-q", "-o", "DPkg::Lock::Timeout=300"]).args(arguments);
-    command.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
-    run(&mut command, &mut |line| progress(line)).with_context(place)
+    let start = Instant::now();
+    loop {
+        let mut command = Command::new("apt-get");
+        command.args(["-q", "-o", "DPkg::Lock::Timeout=300"]).args(arguments);
+        command.env("DEBIAN_FRONTEND", "noninteractive").env("LC_ALL", "C").stdin(Stdio::null());
+        let result = run(&mut command, &mut |line| progress(line));
+        let waits = result.as_ref().is_err_and(|error| error.to_string().contains("Could not get lock"));
+        if !waits || start.elapsed() >= PATIENCE {
+            return result.with_context(place);
+        }
+        std::thread::sleep(PAUSE);
+    }
 }
 
 /// Lines of output that an error repeats.
@@ -121,8 +156,28 @@ pub(crate) fn run(command: &mut Command, line: &mut dyn FnMut(&str)) -> Result<(
 
 #[cfg(test)]
 mod tests {
-    use super::{Package, missing, run};
+    use super::{Package, alone, missing, run};
     use std::process::Command;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    #[test]
+    fn packages_are_installed_by_one_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let busy = AtomicBool::new(false);
+        let install = || {
+            alone(directory.path(), || {
+                assert!(!busy.swap(true, Ordering::SeqCst), "two at once");
+                std::thread::sleep(Duration::from_millis(20));
+                busy.store(false, Ordering::SeqCst);
+                Ok(())
+            })
+        };
+        std::thread::scope(|scope| {
+            let all: Vec<_> = (0..4).map(|_| scope.spawn(install)).collect();
+            all.into_iter().for_each(|one| one.join().unwrap().unwrap());
+        });
+    }
 
     #[test]
     fn signs_tell_present_from_missing() {

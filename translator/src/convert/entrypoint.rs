@@ -143,7 +143,7 @@ impl Spoken {
         [Stream::Stdout, Stream::Stderr].into_iter().any(|stream| {
             let pieces = self.pieces.iter().filter(|(of, _)| *of == stream);
             let all: Vec<u8> = pieces.flat_map(|(_, bytes)| bytes).copied().collect();
-            text.is_empty() || all.windows(text.len()).any(|window| window == text)
+            memchr::memmem::find(&all, text).is_some()
         })
     }
 
