@@ -8,12 +8,14 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use kernel_snapshot::cache::{self, Cache};
+use kernel_snapshot::packages::{self, Package};
 use serde_json::json;
 
 use crate::host::run;
 use crate::layer::MTIME;
 use crate::pack::Recipe;
 
+const NEEDS: &[Package] = &[Package::command("mmdebstrap", "mmdebstrap")];
 const SUITE: &str = "bookworm";
 const LEFT_OUT: [&str; 4] = ["/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/man/*"];
 /// The JDK's scripts link manual pages in this directory, which nothing else makes when such pages are left out.
@@ -74,12 +76,13 @@ pub const NODE: Debian = Debian { name: "node", packages: &["nodejs"], command: 
 pub const JAVA: Debian = Debian { name: "java", packages: &["openjdk-17-jdk-headless"], command: "java" };
 
 impl Debian {
-    /// The image. Its layer is kept in `cache`; `say` is told when it has to be made. Errors if mmdebstrap is missing or
-    /// fails, for example without network.
+    /// The image. Its layer is kept in `cache`; `say` is told when it has to be made. mmdebstrap is installed if it
+    /// is missing. Errors if that cannot be, or it fails, for example without network.
     pub fn recipe(&self, cache: &Cache, say: &dyn Fn(&str)) -> Result<Recipe> {
         let packages = self.packages.join(",");
         let digest = cache::Recipe::new(KIND).text("suite", SUITE).text("packages", &packages).digest();
         let entry = cache.entry("images", digest, say, |directory| {
+            packages::ensure(NEEDS, say)?;
             say(&format!("installing Debian {SUITE} with {packages} (a minute or two)"));
             install(&packages, &directory.join(LAYER))
         })?;
