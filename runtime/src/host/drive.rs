@@ -52,6 +52,8 @@ pub trait Guest {
     fn tsc(&self) -> u64;
     /// Moves the guest's clock forward; never back.
     fn advance_tsc(&mut self, tsc: u64);
+    /// Its time is the host's from now on: nobody counts the instructions up to an interrupt.
+    fn follow_host_time(&mut self);
 }
 
 impl Guest for Session {
@@ -95,6 +97,10 @@ impl Guest for Session {
 
     fn advance_tsc(&mut self, tsc: u64) {
         self.vm.advance_tsc(tsc);
+    }
+
+    fn follow_host_time(&mut self) {
+        self.vm.allow_overtime();
     }
 }
 
@@ -173,7 +179,12 @@ impl<'a, 'h, G: Guest, H: Host> Drive<'a, 'h, G, H> {
     /// A run of a guest, wherever it is on its way.
     pub fn new(guest: &'a mut G, console: &'a mut Console<'h, H>, manner: Manner) -> Drive<'a, 'h, G, H> {
         let now = console.host.now();
-        let time = if manner.deterministic { Time::Deterministic } else { Time::Real(Pace::new(guest.tsc(), now)) };
+        let time = if manner.deterministic {
+            Time::Deterministic
+        } else {
+            guest.follow_host_time();
+            Time::Real(Pace::new(guest.tsc(), now))
+        };
         let mut input = Input::new(now, manner.framed.then_some(manner.stop_signal));
         if manner.no_input {
             input.close(guest);

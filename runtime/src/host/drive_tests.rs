@@ -101,6 +101,8 @@ impl Guest for Script {
     fn advance_tsc(&mut self, tsc: u64) {
         self.tsc = self.tsc.max(tsc);
     }
+
+    fn follow_host_time(&mut self) {}
 }
 
 /// A host whose time goes on by `tick` at every look at the clock, and by what it waits.

@@ -166,4 +166,8 @@ impl Guest for Lockstep<'_> {
     fn advance_tsc(&mut self, tsc: u64) {
         Guest::advance_tsc(self.session, tsc);
     }
+
+    fn follow_host_time(&mut self) {
+        self.session.follow_host_time();
+    }
 }

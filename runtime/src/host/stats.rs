@@ -5,7 +5,7 @@
 
 use super::options::StatsFormat;
 use crate::translated::abi::ExitReason;
-use crate::vm::{Counts, Vm};
+use crate::vm::{Counts, Mnemonics, Vm};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::time::Duration;
@@ -65,7 +65,7 @@ impl Begin {
             let index = reason as usize;
             (name, json!(vm.counts.exits[index].saturating_sub(self.counts.exits[index])))
         }));
-        figures.push(("unlifted", unlifted(&vm.counts)));
+        figures.extend([("unlifted", most_met(&vm.counts.unlifted)), ("rare", most_met(&vm.counts.rare))]);
         figures.extend([
             ("events", json!(vm.counts.events.saturating_sub(self.counts.events))),
             ("regions_bound", json!(vm.counts.bound.saturating_sub(self.counts.bound))),
@@ -80,14 +80,10 @@ impl Begin {
     }
 }
 
-/// The instructions without translation that translated code was left for most often: mnemonics, with counts since
-/// the machine was loaded.
-fn unlifted(counts: &Counts) -> Value {
+/// The instructions that translated code was left for most often: mnemonics, with counts since the machine was loaded.
+fn most_met(mnemonics: &Mnemonics) -> Value {
     const SHOWN: usize = 12;
-    let name =
-        |mnemonic: usize| x86::Mnemonic::try_from(mnemonic).map_or_else(|_| "?".to_owned(), |m| format!("{m:?}"));
-    let met = counts.unlifted.iter().enumerate().filter(|(_, count)| **count > 0);
-    let mut all: Vec<(u64, String)> = met.map(|(mnemonic, count)| (*count, name(mnemonic))).collect();
+    let mut all: Vec<(u64, String)> = mnemonics.met().map(|(name, count)| (count, format!("{name:?}"))).collect();
     all.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     Value::Object(all.into_iter().take(SHOWN).map(|(count, name)| (name, json!(count))).collect())
 }

@@ -80,9 +80,9 @@ impl Vm {
             ExitReason::Unlifted if self.cpu.budget > 0 => {
                 self.interpret_unlifted();
             }
-            ExitReason::Miss | ExitReason::Rare | ExitReason::Budget if self.cpu.budget > 0 => {
-                self.interpret(usize::MAX);
-            }
+            ExitReason::Budget if self.cpu.budget > 0 && self.take_overtime() => {}
+            ExitReason::Rare if self.cpu.budget > 0 => self.interpret_rare(),
+            ExitReason::Miss | ExitReason::Budget if self.cpu.budget > 0 => self.interpret(usize::MAX),
             _ => {}
         }
     }
@@ -90,8 +90,15 @@ impl Vm {
     /// Interprets the instruction at RIP, which has no translation, and counts it.
     fn interpret_unlifted(&mut self) {
         let Ok(block) = self.fetch() else { return self.interpret(1) };
-        self.counts.add_unlifted(block.insns[0].mnemonic);
+        self.counts.unlifted.add(block.insns[0].mnemonic);
         self.interpret_block(&block, 1);
+    }
+
+    /// Interprets from the instruction at RIP on, whose rare case it is, and counts it.
+    fn interpret_rare(&mut self) {
+        let Ok(block) = self.fetch() else { return self.interpret(usize::MAX) };
+        self.counts.rare.add(block.insns[0].mnemonic);
+        self.interpret_block(&block, usize::MAX);
     }
 
     /// Looks for a region to bind at RIP, and enters it in the jump cache.

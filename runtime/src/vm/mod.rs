@@ -13,6 +13,7 @@
 mod bus;
 mod careful;
 mod clock;
+mod overtime;
 mod spaces;
 mod stack_fault;
 mod state;
@@ -28,6 +29,7 @@ use crate::profile::Recorder;
 use crate::system;
 use crate::translated::Translated;
 use clock::{Clock, Random};
+use overtime::Overtime;
 use spaces::Spaces;
 use stack_fault::resolved;
 pub use state::Resume;
@@ -66,23 +68,35 @@ pub struct Counts {
     pub interpreted: u64,
     /// Returns from translated code, by `ExitReason`.
     pub exits: [u64; 6],
-    /// Those for want of a translation, by `Mnemonic`; as many as were met.
-    pub unlifted: Vec<u64>,
+    /// Those for want of a translation.
+    pub unlifted: Mnemonics,
+    /// Those for a rare case.
+    pub rare: Mnemonics,
     /// Exceptions and interrupts delivered.
     pub events: u64,
     /// Regions bound: their code was compared and found.
     pub bound: u64,
 }
 
-impl Counts {
-    /// Counts an instruction without translation.
+/// How often instructions were met, by `Mnemonic`; as many as were.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mnemonics(Vec<u64>);
+
+impl Mnemonics {
+    /// Counts one.
     #[inline]
-    pub(crate) fn add_unlifted(&mut self, mnemonic: Mnemonic) {
+    pub(crate) fn add(&mut self, mnemonic: Mnemonic) {
         let index = mnemonic as usize;
-        if index >= self.unlifted.len() {
-            self.unlifted.resize(index + 1, 0);
+        if index >= self.0.len() {
+            self.0.resize(index + 1, 0);
         }
-        self.unlifted[index] += 1;
+        self.0[index] += 1;
+    }
+
+    /// Those that were met.
+    pub fn met(&self) -> impl Iterator<Item = (Mnemonic, u64)> {
+        let met = self.0.iter().enumerate().filter(|(_, count)| **count > 0);
+        met.filter_map(|(mnemonic, count)| Some((Mnemonic::try_from(mnemonic).ok()?, *count)))
     }
 }
 
@@ -102,6 +116,7 @@ pub struct Vm {
     pub(crate) spaces: Spaces,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
+    pub(crate) overtime: Overtime,
     /// CS's.
     pub(crate) mode: CodeMode,
     /// Base and limit of the code segment that blocks of compatibility mode were found in.
@@ -147,6 +162,7 @@ impl Vm {
             spaces: Spaces::default(),
             clock: Clock::default(),
             random: Random(0),
+            overtime: Overtime::default(),
             mode: CodeMode::Long,
             code_window: (0, 0),
             next_rip: 0,
@@ -224,6 +240,7 @@ impl Vm {
     /// comes back instead of a slice of no instructions.
     fn begin_slice(&mut self, end: u64) -> Option<Pause> {
         self.settle();
+        self.forget_overtime();
         if self.memory.failed() {
             return Some(Pause::Unreadable);
         }

@@ -14,6 +14,8 @@ pub struct RunStats {
     pub exits: Vec<(String, u64)>,
     /// How often it was left for an instruction without translation, by mnemonic; most often first.
     pub unlifted: Vec<(String, u64)>,
+    /// How often for a rare case of an instruction.
+    pub rare: Vec<(String, u64)>,
     /// The other figures, as they stand.
     pub others: Vec<(String, String)>,
 }
@@ -45,15 +47,16 @@ impl RunStats {
             value.as_ref().and_then(Value::as_u64).with_context(|| format!("expected a number {name:?}"))
         };
         let (translated, interpreted) = (count("translated")?, count("interpreted")?);
-        let unlifted = match figures.remove("unlifted") {
-            Some(Value::Object(counts)) => counts,
-            _ => Map::new(),
+        let mut mnemonics = |name: &str| match figures.remove(name) {
+            Some(Value::Object(members)) => counts(members),
+            _ => Vec::new(),
         };
+        let (unlifted, rare) = (mnemonics("unlifted"), mnemonics("rare"));
         let (exits, others): (Map<_, _>, Map<_, _>) =
             figures.into_iter().partition(|(name, _)| name.starts_with(EXITS));
         let exits = exits.into_iter().map(|(name, value)| (name[EXITS.len()..].replace('_', " "), value)).collect();
         let others = others.into_iter().map(|(name, value)| (name.replace('_', " "), value.to_string())).collect();
-        Ok(RunStats { translated, interpreted, exits: counts(exits), unlifted: counts(unlifted), others })
+        Ok(RunStats { translated, interpreted, exits: counts(exits), unlifted, rare, others })
     }
 }
 
@@ -72,13 +75,14 @@ mod tests {
     #[test]
     fn the_last_line_is_read() {
         let text = "the program's own\n{\"translated\":90,\"interpreted\":10,\"exits_next\":1,\"exits_tlb_miss\":7,\
-             \"unlifted\":{\"Iretq\":3,\"Cpuid\":4},\"mips\":2.5,\"first_output_seconds\":null}\n\n";
+             \"unlifted\":{\"Iretq\":3,\"Cpuid\":4},\"rare\":{\"Div\":1},\"mips\":2.5,\"first_output_seconds\":null}\n\n";
         let named = |rows: &[(&str, u64)]| rows.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
         let expected = RunStats {
             translated: 90,
             interpreted: 10,
             exits: named(&[("tlb miss", 7), ("next", 1)]),
             unlifted: named(&[("Cpuid", 4), ("Iretq", 3)]),
+            rare: named(&[("Div", 1)]),
             others: vec![("first output seconds".into(), "null".into()), ("mips".into(), "2.5".into())],
         };
         assert_eq!(RunStats::parse(text).unwrap(), expected);

@@ -35,7 +35,8 @@ pub(super) fn section(stats: &RunStats) -> Markup {
             }
             div.beside {
                 (exits(stats))
-                @if !stats.unlifted.is_empty() { (unlifted(stats)) }
+                @if !stats.unlifted.is_empty() { (mnemonics("no translation of", &stats.unlifted)) }
+                @if !stats.rare.is_empty() { (mnemonics("rare case of", &stats.rare)) }
                 dl { @for (name, value) in &stats.others { dt { (name) } dd { (value) } } }
             }
         }
@@ -62,11 +63,11 @@ fn exits(stats: &RunStats) -> Markup {
     }
 }
 
-fn unlifted(stats: &RunStats) -> Markup {
+fn mnemonics(title: &str, counts: &[(String, u64)]) -> Markup {
     html! {
         table.sortable {
-            thead { tr { th { "left for" } th.n { "times" } } }
-            tbody { @for (mnemonic, times) in &stats.unlifted { tr { td { (mnemonic) } td.n { (count(*times)) } } } }
+            thead { tr { th { (title) } th.n { "times" } } }
+            tbody { @for (mnemonic, times) in counts { tr { td { (mnemonic) } td.n { (count(*times)) } } } }
         }
     }
 }
