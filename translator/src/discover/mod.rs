@@ -50,6 +50,7 @@ use inline::Callees;
 use rayon::prelude::*;
 use regions::Parts;
 use runtime::profile::{CodeAddress, Mode, Profile};
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fs::File;
 use sweep::Places;
@@ -165,7 +166,8 @@ impl Default for Options {
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Discovery {
-    /// The regions, by number: ascending by mode and function, a function's hottest part first.
+    /// The regions, by number: what runs often first ([`heat`]), and what runs as often ascending by mode and function, a function's
+    /// hottest part first.
     pub regions: Vec<Region>,
     /// Whose code ran, and is in the regions.
     pub binaries: Vec<Binary>,
@@ -215,6 +217,7 @@ pub fn discover(inputs: Inputs<'_>, leaves: &Leaves<'_>, options: &Options) -> R
         .map(|function| function.regions(seen_in(function.work), total, &callees, options))
         .collect();
     let mut regions: Vec<Region> = regions.into_iter().flatten().collect();
+    regions.sort_by_key(|region| Reverse(heat(region)));
     for (number, region) in (0..).zip(&mut regions) {
         region.id = RegionId(number);
         report.add_region(region);
@@ -222,6 +225,12 @@ pub fn discover(inputs: Inputs<'_>, leaves: &Leaves<'_>, options: &Options) -> R
     account(&mut report, inputs.profile, &explored);
     let binaries = binaries::assign(inputs.profile, &known, &mut regions);
     Ok(Discovery { regions, binaries, report })
+}
+
+/// How often a region ran, in steps of a factor of eight: engines lay code out in the order of a module's functions, and what runs then
+/// lies together, in few pages.
+fn heat(region: &Region) -> u32 {
+    region.weight.checked_ilog2().map_or(0, |log| log / 3 + 1)
 }
 
 /// Leaves blocks out until the rest has at most `most` bytes; gives the greatest rank of those that are left out.
