@@ -21,6 +21,8 @@ struct Assembly {
     plan: Plan,
     constants: Constants,
     numbers: BTreeMap<Site, BlockId>,
+    /// Blocks beside the pieces' that leave, and whose.
+    aside: Vec<(BlockId, usize)>,
 }
 
 /// Makes a region of the pieces, which the entry points reach.
@@ -37,7 +39,8 @@ pub(super) fn assemble(
     let plan = dataflow::solve(&summaries(&pieces, &numbers, &entries));
     let region = Region { wide_products: options.products == Products::Wide, ..Region::new() };
     let constants = Sets::constants(pieces.iter().map(|piece| &piece.sets));
-    let mut assembly = Assembly { region, privilege, options: *options, pieces, plan, constants, numbers };
+    let mut assembly =
+        Assembly { region, privilege, options: *options, pieces, plan, constants, numbers, aside: Vec::new() };
     assembly.reserve();
     for number in 0..assembly.pieces.len() {
         assembly.block(number)?;
@@ -151,7 +154,7 @@ impl Assembly {
             Some(Outcome::Jump(to)) => self.jump(start.at(to), retired, flags),
             None => self.jump(start.at(end), retired, flags),
             Some(Outcome::Branch(condition, to)) => {
-                let (then, other) = (self.destination(start.at(to), flags), self.destination(start.at(end), flags));
+                let [then, other] = [to, end].map(|offset| self.destination(number, start.at(offset), flags));
                 Terminator::Branch { condition, then, other }
             }
         }
@@ -167,13 +170,15 @@ impl Assembly {
         }
     }
 
-    /// The block at a place; where the region has none, one that leaves for it.
-    fn destination(&mut self, to: Site, flags: FlagsAt) -> BlockId {
+    /// The block at a place that a piece leads to; where the region has none, one that leaves for it.
+    fn destination(&mut self, piece: usize, to: Site, flags: FlagsAt) -> BlockId {
         match self.numbers.get(&to) {
             Some(&block) => block,
             None => {
                 let terminator = self.jump(to, 0, flags);
-                self.region.add_block(Block::empty(to.offset, flags, terminator))
+                let block = self.region.add_block(Block::empty(to.offset, flags, terminator));
+                self.aside.push((block, piece));
+                block
             }
         }
     }
@@ -191,14 +196,16 @@ impl Assembly {
         stubs
     }
 
-    /// Calls come back to the stub of the instruction after them; in an inlined callee, that is no entry point.
+    /// Calls, and jumps out of an inlined callee, come back to the stub of the instruction after the call; in an inlined callee, that is
+    /// no entry point.
     fn pair_calls(&mut self, mut stubs: BTreeMap<Site, BlockId>) {
-        for number in 0..self.pieces.len() {
-            let back = self.pieces[number].called_back_at().filter(|site| self.numbers.contains_key(site));
-            let Terminator::Leave { exit, target } = self.region.blocks[number].terminator else { continue };
+        let own = (0..self.pieces.len()).map(|number| (BlockId(number as u32), number));
+        for (block, piece) in own.chain(std::mem::take(&mut self.aside)).collect::<Vec<_>>() {
+            let back = self.pieces[piece].called_back_at().filter(|site| self.numbers.contains_key(site));
+            let Terminator::Leave { exit, target } = self.region.block(block).terminator else { continue };
             if let Some(site) = back {
                 let back = *stubs.entry(site).or_insert_with(|| self.stub(self.numbers[&site]));
-                self.region.blocks[number].terminator = Terminator::Call { exit, target, back };
+                self.region.blocks[block.index()].terminator = Terminator::Call { exit, target, back };
             }
         }
     }

@@ -70,6 +70,8 @@ pub(super) struct Piece {
     pub(super) linkage: Linkage,
     /// Of a call, the callee's code if that is inlined; of an inlined callee's return, where the caller goes on.
     pub(super) inlined: Option<Site>,
+    /// Of a jump (or SYSCALL) that leads out of an inlined callee, where that goes back to: who is jumped to returns there.
+    pub(super) tail: Option<Site>,
     /// Whether it reads the flags that it starts with.
     pub(super) reads_flags: bool,
     pub(super) leaves: Leaves,
@@ -89,6 +91,11 @@ impl Piece {
         }
     }
 
+    /// Whether it leads out of these places. Code with jumps that are computed, but stay in the function, is not inlined.
+    fn leads_out(&self, places: &BTreeSet<Site>) -> bool {
+        self.next == Next::Indirect || self.successors().iter().any(|to| !places.contains(to))
+    }
+
     /// The target of a call that leaves the region, if it is fixed.
     pub(super) fn callee(&self) -> Option<Site> {
         if self.linkage == Linkage::Call { self.successors().first().copied() } else { None }
@@ -96,7 +103,8 @@ impl Piece {
 
     /// Where a callee that is not inlined comes back.
     pub(super) fn called_back_at(&self) -> Option<Site> {
-        self.resumes_at.filter(|_| self.linkage == Linkage::Call && self.inlined.is_none()).map(|at| self.start.at(at))
+        let called = self.resumes_at.filter(|_| self.linkage == Linkage::Call && self.inlined.is_none());
+        called.map(|at| self.start.at(at)).or(self.tail)
     }
 
     /// The places of the same frame that control may go to, without jumps whose target is computed.
@@ -138,7 +146,8 @@ pub(super) fn cut(
     Ok(())
 }
 
-/// Leads calls into the callees that are inlined, and these back. What does not fit stays a call.
+/// Leads calls into the callees that are inlined, and these back. What does not fit stays a call, and where a callee ends with a jump
+/// to another function, that becomes a call too, since the region is who waits for its return.
 pub(super) fn inline(pieces: &mut Pieces, inlined: &[Inlined]) {
     let mut backs: BTreeMap<usize, Site> = BTreeMap::new();
     for (frame, callee) in (1..).zip(inlined) {
@@ -158,8 +167,13 @@ pub(super) fn inline(pieces: &mut Pieces, inlined: &[Inlined]) {
         }
     }
     let known: BTreeSet<Site> = pieces.keys().copied().collect();
-    for piece in pieces.values_mut().filter(|piece| piece.linkage == Linkage::Return) {
-        piece.inlined = backs.get(&piece.start.frame).copied().filter(|back| known.contains(back));
+    for piece in pieces.values_mut() {
+        let back = backs.get(&piece.start.frame).copied().filter(|back| known.contains(back));
+        match piece.linkage {
+            Linkage::Return => piece.inlined = back,
+            Linkage::Jump if piece.runs != Some(0) && piece.leads_out(&known) => piece.tail = back,
+            Linkage::Jump | Linkage::Call => {}
+        }
     }
 }
 
@@ -208,8 +222,8 @@ fn first_piece(privilege: Privilege, options: &Options, start: Site, bytes: &[u8
     let live = dce::live(&region, &order, used);
     let reads_flags = live.iter().any(|value| matches!(region.inst(*value), Inst::EntryFlags));
     let length = if decoded_all { at } else { 0 };
-    let (inlined, runs) = (None, None);
-    Ok((Piece { start, insns, next, resumes_at, linkage, inlined, reads_flags, leaves, sets, runs }, length))
+    let (inlined, tail, runs) = (None, None, None);
+    Ok((Piece { start, insns, next, resumes_at, linkage, inlined, tail, reads_flags, leaves, sets, runs }, length))
 }
 
 /// Whether an instruction has no translation, even in the kernel.

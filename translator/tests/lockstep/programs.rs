@@ -344,6 +344,41 @@ fn an_inlined_callee_may_return_elsewhere() {
     assert_eq!((tally.translated, tally.interpreted, tally.exits(ExitReason::Next)), (3, 2, 1));
 }
 
+/// A callee that ends with a jump to another function, which returns for it, and one that jumps to a computed address: the regions
+/// that wait further up are not lost.
+#[test]
+fn who_an_inlined_callee_jumps_to_returns_for_it() {
+    // call f; jmp out
+    let main = vec![0xe8, 0x1b, 0, 0, 0, 0xe9, 0xf6, 0x0f, 0, 0];
+    // f: call g; dec ebx; jnz f; ret
+    let outer = vec![0xe8, 0x1b, 0, 0, 0, 0xff, 0xcb, 0x75, 0xf7, 0xc3];
+    // h: inc ecx; ret
+    let last = vec![0xff, 0xc1, 0xc3];
+    // g: inc rax; jmp h, or jmp rsi
+    for jump in [[0xeb, 0x1b], [0xff, 0xe6]] {
+        let inner = [&[0x48, 0xff, 0xc0], &jump[..]].concat();
+        let code = [(0, main.clone()), (0x20, outer.clone()), (0x40, inner), (0x60, last.clone())];
+        let mut source = source(&code, &[0, 0x20, 0x60]);
+        let blocks = vec![source.blocks[2].clone()];
+        source.inlined.push(Inlined { caller: 0, site: 0x20, entry: 0x40, blocks });
+        for budget in 1..60 {
+            let mut state = Reference::new(BASE);
+            (state.gpr[3], state.gpr[4], state.gpr[6]) = (5, DATA + 0x2000, BASE + 0x60);
+            compare(&source, state, budget, |_| {});
+        }
+        let mut engine = load(&source);
+        for (entry, offset) in engine.regions[0].entries.clone().into_iter().enumerate() {
+            engine.cache(BASE.wrapping_add_signed(offset), 0, BASE, entry as u32);
+        }
+        let mut state = Reference::new(BASE);
+        (state.gpr[3], state.gpr[4], state.gpr[6]) = (5, DATA + 0x2000, BASE + 0x60);
+        // As the loop leaves them, or the interpreter would take the first call.
+        (state.flags.op, state.flags.width) = (FlagOp::Dec, Width::W32);
+        let tally = compare_in(&mut engine, &source, state, 1000);
+        assert_eq!((tally.interpreted, tally.exits(ExitReason::Next)), (0, 1), "{tally:?}");
+    }
+}
+
 #[test]
 fn an_access_across_pages_leaves() {
     // mov eax,[rbx]; mov [rbx],al; jmp out
