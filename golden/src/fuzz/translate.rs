@@ -3,8 +3,8 @@
 use crate::wasm::{FIRST_REGION, module_of};
 use anyhow::{Context, Result};
 use translator::lift::{
-    BranchHints, Calls, Chain, Checks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, NoTargets, Options, Privilege,
-    Products, RegionSource, SourceBlock, SystemCode, TailCalls, Targets, WriteBack,
+    BranchHints, Calls, Chain, Checks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, NoTargets, Options, Placement,
+    Privilege, Products, RegionSource, SourceBlock, SystemCode, TailCalls, Targets, WriteBack,
 };
 use translator::link::features;
 use wasmparser::Validator;
@@ -41,6 +41,7 @@ pub fn translate(input: &[u8]) -> Result<()> {
         system: if choices & 0x10 == 0 { SystemCode::Translated } else { SystemCode::Left },
         checks: if choices & 0x20 == 0 { Checks::Grouped } else { Checks::Single },
         loop_checks: if shape & 0x10 == 0 { LoopChecks::Hoisted } else { LoopChecks::InPlace },
+        placement: if cut & 4 == 0 { Placement::Cheapest } else { Placement::AtEnds },
         write_back: if shape & 0x80 == 0 { WriteBack::Ladder } else { WriteBack::All },
         branch_hints: if cut & 1 == 0 { BranchHints::Named } else { BranchHints::Omitted },
         guesses: if cut & 2 == 0 { Guesses::Tried } else { Guesses::Omitted },
@@ -57,7 +58,8 @@ pub fn translate(input: &[u8]) -> Result<()> {
 /// The region: one block, or two that follow one another, lie apart, or overlap.
 fn source(shape: u8, cut: usize, code: &[u8]) -> RegionSource {
     let (first, second) = code.split_at(cut);
-    let block = |offset: i64, bytes: &[u8]| SourceBlock { offset, bytes: bytes.to_vec(), runs: None };
+    let runs = |offset: i64| Some(if offset == 0 { 1000 } else { 1 });
+    let block = |offset: i64, bytes: &[u8]| SourceBlock { offset, bytes: bytes.to_vec(), runs: runs(offset) };
     let blocks = match shape >> 1 & 3 {
         _ if cut == 0 => vec![block(0, code)],
         0 => vec![block(0, first), block(cut as i64, second)],

@@ -141,6 +141,9 @@ pub struct CodeOptions {
     /// Write back at each side exit all that any of them does, in place of what differs there
     #[arg(long)]
     pub no_ladder: bool,
+    /// Load and store variables where a region is entered and left, in place of where that happens least often
+    #[arg(long)]
+    pub no_placement: bool,
     /// Tell the engine of no branch that it is hardly ever taken
     #[arg(long)]
     pub no_branch_hints: bool,
@@ -312,6 +315,7 @@ impl CodeOptions {
         let in_place = self.no_hoisted_checks;
         let loop_checks = if in_place { lift::LoopChecks::InPlace } else { lift::LoopChecks::Hoisted };
         let write_back = if self.no_ladder { lift::WriteBack::All } else { lift::WriteBack::Ladder };
+        let placement = if self.no_placement { lift::Placement::AtEnds } else { lift::Placement::Cheapest };
         let unhinted = self.no_branch_hints;
         let branch_hints = if unhinted { lift::BranchHints::Omitted } else { lift::BranchHints::Named };
         let guesses = if self.no_guesses { lift::Guesses::Omitted } else { lift::Guesses::Tried };
@@ -329,6 +333,7 @@ impl CodeOptions {
                 checks,
                 loop_checks,
                 write_back,
+                placement,
                 branch_hints,
                 guesses,
                 float_tests,

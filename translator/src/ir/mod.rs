@@ -288,6 +288,10 @@ pub struct Block {
     pub held: u32,
     /// What it takes off the budget before it ends.
     pub flush: u32,
+    /// Variables that it loads from the processor's state first, after the test of the budget.
+    pub loaded: RegSet,
+    /// Variables that it stores there before it ends.
+    pub stored: RegSet,
     /// Its end.
     pub terminator: Terminator,
 }
@@ -305,6 +309,8 @@ impl Block {
             retired: 0,
             held: 0,
             flush: 0,
+            loaded: RegSet::EMPTY,
+            stored: RegSet::EMPTY,
             terminator,
         }
     }

@@ -1,6 +1,6 @@
 //! A region as text, for people.
 
-use super::{Block, BlockId, Exit, ExitKind, FlagsAt, Inst, Region, Terminator, Value};
+use super::{Block, BlockId, Exit, ExitKind, FlagsAt, Inst, RegSet, Region, Terminator, Value};
 use std::fmt::{self, Display, Formatter};
 use x86::Width;
 use x86::vector::float::FloatWidth;
@@ -107,6 +107,7 @@ impl Region {
         if let Some(check) = &block.check {
             writeln!(f, "    budget {} else {}", check.need, self.exits[check.exit.index()])?;
         }
+        print_set(f, "load", block.loaded)?;
         if let Some(selector) = block.select {
             writeln!(f, "    select {selector}")?;
         }
@@ -116,6 +117,7 @@ impl Region {
         if block.flush > 0 {
             writeln!(f, "    retire {}", block.flush)?;
         }
+        print_set(f, "store", block.stored)?;
         match &block.terminator {
             Terminator::Jump(to) => writeln!(f, "    jump {to}"),
             Terminator::Branch { condition, then, other } => writeln!(f, "    branch {condition}: {then}, {other}"),
@@ -138,6 +140,15 @@ impl Region {
             Terminator::Leave { exit, target: None } => writeln!(f, "    leave: {}", self.exits[exit.index()]),
         }
     }
+}
+
+/// A line that names variables, if there are any.
+fn print_set(f: &mut Formatter<'_>, what: &str, set: RegSet) -> fmt::Result {
+    if set.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = set.iter().map(|reg| reg.to_string()).collect();
+    writeln!(f, "    {what} {}", names.join(", "))
 }
 
 impl Display for Region {

@@ -188,6 +188,15 @@ pub enum WriteBack {
     All,
 }
 
+/// Where variables are loaded from the processor's state, and stored there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// Where that happens least often: [`crate::passes::placement`].
+    Cheapest,
+    /// Where the region is entered, and where it is left.
+    AtEnds,
+}
+
 /// Whether the engine is told which branches are hardly ever taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BranchHints {
@@ -250,6 +259,8 @@ pub struct Options {
     pub loop_checks: LoopChecks,
     /// What a side exit writes back.
     pub write_back: WriteBack,
+    /// Where variables are loaded and stored.
+    pub placement: Placement,
     /// Whether the engine is told which branches are hardly ever taken.
     pub branch_hints: BranchHints,
     /// Whether indirect transfers try the targets of the profile first.
@@ -274,6 +285,7 @@ impl Default for Options {
             checks: Checks::Grouped,
             loop_checks: LoopChecks::Hoisted,
             write_back: WriteBack::Ladder,
+            placement: Placement::Cheapest,
             branch_hints: BranchHints::Named,
             guesses: Guesses::Tried,
             float_tests: FloatTests::Grouped,

@@ -13,6 +13,7 @@ impl Emitter<'_> {
         let trees = tree::plan(self.region, block);
         self.ran = block.runs != Some(0);
         self.start(block)?;
+        block.loaded.iter().for_each(|reg| self.load_register(reg));
         for (position, &value) in block.insts.iter().enumerate() {
             if self.region.inst(value).is_effect() {
                 self.effect(value)?;
@@ -21,6 +22,7 @@ impl Emitter<'_> {
             }
             self.release(&trees, &block.insts, position);
         }
+        block.stored.iter().for_each(|reg| self.store_register(reg));
         if block.flush > 0 {
             self.op().local_get(BUDGET).i64_const(block.flush.into()).i64_sub().local_set(BUDGET);
         }

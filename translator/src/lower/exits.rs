@@ -106,7 +106,8 @@ impl Emitter<'_> {
         self.addresses.cpu + offset as u32
     }
 
-    fn store_register(&mut self, reg: Reg) {
+    /// Stores a variable in the processor's state.
+    pub(super) fn store_register(&mut self, reg: Reg) {
         let (offset, size) = home(reg);
         let (local, place) = (self.register(reg), at(self.cpu(offset), size));
         self.op().i32_const(0).local_get(local);

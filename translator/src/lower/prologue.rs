@@ -2,7 +2,7 @@
 
 use super::emit::{BASE, BUDGET, Emitter, at};
 use super::exits::home;
-use crate::ir::{BlockId, Terminator};
+use crate::ir::{BlockId, Reg, Terminator};
 use crate::lift::Privilege;
 use core::mem::offset_of;
 use runtime::cpu::Cpu;
@@ -71,16 +71,19 @@ impl Emitter<'_> {
     pub(super) fn load_registers(&mut self, block: BlockId) {
         let place = at(self.cpu(offset_of!(Cpu, budget)), 8);
         self.op().i32_const(0).i64_load(place).local_set(BUDGET);
-        for reg in self.liveness.live_in[block.index()].iter() {
-            let (offset, size) = home(reg);
-            let (local, place) = (self.register(reg), at(self.cpu(offset), size));
-            self.op().i32_const(0);
-            match size {
-                16 => self.op().v128_load(place),
-                4 => self.op().i64_load32_u(place),
-                _ => self.op().i64_load(place),
-            };
-            self.op().local_set(local);
-        }
+        self.liveness.live_in[block.index()].iter().for_each(|reg| self.load_register(reg));
+    }
+
+    /// Loads a variable from the processor's state.
+    pub(super) fn load_register(&mut self, reg: Reg) {
+        let (offset, size) = home(reg);
+        let (local, place) = (self.register(reg), at(self.cpu(offset), size));
+        self.op().i32_const(0);
+        match size {
+            16 => self.op().v128_load(place),
+            4 => self.op().i64_load32_u(place),
+            _ => self.op().i64_load(place),
+        };
+        self.op().local_set(local);
     }
 }

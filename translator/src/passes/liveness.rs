@@ -52,7 +52,8 @@ pub fn run(region: &mut Region, write_back: WriteBack) -> Liveness {
 
 fn analyse(region: &Region, write_back: WriteBack) -> Liveness {
     let dirty_in = dirty_in(region);
-    let dirty_out = region.block_ids().map(|id| dirty_in[id.index()].union(sets(region, id))).collect();
+    let dirty_out =
+        region.block_ids().map(|id| leaves_dirty(region, id, dirty_in[id.index()], sets(region, id))).collect();
     let mut differing = differing(region, &dirty_in);
     if write_back == WriteBack::All {
         let all = differing.iter().fold(RegSet::EMPTY, |all, set| all.union(*set));
@@ -73,7 +74,14 @@ fn analyse(region: &Region, write_back: WriteBack) -> Liveness {
     }
 }
 
-fn sets(region: &Region, id: BlockId) -> RegSet {
+/// What may differ from the processor's state at the end of a block.
+fn leaves_dirty(region: &Region, id: BlockId, dirty: RegSet, sets: RegSet) -> RegSet {
+    let block = region.block(id);
+    dirty.minus(block.loaded).union(sets).minus(block.stored)
+}
+
+/// The variables that a block sets.
+pub(super) fn sets(region: &Region, id: BlockId) -> RegSet {
     region.block(id).insts.iter().fold(RegSet::EMPTY, |all, value| match region.inst(*value) {
         Inst::Set(reg, _) => all.with(*reg),
         _ => all,
@@ -81,13 +89,13 @@ fn sets(region: &Region, id: BlockId) -> RegSet {
 }
 
 /// For each block the variables that may have been set when it begins.
-fn dirty_in(region: &Region) -> Vec<RegSet> {
+pub(super) fn dirty_in(region: &Region) -> Vec<RegSet> {
     let sets: Vec<RegSet> = region.block_ids().map(|id| sets(region, id)).collect();
     let mut dirty = vec![RegSet::EMPTY; region.blocks.len()];
     loop {
         let mut changed = false;
         for id in region.block_ids() {
-            let out = dirty[id.index()].union(sets[id.index()]);
+            let out = leaves_dirty(region, id, dirty[id.index()], sets[id.index()]);
             for to in region.block(id).terminator.continues_at() {
                 let more = dirty[to.index()].union(out);
                 changed |= more != dirty[to.index()];
@@ -120,6 +128,7 @@ fn differing(region: &Region, dirty_in: &[RegSet]) -> Vec<RegSet> {
         if let Some(check) = block.check {
             leaves(check.exit, dirty);
         }
+        dirty = dirty.minus(block.loaded);
         for value in &block.insts {
             let inst = region.inst(*value);
             if let Some(exit) = inst.exit() {
@@ -130,7 +139,7 @@ fn differing(region: &Region, dirty_in: &[RegSet]) -> Vec<RegSet> {
             }
         }
         if let Some(exit) = block.terminator.exit() {
-            leaves(exit, dirty);
+            leaves(exit, dirty.minus(block.stored));
         }
     }
     differing
@@ -145,6 +154,7 @@ fn walk(region: &Region, liveness: &Liveness, id: BlockId, mut dead: impl FnMut(
     if let Some(exit) = block.terminator.exit() {
         live = live.union(leaving(exit));
     }
+    live = live.union(block.stored);
     for (position, value) in block.insts.iter().enumerate().rev() {
         let inst = region.inst(*value);
         if let Some(exit) = inst.exit() {
@@ -161,6 +171,7 @@ fn walk(region: &Region, liveness: &Liveness, id: BlockId, mut dead: impl FnMut(
             _ => {}
         }
     }
+    live = live.minus(block.loaded);
     match block.check {
         Some(check) => live.union(leaving(check.exit)),
         None => live,

@@ -1,6 +1,7 @@
 //! Passes over the IR, one file each. Each leaves a region that verifies.
 
 pub mod budget;
+mod cut;
 pub mod dce;
 pub mod fold;
 pub mod fold_vector;
@@ -9,11 +10,12 @@ pub mod hoist;
 pub mod jumps;
 pub mod ladder;
 pub mod liveness;
+pub mod placement;
 pub mod quotient;
 pub mod reducible;
 
 use crate::ir::Region;
-use crate::lift::{Checks, LoopChecks, Options};
+use crate::lift::{Checks, LoopChecks, Options, Placement};
 use liveness::Liveness;
 
 /// Brings a lifted region into the form that lowering takes.
@@ -28,6 +30,9 @@ pub fn run(region: &mut Region, options: &Options) -> anyhow::Result<Liveness> {
     checked(region, "tests of the budget", budget::place_checks)?;
     if options.loop_checks == LoopChecks::Hoisted {
         checked(region, "hoisting of checks", hoist::run)?;
+    }
+    if options.placement == Placement::Cheapest {
+        checked(region, "loads and stores of variables", placement::run)?;
     }
     checked(region, "reducible control flow", reducible::run)?;
     checked(region, "the budget", budget::place_flushes)?;

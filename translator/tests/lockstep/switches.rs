@@ -7,14 +7,14 @@ use crate::reference::{DATA, Reference};
 use crate::run::{BASE, Tally, compare_in, source};
 use runtime::translated::abi::ExitReason;
 use translator::lift::{
-    BranchHints, Calls, Chain, Checks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, Options, Products,
+    BranchHints, Calls, Chain, Checks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, Options, Placement, Products,
     RegionSource, SystemCode, TailCalls, Targets, WriteBack,
 };
 
 type Switch = (&'static str, fn(&mut Options));
 
 #[rustfmt::skip]
-const SWITCHES: [Switch; 12] = [
+const SWITCHES: [Switch; 13] = [
     ("tail calls",      |options| options.tail_calls = TailCalls::No),
     ("paired calls",    |options| options.calls = Calls::Chained),
     ("local jumps",     |options| options.jumps = Jumps::Chained),
@@ -22,6 +22,7 @@ const SWITCHES: [Switch; 12] = [
     ("grouped checks",  |options| options.checks = Checks::Single),
     ("hoisted checks",  |options| options.loop_checks = LoopChecks::InPlace),
     ("ladder",          |options| options.write_back = WriteBack::All),
+    ("placement",       |options| options.placement = Placement::AtEnds),
     ("branch hints",    |options| options.branch_hints = BranchHints::Omitted),
     ("guesses",         |options| options.guesses = Guesses::Omitted),
     ("float groups",    |options| options.float_tests = FloatTests::Single),
