@@ -107,10 +107,10 @@ impl Region {
         if let Some(check) = &block.check {
             writeln!(f, "    budget {} else {}", check.need, self.exits[check.exit.index()])?;
         }
-        print_set(f, "load", block.loaded)?;
         if let Some(selector) = block.select {
             writeln!(f, "    select {selector}")?;
         }
+        print_set(f, "load", block.loaded)?;
         for value in &block.insts {
             writeln!(f, "    {value} = {}", self.inst_text(self.inst(*value)))?;
         }

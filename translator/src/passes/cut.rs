@@ -30,9 +30,9 @@ impl Network {
         self.graph.add_edge(NodeIndex::new(from), NodeIndex::new(to), cost);
     }
 
-    /// It comes from a node.
-    pub(super) fn begins(&mut self, at: usize) {
-        self.graph.add_edge(self.source, NodeIndex::new(at), NEVER);
+    /// It comes from a node, unless it is stopped before that at a cost.
+    pub(super) fn begins(&mut self, at: usize, cost: u64) {
+        self.graph.add_edge(self.source, NodeIndex::new(at), cost);
     }
 
     /// It must not get beyond a node, and is stopped there at a cost.
@@ -70,7 +70,7 @@ mod tests {
     fn the_cheapest_places_are_found() {
         // 0 leads by 1 (dear) or 2 (cheap) to 3, which is cheaper than both together, and to 4, which is dearer than 2.
         let mut network = Network::new(5);
-        network.begins(0);
+        network.begins(0, NEVER);
         for (from, to, cost) in [(0, 1, 10), (0, 2, 2), (1, 3, NEVER), (2, 3, NEVER), (2, 4, 7)] {
             network.edge(from, to, cost);
         }

@@ -23,9 +23,10 @@ use crate::ir::{Block, BlockId, Inst, Reg, RegSet, Region, Terminator};
 /// stores it too.
 const EXIT: u64 = 2;
 
-/// A block that ran so often costs so much, and at equal counts there are as few places as can be.
+/// A block that ran so often costs so much, and at equal counts there are as few places as can be. All of a region together, a million
+/// blocks and more, cost less than [`NEVER`], whatever a profile says.
 fn cost(runs: u64) -> u64 {
-    (runs.min(NEVER >> 16) << 4) + 1
+    (runs.min(1 << 32) << 4) + 1
 }
 
 /// Places both. Before the control flow is made reducible, which joins paths that nothing takes.
@@ -127,7 +128,7 @@ fn place_stores(region: &mut Region, facts: &Facts, reg: Reg) {
         match (own.sets.contains(reg), leaves(block)) {
             // What a block sets before it leaves is stored there in any case.
             (true, true) => continue,
-            (true, false) => network.begins(end),
+            (true, false) => network.begins(end, NEVER),
             (false, true) => {
                 network.ends(end, own.cost.saturating_mul(EXIT));
                 continue;
@@ -159,7 +160,8 @@ fn place_loads(region: &mut Region, facts: &Facts, dirty: &[RegSet], reg: Reg) {
         let block = region.block(id);
         let (start, after) = nodes(id);
         if facts.entered {
-            network.begins(start);
+            // Where jumps within the region bring newer variables, whoever enters loads them on the way.
+            network.begins(start, facts.cost + 1);
         }
         network.edge(start, after, if dirty[id.index()].contains(reg) { NEVER } else { facts.cost });
         if facts.reads.contains(reg) {
@@ -171,8 +173,7 @@ fn place_loads(region: &mut Region, facts: &Facts, dirty: &[RegSet], reg: Reg) {
     let reached = network.reached();
     for id in region.block_ids() {
         let (start, after) = nodes(id);
-        // Where jumps within the region lead to an entry with newer variables, no cut is cheap enough.
-        if reached[start] && !reached[after] && !dirty[id.index()].contains(reg) {
+        if reached[start] && !reached[after] {
             let block = &mut region.blocks[id.index()];
             block.loaded = block.loaded.with(reg);
         }
