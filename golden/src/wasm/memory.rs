@@ -106,7 +106,7 @@ pub(super) fn helpers(store: &mut Store<()>) -> Vec<Extern> {
     let large = |op: u32, a: V128, b: V128, c: V128| -> V128 {
         helpers::large(op, [a, b, c].map(|operand| operand.as_u128())).into()
     };
-    let integer = |op: u32, a: u64, b: u64| helpers::integer(op, a, b);
+    let integer = |op: u32, a: u64, b: u64, c: u64| helpers::integer(op, [a, b, c]);
     let mut all = vec![Func::wrap(&mut *store, large).into(), Func::wrap(&mut *store, integer).into()];
     all.extend(Helper::ALL[2..].iter().map(|helper| match *helper {
         Helper::Aes(round) => aes(store, round),

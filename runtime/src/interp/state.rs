@@ -277,8 +277,8 @@ impl Machine for Vm {
         float::large(self, op, operands)
     }
 
-    fn int_large(&mut self, op: IntegerOp, a: u64, b: u64) -> Result<u64, Exception> {
-        Ok(integer::compute(op, a, b))
+    fn int_large(&mut self, op: IntegerOp, operands: [u64; 3]) -> Result<u64, Exception> {
+        Ok(integer::compute(op, operands))
     }
 
     fn vec_large(&mut self, op: LargeOp, operands: [u128; 3]) -> Result<u128, Exception> {

@@ -24,8 +24,8 @@ extern "C" fn prelift_large(op: u32, a: v128, b: v128, c: v128) -> v128 {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn prelift_integer(op: u32, a: u64, b: u64) -> u64 {
-    helpers::integer(op, a, b)
+extern "C" fn prelift_integer(op: u32, a: u64, b: u64, c: u64) -> u64 {
+    helpers::integer(op, [a, b, c])
 }
 
 /// The processor's state, for as long as a helper runs.

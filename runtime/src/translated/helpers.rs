@@ -7,7 +7,7 @@
 //! | helper | operands | result |
 //! |---|---|---|
 //! | [`Helper::Large`] | operation, three vectors | [`x86::vector::large::large`] of them |
-//! | [`Helper::Integer`] | operation, two integers | [`x86::integer::compute`] of them |
+//! | [`Helper::Integer`] | operation, three integers | [`x86::integer::compute`] of them |
 //! | [`Helper::Aes`] | a state | the round of it; the key is the caller's to add |
 //! | [`Helper::X87`] | [`Form`], RIP, offset of the operand in its segment, the operand's bits, low half first | 1 where the interpreter has to take the instruction (nothing has changed), else 0; what is to be stored, or the word of flags, in `PRELIFT_RESULT` |
 //! | [`Helper::X87Quick`] | the same, the form as [`Form::quick`] gives it | the same |
@@ -107,7 +107,7 @@ impl Helper {
         const X87: &[Kind] = &[I64; 5];
         match self {
             Helper::Large => ("prelift_large", &[I32, V128, V128, V128], V128),
-            Helper::Integer => ("prelift_integer", &[I32, I64, I64], I64),
+            Helper::Integer => ("prelift_integer", &[I32, I64, I64, I64], I64),
             Helper::X87 => ("prelift_x87", X87, I32),
             Helper::X87Quick(Quick::Load) => ("prelift_x87_load", X87, I32),
             Helper::X87Quick(Quick::Store) => ("prelift_x87_store", X87, I32),
@@ -139,8 +139,8 @@ pub fn aes(round: Round, state: [u64; 2]) -> [u64; 2] {
 }
 
 /// [`Helper::Integer`].
-pub fn integer(op: u32, a: u64, b: u64) -> u64 {
-    IntegerOp::unpack(op).map_or(0, |op| integer::compute(op, a, b))
+pub fn integer(op: u32, operands: [u64; 3]) -> u64 {
+    IntegerOp::unpack(op).map_or(0, |op| integer::compute(op, operands))
 }
 
 /// [`Helper::X87`]: what is to be stored, unless the interpreter has to take the instruction.

@@ -1,14 +1,18 @@
-//! Operations on integers that are loops or tables, and so one function each: PDEP, PEXT, CRC32. SDM volume 2.
+//! Operations on integers that are loops or tables, and so one function each: PDEP, PEXT, CRC32, and the quotient of a dividend
+//! of 128 bits. SDM volume 2.
 
 use crate::width::Width;
 
-/// An operation on two integers.
+/// An operation on two integers, or three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum IntegerOp {
     /// PDEP: the first's low bits go where the second has ones.
     Deposit,
     /// PEXT: the first's bits where the second has ones become the low ones.
     Extract,
+    /// DIV of 64 bits: the quotient of the first (the dividend's high half) and the second (its low half) by the third; 0 if that
+    /// does not fit 64 bits.
+    Quotient,
     /// CRC32: the first, a remainder, goes on with this much of the second.
     Remainder(Width),
 }
@@ -19,6 +23,7 @@ impl IntegerOp {
         match self {
             IntegerOp::Deposit => 4,
             IntegerOp::Extract => 5,
+            IntegerOp::Quotient => 6,
             IntegerOp::Remainder(w) => w as u32,
         }
     }
@@ -28,21 +33,31 @@ impl IntegerOp {
         match number {
             4 => Some(IntegerOp::Deposit),
             5 => Some(IntegerOp::Extract),
+            6 => Some(IntegerOp::Quotient),
             _ => Width::from_bytes(1 << number.min(31)).map(IntegerOp::Remainder),
         }
     }
 }
 
-/// `op` of its operands.
-pub fn compute(op: IntegerOp, a: u64, b: u64) -> u64 {
+/// `op` of its operands, of which those without a third do not look at it.
+pub fn compute(op: IntegerOp, [a, b, c]: [u64; 3]) -> u64 {
     match op {
         IntegerOp::Deposit => by_mask(a, b, true),
         IntegerOp::Extract => by_mask(a, b, false),
+        IntegerOp::Quotient => quotient(a, b, c),
         IntegerOp::Remainder(w) => {
             let bytes = b.to_le_bytes();
             let bytes = bytes[..w.bytes() as usize].iter();
             bytes.fold(a as u32, |sum, byte| sum >> 8 ^ REMAINDERS[usize::from(sum as u8 ^ byte)]).into()
         }
+    }
+}
+
+fn quotient(high: u64, low: u64, divisor: u64) -> u64 {
+    match high {
+        0 => low.checked_div(divisor).unwrap_or(0),
+        _ if high >= divisor => 0,
+        _ => ((u128::from(high) << 64 | u128::from(low)) / u128::from(divisor)) as u64,
     }
 }
 
@@ -86,21 +101,27 @@ mod tests {
 
     #[test]
     fn operations_are_numbers() {
-        let ops = [IntegerOp::Deposit, IntegerOp::Extract].into_iter().chain(Width::ALL.map(IntegerOp::Remainder));
+        let ops = [IntegerOp::Deposit, IntegerOp::Extract, IntegerOp::Quotient];
+        let ops = ops.into_iter().chain(Width::ALL.map(IntegerOp::Remainder));
         for op in ops {
             assert_eq!(IntegerOp::unpack(op.pack()), Some(op));
         }
-        assert_eq!(IntegerOp::unpack(6), None);
+        assert_eq!(IntegerOp::unpack(7), None);
     }
 
     #[test]
     fn known_answers() {
-        assert_eq!(compute(IntegerOp::Deposit, 0b101, 0xf0f0), 0x50);
-        assert_eq!(compute(IntegerOp::Extract, 0x1250, 0xf0f0), 0x15);
+        assert_eq!(compute(IntegerOp::Deposit, [0b101, 0xf0f0, 0]), 0x50);
+        assert_eq!(compute(IntegerOp::Extract, [0x1250, 0xf0f0, 0]), 0x15);
+        assert_eq!(compute(IntegerOp::Quotient, [0, 100, 7]), 14);
+        assert_eq!(compute(IntegerOp::Quotient, [6, 5, 7]), 15_811_494_920_322_472_814);
+        for does_not_fit in [[0, 1, 0], [7, 0, 7], [u64::MAX; 3]] {
+            assert_eq!(compute(IntegerOp::Quotient, does_not_fit), 0);
+        }
         // The check value of CRC-32C: of "123456789", with all bits inverted before and after.
         let sum = b"123456789"
             .iter()
-            .fold(u32::MAX.into(), |sum, byte| compute(IntegerOp::Remainder(Width::W8), sum, u64::from(*byte)));
+            .fold(u32::MAX.into(), |sum, byte| compute(IntegerOp::Remainder(Width::W8), [sum, u64::from(*byte), 0]));
         assert_eq!(!sum as u32, 0xe306_9283);
     }
 }

@@ -396,9 +396,9 @@ pub trait Machine: Vector + Privileged {
     /// # Errors
     /// That the machine does not carry it out.
     fn vec_large(&mut self, op: LargeOp, operands: [Self::Vec; 3]) -> Result<Self::Vec, Self::Stop>;
-    /// `op` of two integers: [`crate::integer::compute`]. Translated code calls it.
+    /// `op` of up to three integers: [`crate::integer::compute`]. Translated code calls it.
     ///
     /// # Errors
     /// That the machine does not carry it out.
-    fn int_large(&mut self, op: IntegerOp, a: Self::Int, b: Self::Int) -> Result<Self::Int, Self::Stop>;
+    fn int_large(&mut self, op: IntegerOp, operands: [Self::Int; 3]) -> Result<Self::Int, Self::Stop>;
 }

@@ -187,7 +187,7 @@ pub enum Inst {
     /// A large operation on vectors: `runtime::translated::helpers::large`.
     HelpVec(u32, [Value; 3]),
     /// A large operation on integers: `runtime::translated::helpers::integer`.
-    HelpInt(u32, Value, Value),
+    HelpInt(u32, [Value; 3]),
     /// An instruction of the x87 unit, `runtime::translated::helpers::x87`, or `x87_quick` for a common one: the form; RIP, the
     /// operand's offset and its bits. Whether the interpreter has to take it.
     HelpX87(Option<Quick>, u64, [Value; 4]),
@@ -318,7 +318,6 @@ impl Inst {
             Inst::Group { base: a, .. } | Inst::Member { group: a, .. } => one(a),
             Inst::Probe { address: a, .. } | Inst::Distance { address: a, .. } => one(a),
             Inst::SetTemp(_, a) | Inst::Place(a) => one(a),
-            Inst::HelpInt(_, a, b) => two(a, b),
             Inst::VecWithLane(_, a, _, b) | Inst::VecBin(_, a, b) | Inst::VecShift(_, a, b) => two(a, b),
             Inst::VecShuffle(a, b, _) => two(a, b),
             Inst::FloatBin(_, _, a, b) | Inst::FloatCompare(_, _, a, b) => two(a, b),
@@ -327,7 +326,9 @@ impl Inst {
             Inst::Either(a, b) | Inst::VecFrom(a, b) => two(a, b),
             Inst::Pointer { entry: a, address: b, .. } => two(a, b),
             Inst::Store(_, a, _, b) | Inst::StoreVec(a, _, b) => two(a, b),
-            Inst::HelpVec(_, [a, b, c]) | Inst::Select(a, b, c) => [Some(a), Some(b), Some(c), None],
+            Inst::HelpVec(_, [a, b, c]) | Inst::HelpInt(_, [a, b, c]) | Inst::Select(a, b, c) => {
+                [Some(a), Some(b), Some(c), None]
+            }
             Inst::Copy { to: a, from: b, bytes: c, .. } | Inst::Fill { to: a, value: b, bytes: c, .. } => {
                 [Some(a), Some(b), Some(c), None]
             }

@@ -61,7 +61,7 @@ fn expected(inst: &Inst) -> Vec<Type> {
         }
         Inst::Helped(_) | Inst::Read(_) | Inst::Budget(_) | Inst::Temp(_) => vec![],
         Inst::HelpVec(..) => vec![Vector, Vector, Vector],
-        Inst::HelpInt(..) => vec![Int, Int],
+        Inst::HelpInt(..) => vec![Int, Int, Int],
         Inst::HelpX87(..) => vec![Int, Int, Int, Int],
         Inst::Set(reg, _) if reg.ty() == Vector => vec![Vector],
         Inst::Set(..) | Inst::Write(..) | Inst::Un(..) | Inst::FromBits(..) => vec![Int],

@@ -356,9 +356,13 @@ impl Machine for Lifter<'_> {
         self.may_call()?;
         Ok(self.builder.push(Inst::HelpVec(op.pack(), operands)))
     }
-    fn int_large(&mut self, op: IntegerOp, a: Value, b: Value) -> Result<Value, Unlifted> {
+    fn int_large(&mut self, op: IntegerOp, operands: [Value; 3]) -> Result<Value, Unlifted> {
+        let [high, low, divisor] = operands;
+        if op == IntegerOp::Quotient && self.builder.region.constant(high) == Some(0) {
+            return Ok(self.bin(BinOp::DivUnsigned, Width::W64, low, divisor));
+        }
         self.may_call()?;
-        Ok(self.builder.push(Inst::HelpInt(op.pack(), a, b)))
+        Ok(self.builder.push(Inst::HelpInt(op.pack(), operands)))
     }
     fn float_compare(&mut self, w: FloatWidth, _signalling: bool, a: Value, b: Value) -> Result<Value, Unlifted> {
         Ok(self.lift_float_compare(w, a, b))

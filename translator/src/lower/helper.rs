@@ -4,6 +4,8 @@ use super::emit::{Emitter, at};
 use crate::ir::Value;
 use anyhow::Result;
 use runtime::translated::helpers::{Helper, Quick, Round};
+use wasm_encoder::ValType;
+use x86::integer::IntegerOp;
 use x86::vector::LargeOp;
 
 impl Emitter<'_> {
@@ -27,11 +29,35 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    pub(super) fn help_integer(&mut self, op: u32, a: Value, b: Value) -> Result<()> {
+    pub(super) fn help_integer(&mut self, op: u32, operands: [Value; 3]) -> Result<()> {
+        if IntegerOp::unpack(op) == Some(IntegerOp::Quotient) {
+            return self.quotient(op, operands);
+        }
         self.op().i32_const(op as i32);
-        self.wide(a)?;
-        self.wide(b)?;
+        operands.into_iter().try_for_each(|operand| self.wide(operand))?;
         self.call_helper(Helper::Integer);
+        Ok(())
+    }
+
+    /// A quotient that fits: Wasm's, or the helper's where the dividend's high half is not 0.
+    fn quotient(&mut self, op: u32, operands: [Value; 3]) -> Result<()> {
+        let locals = operands.map(|_| self.scratch(ValType::I64));
+        for (operand, local) in operands.into_iter().zip(locals) {
+            self.wide(operand)?;
+            self.op().local_set(local);
+        }
+        let [high, low, divisor] = locals;
+        let by_helper = |this: &mut Self| {
+            this.op().i32_const(op as i32).local_get(high).local_get(low).local_get(divisor);
+            this.call_helper(Helper::Integer);
+            this.op().local_set(low);
+        };
+        self.op().local_get(high).i64_const(0).i64_ne();
+        self.either_seldom(by_helper, |this| {
+            this.op().local_get(low).local_get(divisor).i64_div_u().local_set(low);
+        });
+        self.op().local_get(low);
+        locals.into_iter().for_each(|local| self.give_back(ValType::I64, local));
         Ok(())
     }
 

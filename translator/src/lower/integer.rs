@@ -85,7 +85,7 @@ impl Emitter<'_> {
                 self.extended(value)?;
             }
             Inst::FloatUn(op, a) => self.number_to_integer(op, a)?,
-            Inst::HelpInt(op, a, b) => self.help_integer(op, a, b)?,
+            Inst::HelpInt(op, operands) => self.help_integer(op, operands)?,
             ref other => bail!("{other:?} is no integer that can be lowered"),
         }
         Ok(())

@@ -259,8 +259,8 @@ impl Machine for Reference {
         let outcome = float::large(op, self.mxcsr, operands);
         self.settled(outcome)
     }
-    fn int_large(&mut self, op: IntegerOp, a: u64, b: u64) -> Result<u64, Stop> {
-        Ok(integer::compute(op, a, b))
+    fn int_large(&mut self, op: IntegerOp, operands: [u64; 3]) -> Result<u64, Stop> {
+        Ok(integer::compute(op, operands))
     }
     fn vec_large(&mut self, op: LargeOp, operands: [u128; 3]) -> Result<u128, Stop> {
         Ok(large::large(op, operands))

@@ -141,7 +141,8 @@ pub fn by_mask<M: Machine>(m: &mut M, insn: &Insn, op: IntegerOp) -> Result<(), 
     let w = insn.width;
     let mask = read(m, insn, 2, w)?;
     let source = read(m, insn, 1, w)?;
-    let result = m.int_large(op, source, mask)?;
+    let none = m.imm(0);
+    let result = m.int_large(op, [source, mask, none])?;
     write(m, insn, 0, w, result)
 }
 
@@ -150,6 +151,7 @@ pub fn by_mask<M: Machine>(m: &mut M, insn: &Insn, op: IntegerOp) -> Result<(), 
 pub fn crc32<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     let source = read(m, insn, 1, insn.source_width)?;
     let sum = read(m, insn, 0, Width::W32)?;
-    let result = m.int_large(IntegerOp::Remainder(insn.source_width), sum, source)?;
+    let none = m.imm(0);
+    let result = m.int_large(IntegerOp::Remainder(insn.source_width), [sum, source, none])?;
     write(m, insn, 0, Width::W64, result)
 }

@@ -3,6 +3,7 @@
 
 use crate::flags::FlagOp;
 use crate::insn::{Gpr, Insn, Operand};
+use crate::integer::IntegerOp;
 use crate::machine::{BinOp, Compare, Machine, UnOp};
 use crate::operands::{read, read_gpr, sign_extend, sign_fill, write, write_gpr};
 use crate::width::Width;
@@ -56,8 +57,8 @@ pub fn imul<M: Machine>(m: &mut M, insn: &Insn) -> Result<(), M::Stop> {
     Ok(())
 }
 
-/// DIV and IDIV of a dividend that is as wide as twice the operand. 8- and 64-bit operands whose dividend does not
-/// fit 64 bits are the helper's; a quotient that does not fit is #DE. The flags, undefined, stay.
+/// DIV and IDIV of a dividend that is as wide as twice the operand. But for DIV of 64 bits a dividend that is no wider than
+/// the operand is computed here, any other the helper's; a quotient that does not fit is #DE. The flags, undefined, stay.
 pub fn div<M: Machine>(m: &mut M, insn: &Insn, signed: bool) -> Result<(), M::Stop> {
     let w = insn.width;
     if w == Width::W8 || w == Width::W16 {
@@ -66,6 +67,9 @@ pub fn div<M: Machine>(m: &mut M, insn: &Insn, signed: bool) -> Result<(), M::St
     let divisor = read(m, insn, 0, w)?;
     let low = read_gpr(m, Gpr::RAX, w);
     let high = read_gpr(m, Gpr::RDX, w);
+    if w == Width::W64 && !signed {
+        return div_wide(m, insn, [high, low, divisor]);
+    }
     let plain = if signed { sign_fill(m, w, low) } else { m.imm(0) };
     let mut wide = m.compare(Compare::Ne, w, high, plain);
     let zero = m.is_zero(divisor);
@@ -81,6 +85,21 @@ pub fn div<M: Machine>(m: &mut M, insn: &Insn, signed: bool) -> Result<(), M::St
         if signed { (BinOp::DivSigned, BinOp::RemSigned) } else { (BinOp::DivUnsigned, BinOp::RemUnsigned) };
     let quotient = m.bin(quotient, w, low, divisor);
     let remainder = m.bin(remainder, w, low, divisor);
+    write_gpr(m, Gpr::RAX, w, quotient);
+    write_gpr(m, Gpr::RDX, w, remainder);
+    Ok(())
+}
+
+/// DIV of a dividend of 128 bits by one of 64.
+fn div_wide<M: Machine>(m: &mut M, insn: &Insn, [high, low, divisor]: [M::Int; 3]) -> Result<(), M::Stop> {
+    let w = Width::W64;
+    let too_large = m.compare(Compare::LeUnsigned, w, divisor, high);
+    if m.rare(too_large) {
+        return m.helper(insn);
+    }
+    let quotient = m.int_large(IntegerOp::Quotient, [high, low, divisor])?;
+    let product = m.bin(BinOp::Mul, w, quotient, divisor);
+    let remainder = m.sub(w, low, product);
     write_gpr(m, Gpr::RAX, w, quotient);
     write_gpr(m, Gpr::RDX, w, remainder);
     Ok(())
