@@ -24,7 +24,8 @@ impl Emitter<'_> {
         }
         block.stored.iter().for_each(|reg| self.store_register(reg));
         if block.flush > 0 {
-            self.op().local_get(BUDGET).i64_const(block.flush.into()).i64_sub().local_set(BUDGET);
+            self.remaining(block.flush);
+            self.op().local_set(BUDGET);
         }
         Ok(trees)
     }

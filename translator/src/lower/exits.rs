@@ -197,10 +197,8 @@ impl Emitter<'_> {
             self.op().i32_const(0).i32_const(op.pack(w) as i32).i32_store(place);
         }
         let place = at(self.cpu(offset_of!(Cpu, budget)), 8);
-        self.op().i32_const(0).local_get(BUDGET);
-        if exit.retired > 0 {
-            self.op().i64_const(exit.retired.into()).i64_sub();
-        }
+        self.op().i32_const(0);
+        self.remaining(exit.retired);
         self.op().i64_store(place);
     }
 

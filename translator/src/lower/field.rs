@@ -32,6 +32,6 @@ impl Emitter<'_> {
 
     /// Puts the budget less what has retired on the stack.
     pub(super) fn remaining(&mut self, retired: u32) {
-        self.op().local_get(BUDGET).i64_const(retired.into()).i64_sub();
+        self.op().local_get(BUDGET).i64_const(-i64::from(retired)).i64_add();
     }
 }

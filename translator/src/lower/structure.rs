@@ -155,6 +155,7 @@ impl Emitter<'_> {
         match &block.terminator {
             Terminator::Jump(to) => self.go(shape, id, *to, steps),
             Terminator::Switch(targets) if self.loads_at_switch(id) => self.switch_on_entry(shape, id, targets),
+            Terminator::Switch(targets) if id != self.region.root => self.switch_in_loop(shape, id, targets),
             Terminator::Switch(targets) => self.switch(shape, id, targets),
             Terminator::Leave { exit, target } => self.leave(id, *exit, *target)?,
             Terminator::Call { exit, target, back } => {
@@ -193,6 +194,15 @@ impl Emitter<'_> {
             let depth = self.depth(label);
             self.op().br(depth);
         }
+    }
+
+    /// The switch of a loop with several entries: back edges ask for the first.
+    fn switch_in_loop(&mut self, shape: &Shape, id: BlockId, targets: &[BlockId]) {
+        if let Some(label) = targets.first().and_then(|to| shape.label(id, *to)) {
+            let depth = self.depth(label);
+            self.op().local_get(SELECTOR).i32_eqz().br_if(depth);
+        }
+        self.switch(shape, id, targets);
     }
 
     fn switch(&mut self, shape: &Shape, id: BlockId, targets: &[BlockId]) {
