@@ -135,6 +135,9 @@ pub struct CodeOptions {
     /// Check each access of memory for itself, in place of those of a block off one address together
     #[arg(long)]
     pub no_grouped_checks: bool,
+    /// Write a block once for accesses in one page and in two, in place of twice
+    #[arg(long)]
+    pub no_twins: bool,
     /// Check the accesses of a loop in it, in place of before it where addresses move by constants
     #[arg(long)]
     pub no_hoisted_checks: bool,
@@ -312,6 +315,7 @@ impl CodeOptions {
         let inline = if self.no_inlining { InlineCap::NOTHING } else { InlineCap::default() };
         let system = if self.no_system_code { lift::SystemCode::Left } else { lift::SystemCode::Translated };
         let checks = if self.no_grouped_checks { lift::Checks::Single } else { lift::Checks::Grouped };
+        let twins = if self.no_twins { lift::Twins::Omitted } else { lift::Twins::Written };
         let in_place = self.no_hoisted_checks;
         let loop_checks = if in_place { lift::LoopChecks::InPlace } else { lift::LoopChecks::Hoisted };
         let write_back = if self.no_ladder { lift::WriteBack::All } else { lift::WriteBack::Ladder };
@@ -331,6 +335,7 @@ impl CodeOptions {
                 jumps,
                 system,
                 checks,
+                twins,
                 loop_checks,
                 write_back,
                 placement,

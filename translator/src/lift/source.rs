@@ -170,6 +170,15 @@ pub enum Checks {
     Single,
 }
 
+/// Whether what follows a group in a block is written twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Twins {
+    /// For a group in one page, and for one in two.
+    Written,
+    /// Once, for both.
+    Omitted,
+}
+
 /// Where the accesses of a loop are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoopChecks {
@@ -255,6 +264,8 @@ pub struct Options {
     pub system: SystemCode,
     /// How accesses of memory are checked.
     pub checks: Checks,
+    /// Whether what follows a group in a block is written twice.
+    pub twins: Twins,
     /// Where the accesses of a loop are checked.
     pub loop_checks: LoopChecks,
     /// What a side exit writes back.
@@ -283,6 +294,7 @@ impl Default for Options {
             jumps: Jumps::Local,
             system: SystemCode::Translated,
             checks: Checks::Grouped,
+            twins: Twins::Written,
             loop_checks: LoopChecks::Hoisted,
             write_back: WriteBack::Ladder,
             placement: Placement::Cheapest,

@@ -10,24 +10,33 @@ impl Emitter<'_> {
     /// Emits all but the terminator; gives what the terminator needs.
     pub(super) fn body(&mut self, id: BlockId) -> Result<Trees> {
         let block: &Block = self.region.block(id);
-        let trees = tree::plan(self.region, block);
         self.ran = block.runs != Some(0);
+        let trees = tree::plan(self.region, block, self.writes_twins());
         self.start(block)?;
         block.loaded.iter().for_each(|reg| self.load_register(reg));
-        for (position, &value) in block.insts.iter().enumerate() {
-            if self.region.inst(value).is_effect() {
-                self.effect(value)?;
-            } else if trees.locals.contains_key(&value) {
-                self.compute(value)?;
-            }
-            self.release(&trees, &block.insts, position);
-        }
+        self.instructions(&trees, &block.insts, 0)?;
         block.stored.iter().for_each(|reg| self.store_register(reg));
         if block.flush > 0 {
             self.remaining(block.flush);
             self.op().local_set(BUDGET);
         }
         Ok(trees)
+    }
+
+    /// Emits the instructions from a position on.
+    pub(super) fn instructions(&mut self, trees: &Trees, insts: &[Value], from: usize) -> Result<()> {
+        for (position, &value) in insts.iter().enumerate().skip(from) {
+            if let Some(group) = self.forks(insts, position) {
+                return self.fork(trees, insts, group);
+            }
+            if self.region.inst(value).is_effect() {
+                self.effect(value)?;
+            } else if trees.locals.contains_key(&value) {
+                self.compute(value)?;
+            }
+            self.release(trees, insts, position);
+        }
+        Ok(())
     }
 
     fn start(&mut self, block: &Block) -> Result<()> {

@@ -65,8 +65,18 @@ pub(super) struct Emitter<'a> {
     free: HashMap<ValType, Vec<u32>>,
     /// Locals of the current block's values.
     held: HashMap<Value, u32>,
+    /// Locals that values of the current block will have, since it computes them at two places.
+    reserved: HashMap<Value, u32>,
     /// Where the current block's groups found their members.
     members: BTreeMap<Value, Places>,
+}
+
+/// Which locals the current block uses for what.
+pub(super) struct BlockLocals {
+    free: HashMap<ValType, Vec<u32>>,
+    held: HashMap<Value, u32>,
+    members: BTreeMap<Value, Places>,
+    count: u32,
 }
 
 /// A side exit: its constant (see `exits`), and where it enters the ladder.
@@ -77,6 +87,7 @@ struct NamedExit {
 }
 
 /// Where the members of a group are.
+#[derive(Clone)]
 pub(super) enum Places {
     /// Each in a local of its own.
     Each(Vec<u32>),
@@ -123,6 +134,7 @@ impl<'a> Emitter<'a> {
             registers: [None; Reg::COUNT],
             free: HashMap::new(),
             held: HashMap::new(),
+            reserved: HashMap::new(),
             members: BTreeMap::new(),
         }
     }
@@ -184,11 +196,16 @@ impl<'a> Emitter<'a> {
     }
 
     /// `seldom` if the condition on the stack holds, which it hardly ever does, else `usual`.
-    pub(super) fn either_seldom(&mut self, seldom: impl FnOnce(&mut Self), usual: impl FnOnce(&mut Self)) {
-        self.open_seldom(seldom);
+    pub(super) fn either_seldom<S, U>(
+        &mut self,
+        seldom: impl FnOnce(&mut Self) -> S,
+        usual: impl FnOnce(&mut Self) -> U,
+    ) -> (S, U) {
+        let first = self.open_seldom(seldom);
         self.op().else_();
-        usual(self);
+        let second = usual(self);
         self.close_if();
+        (first, second)
     }
 
     /// Leaves the `if` open.
@@ -249,13 +266,39 @@ impl<'a> Emitter<'a> {
 
     /// A local for a value of the current block.
     pub(super) fn hold(&mut self, value: Value) -> u32 {
-        let ty = val_type(self.region.inst(value).ty());
-        let local = match self.free.get_mut(&ty).and_then(Vec::pop) {
-            Some(local) => local,
-            None => self.new_local(ty),
+        let local = match self.reserved.get(&value) {
+            Some(local) => *local,
+            None => self.scratch(val_type(self.region.inst(value).ty())),
         };
         self.held.insert(value, local);
         local
+    }
+
+    /// Reserves locals for the values from a position on that the block's end uses, so that whatever code computes them leaves
+    /// them there.
+    pub(super) fn reserve(&mut self, trees: &Trees, insts: &[Value], from: usize) {
+        let end = insts.len();
+        for value in insts[from..].iter().filter(|value| trees.locals.get(value) == Some(&end)) {
+            if !self.reserved.contains_key(value) {
+                let local = self.scratch(val_type(self.region.inst(*value).ty()));
+                self.reserved.insert(*value, local);
+            }
+        }
+    }
+
+    /// Which locals the block uses for what, to be restored.
+    pub(super) fn block_locals(&self) -> BlockLocals {
+        let (free, held, members) = (self.free.clone(), self.held.clone(), self.members.clone());
+        BlockLocals { free, held, members, count: self.local_count() }
+    }
+
+    /// Goes back to what locals were used for. Those that are new since, but for variables', are free.
+    pub(super) fn restore_block_locals(&mut self, before: BlockLocals) {
+        (self.free, self.held, self.members) = (before.free, before.held, before.members);
+        let new = self.locals[before.count as usize..].iter().zip(BUDGET + before.count..);
+        for (ty, local) in new.filter(|(_, local)| !self.registers.contains(&Some(*local))) {
+            self.free.entry(*ty).or_default().push(local);
+        }
     }
 
     /// A local for work between two instructions, to be given back.
@@ -302,6 +345,7 @@ impl<'a> Emitter<'a> {
 
     /// Gives the locals of members back, at a block's end.
     pub(super) fn release_members(&mut self) {
+        self.reserved.clear();
         let free = self.free.entry(ValType::I32).or_default();
         for places in std::mem::take(&mut self.members).into_values() {
             match places {

@@ -48,7 +48,7 @@ fn limit(span: u16) -> i64 {
 }
 
 impl Emitter<'_> {
-    fn table(&self, access: Access) -> u32 {
+    pub(super) fn table(&self, access: Access) -> u32 {
         table(self.privilege, access, self.addresses)
     }
 
@@ -121,7 +121,7 @@ impl Emitter<'_> {
     }
 
     /// A new local for the place of an address.
-    fn place_of_group(&mut self, table: u32, entry: u32, address: u32) -> u32 {
+    pub(super) fn place_of_group(&mut self, table: u32, entry: u32, address: u32) -> u32 {
         let place = self.scratch(ValType::I32);
         self.place_in_page(table, entry, address);
         self.op().local_set(place);
@@ -163,7 +163,7 @@ impl Emitter<'_> {
     }
 
     /// Looks up the address on the stack: leaves there whether it misses, and the address and its entry in locals.
-    fn look_up(&mut self, table: u32, (address, entry): (u32, u32), span: u16) {
+    pub(super) fn look_up(&mut self, table: u32, (address, entry): (u32, u32), span: u16) {
         self.op().local_tee(address).i32_wrap_i64();
         entry_offset(&mut self.op());
         self.op().local_tee(entry).i64_load(at(table + offset_of!(TlbEntry, tag) as u32, 8));
@@ -178,7 +178,7 @@ impl Emitter<'_> {
 
     /// The members one by one, wherever their pages are. In a loop this is written out: a call there, though it is seldom
     /// made, takes all registers from what the loop holds.
-    fn look_each_up(&mut self, group: &Group, address: u32, places: &[u32]) {
+    pub(super) fn look_each_up(&mut self, group: &Group, address: u32, places: &[u32]) {
         let in_loop = self.in_loop();
         for (member, &place) in group.members.iter().zip(places) {
             self.op().local_get(address).i64_const(member.offset.into()).i64_add();

@@ -5,7 +5,7 @@
 //!   stamp, or return           prologue
 //!   load variables             prologue
 //!   block …                    labels of the side exits
-//!     blocks                   structure, block, tree, integer, field, float, truth, vector, memory, bulk, call, helper
+//!     blocks                   structure, block, tree, integer, field, float, truth, vector, memory, twin, bulk, call, helper
 //!   end …
 //!   write back, return)        exits
 //! ```
@@ -28,6 +28,7 @@ pub mod shared;
 mod structure;
 mod tree;
 mod truth;
+mod twin;
 mod vector;
 
 pub use exits::SideExits;

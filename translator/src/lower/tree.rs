@@ -33,11 +33,13 @@ struct Planner<'r> {
     uses: HashMap<Value, Uses>,
     next_set: [usize; Reg::COUNT],
     next_store: usize,
+    /// Where no load may be written out: the block's end, if it has a twin.
+    barrier: Option<usize>,
     trees: Trees,
 }
 
-/// Plans a block.
-pub(super) fn plan(region: &Region, block: &Block) -> Trees {
+/// Plans a block, which has a twin or none. Where it has one its end may not load, since places differ between the two.
+pub(super) fn plan(region: &Region, block: &Block, twin: bool) -> Trees {
     let end = block.insts.len();
     let seldom = seldom(region, block);
     let deep = deep(region, block, &seldom);
@@ -46,6 +48,7 @@ pub(super) fn plan(region: &Region, block: &Block) -> Trees {
         uses: HashMap::new(),
         next_set: [usize::MAX; Reg::COUNT],
         next_store: usize::MAX,
+        barrier: twin.then_some(end),
         trees: Trees::default(),
     };
     if let Some(operand) = block.terminator.operand() {
@@ -159,7 +162,9 @@ impl Planner<'_> {
             // What changes them is not tracked.
             Inst::Read(_) | Inst::Budget(_) => false,
             Inst::Get(reg) => self.next_set[reg.index()] >= uses.last,
-            Inst::Load(..) | Inst::LoadVec(..) | Inst::LoadLow(..) => uses.count == 1 && self.next_store >= uses.last,
+            Inst::Load(..) | Inst::LoadVec(..) | Inst::LoadLow(..) => {
+                uses.count == 1 && self.next_store >= uses.last && self.barrier != Some(uses.last)
+            }
             _ => uses.count == 1,
         }
     }
@@ -195,7 +200,7 @@ mod tests {
 
     /// Instructions that are written out for the largest expression, and how deep the deepest is.
     fn largest(region: &Region, block: &Block) -> (u64, u64) {
-        let trees = plan(region, block);
+        let trees = plan(region, block, false);
         let mut sizes: HashMap<Value, (u64, u64)> = HashMap::new();
         for &value in &block.insts {
             let inline = |operand: &Value| !trees.locals.contains_key(operand);
@@ -219,6 +224,6 @@ mod tests {
     #[test]
     fn what_is_seldom_computed_is_computed_there() {
         let (region, block) = chain(3, true);
-        assert!(plan(&region, &block).locals.is_empty());
+        assert!(plan(&region, &block, false).locals.is_empty());
     }
 }

@@ -8,18 +8,19 @@ use crate::run::{BASE, Tally, compare_in, source};
 use runtime::translated::abi::ExitReason;
 use translator::lift::{
     BranchHints, Calls, Chain, Checks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, Options, Placement, Products,
-    RegionSource, SystemCode, TailCalls, Targets, WriteBack,
+    RegionSource, SystemCode, TailCalls, Targets, Twins, WriteBack,
 };
 
 type Switch = (&'static str, fn(&mut Options));
 
 #[rustfmt::skip]
-const SWITCHES: [Switch; 13] = [
+const SWITCHES: [Switch; 14] = [
     ("tail calls",      |options| options.tail_calls = TailCalls::No),
     ("paired calls",    |options| options.calls = Calls::Chained),
     ("local jumps",     |options| options.jumps = Jumps::Chained),
     ("system code",     |options| options.system = SystemCode::Left),
     ("grouped checks",  |options| options.checks = Checks::Single),
+    ("twins",           |options| options.twins = Twins::Omitted),
     ("hoisted checks",  |options| options.loop_checks = LoopChecks::InPlace),
     ("ladder",          |options| options.write_back = WriteBack::All),
     ("placement",       |options| options.placement = Placement::AtEnds),
