@@ -42,8 +42,9 @@ impl Emitter<'_> {
                 self.op().call(function);
             }
             Inst::Int(_) => self.extended(value)?,
-            Inst::Bin(BinOp::And, _, a, mask) if self.region.constant(mask).is_some_and(|m| m <= LOW) => {
-                self.wide_mask(value, a, mask)?;
+            // The same as where 32 bits are wanted, and shorter.
+            Inst::Bin(BinOp::And, _, _, mask) if self.region.constant(mask).is_some_and(|m| m <= LOW) => {
+                self.extended(value)?;
             }
             Inst::Bin(op, Width::W64, a, b) => {
                 self.wide(a)?;
@@ -94,16 +95,6 @@ impl Emitter<'_> {
     fn is_narrow(&self, a: Value, b: Value) -> bool {
         let narrow = |v: Value| matches!(self.region.inst(v), Inst::Bin(_, Width::W8 | Width::W16 | Width::W32, ..));
         narrow(a) || narrow(b)
-    }
-
-    fn wide_mask(&mut self, value: Value, a: Value, mask: Value) -> Result<()> {
-        if self.region.constant(mask) == Some(LOW) || self.is_narrow(a, a) {
-            return self.extended(value);
-        }
-        self.wide(a)?;
-        self.wide(mask)?;
-        self.op().i64_and();
-        Ok(())
     }
 
     fn extended(&mut self, value: Value) -> Result<()> {
