@@ -1,11 +1,21 @@
 //! The cheapest places that separate where something comes from from where it must not get.
 
+use petgraph::Direction;
 use petgraph::algo::dinics;
-use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::graph::{DiGraph, EdgeReference, NodeIndex};
 use petgraph::visit::EdgeRef;
 
 /// No place: it costs more than all others together.
 pub(super) const NEVER: u64 = 1 << 60;
+
+/// Which of the places that cost the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// The first.
+    Soonest,
+    /// The last.
+    Latest,
+}
 
 /// A network of places.
 pub(super) struct Network {
@@ -40,20 +50,26 @@ impl Network {
         self.graph.add_edge(NodeIndex::new(at), self.sink, cost);
     }
 
-    /// Where it gets to if it is stopped at the least cost, as soon as possible: it is stopped at the edges that lead out of these nodes.
-    /// (L. R. Ford and D. R. Fulkerson, *Maximal flow through a network*, 1956.)
-    pub(super) fn reached(&self) -> Vec<bool> {
+    /// Where it gets to if it is stopped at the least cost: it is stopped at the edges that lead out of these nodes. Of places that cost the
+    /// same, as soon as possible or as late. (L. R. Ford and D. R. Fulkerson, *Maximal flow through a network*, 1956.)
+    pub(super) fn reached(&self, stop: Stop) -> Vec<bool> {
         let (_, flows) = dinics(&self.graph, self.source, self.sink);
-        let mut reached = vec![false; self.graph.node_count()];
-        let mut work = vec![self.source];
-        reached[self.source.index()] = true;
+        // Along the edges from the source, or against them from the sink: whoever still gets to the sink is behind the cut.
+        let (first, onwards, soonest) = match stop {
+            Stop::Soonest => (self.source, Direction::Outgoing, true),
+            Stop::Latest => (self.sink, Direction::Incoming, false),
+        };
+        let mut reached = vec![!soonest; self.graph.node_count()];
+        let mut work = vec![first];
+        reached[first.index()] = soonest;
         while let Some(node) = work.pop() {
-            let left = |edge: petgraph::graph::EdgeReference<'_, u64>| edge.weight() - flows[edge.id().index()];
-            let onwards = self.graph.edges(node).filter(|edge| left(*edge) > 0).map(|edge| edge.target());
-            let incoming = self.graph.edges_directed(node, petgraph::Direction::Incoming);
-            let back = incoming.filter(|edge| flows[edge.id().index()] > 0).map(|edge| edge.source());
-            for next in onwards.chain(back) {
-                if !std::mem::replace(&mut reached[next.index()], true) {
+            let far = |edge: EdgeReference<'_, u64>| if edge.source() == node { edge.target() } else { edge.source() };
+            let left = |edge: &EdgeReference<'_, u64>| flows[edge.id().index()] < *edge.weight();
+            let flows = |edge: &EdgeReference<'_, u64>| flows[edge.id().index()] > 0;
+            let along = self.graph.edges_directed(node, onwards).filter(left);
+            let against = self.graph.edges_directed(node, onwards.opposite()).filter(flows);
+            for next in along.chain(against).map(far) {
+                if std::mem::replace(&mut reached[next.index()], soonest) != soonest {
                     work.push(next);
                 }
             }
@@ -64,7 +80,7 @@ impl Network {
 
 #[cfg(test)]
 mod tests {
-    use super::{NEVER, Network};
+    use super::{NEVER, Network, Stop};
 
     #[test]
     fn the_cheapest_places_are_found() {
@@ -76,6 +92,20 @@ mod tests {
         }
         network.ends(3, 3);
         network.ends(4, 8);
-        assert_eq!(network.reached()[..5], [true, true, false, true, false]);
+        for stop in [Stop::Soonest, Stop::Latest] {
+            assert_eq!(network.reached(stop)[..5], [true, true, false, true, false]);
+        }
+    }
+
+    #[test]
+    fn of_places_that_cost_the_same_the_first_or_the_last_is_taken() {
+        let mut network = Network::new(4);
+        network.begins(0, 5);
+        for (from, to, cost) in [(0, 1, 2), (1, 2, 7), (2, 3, 2)] {
+            network.edge(from, to, cost);
+        }
+        network.ends(3, NEVER);
+        assert_eq!(network.reached(Stop::Soonest)[..4], [true, false, false, false]);
+        assert_eq!(network.reached(Stop::Latest)[..4], [true, true, true, false]);
     }
 }

@@ -11,10 +11,12 @@
 //! loads    from entries and returns of calls, to the blocks that read it       cut before blocks, but not where it may be newer
 //! ```
 //!
+//! Of places that cost the same the first that stores is taken, and the last that loads: in between a variable takes a register.
+//!
 //! What neither covers [`liveness`](super::liveness) sees to, so that a bad placement costs time and nothing else. The lazy
 //! flags are left alone: nearly every block sets them.
 
-use super::cut::{NEVER, Network};
+use super::cut::{NEVER, Network, Stop};
 use super::dce;
 use super::liveness::{dirty_in, sets};
 use crate::ir::{Block, BlockId, Inst, Reg, RegSet, Region, Terminator};
@@ -143,7 +145,7 @@ fn place_stores(region: &mut Region, facts: &Facts, reg: Reg) {
             }
         }
     }
-    let reached = network.reached();
+    let reached = network.reached(Stop::Soonest);
     for id in region.block_ids() {
         let (end, after) = nodes(id);
         if reached[end] && !reached[after] && !leaves(region.block(id)) {
@@ -170,7 +172,7 @@ fn place_loads(region: &mut Region, facts: &Facts, dirty: &[RegSet], reg: Reg) {
             block.terminator.continues_at().iter().for_each(|to| network.edge(after, nodes(*to).0, NEVER));
         }
     }
-    let reached = network.reached();
+    let reached = network.reached(Stop::Latest);
     for id in region.block_ids() {
         let (start, after) = nodes(id);
         if reached[start] && !reached[after] {
