@@ -3,8 +3,8 @@
 use crate::wasm::{FIRST_REGION, module_of};
 use anyhow::{Context, Result};
 use translator::lift::{
-    BranchHints, Calls, Chain, Checks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, NoTargets, Options, Placement,
-    Privilege, Products, RegionSource, SourceBlock, SystemCode, TailCalls, Targets, Twins, WriteBack,
+    BranchHints, Calls, Chain, Checks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, NoTargets, Options, Peeling,
+    Placement, Privilege, Products, RegionSource, SourceBlock, SystemCode, TailCalls, Targets, Twins, WriteBack,
 };
 use translator::link::features;
 use wasmparser::Validator;
@@ -42,6 +42,7 @@ pub fn translate(input: &[u8]) -> Result<()> {
         checks: if choices & 0x20 == 0 { Checks::Grouped } else { Checks::Single },
         twins: if cut & 8 == 0 { Twins::Written } else { Twins::Omitted },
         loop_checks: if shape & 0x10 == 0 { LoopChecks::Hoisted } else { LoopChecks::InPlace },
+        peeling: if cut & 0x10 == 0 { Peeling::Copied } else { Peeling::Omitted },
         placement: if cut & 4 == 0 { Placement::Cheapest } else { Placement::AtEnds },
         write_back: if shape & 0x80 == 0 { WriteBack::Ladder } else { WriteBack::All },
         branch_hints: if cut & 1 == 0 { BranchHints::Named } else { BranchHints::Omitted },

@@ -141,6 +141,9 @@ pub struct CodeOptions {
     /// Check the accesses of a loop in it, in place of before it where addresses move by constants
     #[arg(long)]
     pub no_hoisted_checks: bool,
+    /// Lead whoever comes into a loop at several places through a switch, in place of a copy of a short way to its head
+    #[arg(long)]
+    pub no_peeling: bool,
     /// Write back at each side exit all that any of them does, in place of what differs there
     #[arg(long)]
     pub no_ladder: bool,
@@ -318,6 +321,7 @@ impl CodeOptions {
         let twins = if self.no_twins { lift::Twins::Omitted } else { lift::Twins::Written };
         let in_place = self.no_hoisted_checks;
         let loop_checks = if in_place { lift::LoopChecks::InPlace } else { lift::LoopChecks::Hoisted };
+        let peeling = if self.no_peeling { lift::Peeling::Omitted } else { lift::Peeling::Copied };
         let write_back = if self.no_ladder { lift::WriteBack::All } else { lift::WriteBack::Ladder };
         let placement = if self.no_placement { lift::Placement::AtEnds } else { lift::Placement::Cheapest };
         let unhinted = self.no_branch_hints;
@@ -337,6 +341,7 @@ impl CodeOptions {
                 checks,
                 twins,
                 loop_checks,
+                peeling,
                 write_back,
                 placement,
                 branch_hints,

@@ -26,7 +26,8 @@ mod x87;
 
 pub use source::{
     Addresses, BranchHints, Calls, Chain, Checks, FloatTests, Guesses, Helpers, Inlined, Jumps, LoopChecks, NoTargets,
-    Options, Placement, Privilege, Products, RegionSource, SourceBlock, SystemCode, TailCalls, Targets, Twins, WriteBack,
+    Options, Peeling, Placement, Privilege, Products, RegionSource, SourceBlock, SystemCode, TailCalls, Targets, Twins,
+    WriteBack,
 };
 
 use crate::ir::{Builder, FlagsAt, Inst, Reg, Region, Value};

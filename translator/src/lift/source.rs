@@ -188,6 +188,15 @@ pub enum LoopChecks {
     InPlace,
 }
 
+/// What becomes of loops that are entered at several places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peeling {
+    /// Short ways to the head are copied: [`crate::passes::reducible`].
+    Copied,
+    /// A switch leads to each place.
+    Omitted,
+}
+
 /// What a side exit writes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteBack {
@@ -268,6 +277,8 @@ pub struct Options {
     pub twins: Twins,
     /// Where the accesses of a loop are checked.
     pub loop_checks: LoopChecks,
+    /// What becomes of loops that are entered at several places.
+    pub peeling: Peeling,
     /// What a side exit writes back.
     pub write_back: WriteBack,
     /// Where variables are loaded and stored.
@@ -296,6 +307,7 @@ impl Default for Options {
             checks: Checks::Grouped,
             twins: Twins::Written,
             loop_checks: LoopChecks::Hoisted,
+            peeling: Peeling::Copied,
             write_back: WriteBack::Ladder,
             placement: Placement::Cheapest,
             branch_hints: BranchHints::Named,

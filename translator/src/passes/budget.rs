@@ -1,7 +1,7 @@
 //! The instruction budget: what has retired is taken off where paths meet, and tested where the region begins and at loop
 //! heads.
 //!
-//! A block with one predecessor carries on that one's count; before a block with several the count is taken off. An exit
+//! A block with one predecessor carries on that one's count; before a block with several, or a test, the count is taken off. An exit
 //! says how much is still to be taken off there. A test asks for the longest way to the next test, so that between tests
 //! nothing needs to look. Where a callee comes back there is a test of its own.
 
@@ -89,8 +89,10 @@ pub fn place_flushes(region: &mut Region) {
     for id in order {
         let before: u32 = pending[id.index()];
         let successors = region.block(id).terminator.continues_at();
-        // The root is come to from outside, too.
-        let meets = successors.iter().any(|to| *to == region.root || predecessors[to.index()].len() > 1);
+        // The root is come to from outside, too; and a test looks at the budget, whoever comes to it.
+        let meets = successors
+            .iter()
+            .any(|to| *to == region.root || predecessors[to.index()].len() > 1 || region.block(*to).check.is_some());
         let after = before + region.block(id).retired;
         region.blocks[id.index()].flush = if meets { after } else { 0 };
         successors.iter().for_each(|to| pending[to.index()] = if meets { 0 } else { after });

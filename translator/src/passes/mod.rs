@@ -34,7 +34,7 @@ pub fn run(region: &mut Region, options: &Options) -> anyhow::Result<Liveness> {
     if options.placement == Placement::Cheapest {
         checked(region, "loads and stores of variables", placement::run)?;
     }
-    checked(region, "reducible control flow", reducible::run)?;
+    checked(region, "reducible control flow", |region| reducible::run(region, options.peeling))?;
     checked(region, "the budget", budget::place_flushes)?;
     let mut liveness = None;
     checked(region, "liveness", |region| liveness = Some(liveness::run(region, options.write_back)))?;

@@ -9,7 +9,7 @@ use core::mem::offset_of;
 use runtime::cpu::Cpu;
 use runtime::translated::abi::ExitReason;
 use translator::lift::{
-    Calls, Chain, Inlined, NoTargets, Options, Privilege, Products, RegionSource, TailCalls, Targets,
+    Calls, Chain, Inlined, NoTargets, Options, Privilege, Products, RegionSource, TailCalls, Targets, Twins,
 };
 use x86::{FlagOp, Flags, Width};
 
@@ -87,6 +87,39 @@ fn groups_of_the_kernel_may_lie_in_two_pages_that_lie_one_behind_the_other() {
                 let (bytes, retired) = before;
                 assert_eq!((engine.state().rip, engine.budget()), (BASE + bytes, 100 - retired));
             }
+        }
+    }
+}
+
+#[test]
+fn groups_of_a_program_may_lie_in_two_pages() {
+    // mov rax,[rsi]; mov [rsi+16],rax; mov rbx,[rsi+28]; mov rdx,[rdi]; mov [rdi+8],rdx; add rdx,[rdi+20]; cmp rax,[rsi]; jb
+    let code =
+        b"\x48\x8b\x06\x48\x89\x46\x10\x48\x8b\x5e\x1c\x48\x8b\x17\x48\x89\x57\x08\x48\x03\x57\x14\x48\x3b\x06\x72\x40";
+    let source = source(&[(0, code.to_vec())], &[0]);
+    for twins in [Twins::Written, Twins::Omitted] {
+        // In one page, and in two without an access that is.
+        for (first, second) in [(0xf00, 0xf80), (0xf00, 0xff0), (0xfe8, 0xf00), (0xfe8, 0x2ff0)] {
+            let mut engine = load_as(&source, &Options { twins, ..Options::default() });
+            let mut state = generate::state(&mut Random::new(5000), BASE);
+            (state.gpr[6], state.gpr[7]) = (DATA + first, DATA + second);
+            let tally = compare_in(&mut engine, &source, state, 100);
+            assert_eq!((tally.translated, tally.exits(ExitReason::Miss)), (8, 0), "{twins:?} {first:#x} {second:#x}");
+        }
+    }
+}
+
+#[test]
+fn dividends_of_128_bits_are_divided_where_the_quotient_fits() {
+    // div rbx; mov r8,rdx
+    let source = source(&[(0, b"\x48\xf7\xf3\x49\x89\xd0".to_vec())], &[0]);
+    let mut engine = load(&source);
+    for (high, divisor, translated) in [(0, 7, 2), (6, 7, 2), (u64::MAX - 1, u64::MAX, 2), (7, 7, 0), (0, 0, 0)] {
+        for low in [0, 1, 0x1234_5678_9abc_def0, u64::MAX] {
+            let mut state = Reference::new(BASE);
+            (state.gpr[0], state.gpr[2], state.gpr[3]) = (low, high, divisor);
+            let tally = compare_in(&mut engine, &source, state, 100);
+            assert_eq!(tally.translated, translated, "{high:#x}:{low:#x} / {divisor:#x}");
         }
     }
 }

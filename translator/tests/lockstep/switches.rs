@@ -7,14 +7,14 @@ use crate::reference::{DATA, Reference};
 use crate::run::{BASE, Tally, compare_in, source};
 use runtime::translated::abi::ExitReason;
 use translator::lift::{
-    BranchHints, Calls, Chain, Checks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, Options, Placement, Products,
-    RegionSource, SystemCode, TailCalls, Targets, Twins, WriteBack,
+    BranchHints, Calls, Chain, Checks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, Options, Peeling, Placement,
+    Products, RegionSource, SystemCode, TailCalls, Targets, Twins, WriteBack,
 };
 
 type Switch = (&'static str, fn(&mut Options));
 
 #[rustfmt::skip]
-const SWITCHES: [Switch; 14] = [
+const SWITCHES: [Switch; 15] = [
     ("tail calls",      |options| options.tail_calls = TailCalls::No),
     ("paired calls",    |options| options.calls = Calls::Chained),
     ("local jumps",     |options| options.jumps = Jumps::Chained),
@@ -22,6 +22,7 @@ const SWITCHES: [Switch; 14] = [
     ("grouped checks",  |options| options.checks = Checks::Single),
     ("twins",           |options| options.twins = Twins::Omitted),
     ("hoisted checks",  |options| options.loop_checks = LoopChecks::InPlace),
+    ("peeling",         |options| options.peeling = Peeling::Omitted),
     ("ladder",          |options| options.write_back = WriteBack::All),
     ("placement",       |options| options.placement = Placement::AtEnds),
     ("branch hints",    |options| options.branch_hints = BranchHints::Omitted),

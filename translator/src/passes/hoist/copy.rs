@@ -1,11 +1,11 @@
-//! The copy of a loop without the checks that were made before it.
+//! Copies of blocks: of a loop's, without the checks that were made before it.
 
 use super::Loop;
 use crate::ir::{BlockId, Inst, Region, Temp, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use x86::{BinOp, Width};
 
-/// Copies the loop's blocks: without the checks `hoisted`, whose places are at the distance in a temporary, and without the
+/// Copies the loop's blocks: without tests of the budget, without the checks `hoisted`, whose places are at the distance in a temporary, and without the
 /// exits `gone`. Edges lead where those of the blocks do.
 pub(super) fn copy(
     region: &mut Region,
@@ -13,12 +13,23 @@ pub(super) fn copy(
     hoisted: &BTreeMap<Value, Temp>,
     gone: &BTreeSet<Value>,
 ) -> BTreeMap<BlockId, BlockId> {
-    found.body.iter().map(|&id| (id, copy_block(region, id, hoisted, gone))).collect()
+    let copies: BTreeMap<BlockId, BlockId> =
+        found.body.iter().map(|&id| (id, copy_block(region, id, hoisted, gone))).collect();
+    copies.values().for_each(|copy| region.blocks[copy.index()].check = None);
+    copies
+}
+
+/// A copy of a block as it is.
+pub(in crate::passes) fn plain(region: &mut Region, id: BlockId) -> BlockId {
+    copy_block(region, id, &BTreeMap::new(), &BTreeSet::new())
 }
 
 fn copy_block(region: &mut Region, id: BlockId, hoisted: &BTreeMap<Value, Temp>, gone: &BTreeSet<Value>) -> BlockId {
     let mut block = region.block(id).clone();
-    block.check = None;
+    if let Some(check) = &mut block.check {
+        let own = region.exits[check.exit.index()];
+        check.exit = region.add_exit(own);
+    }
     let mut copied: BTreeMap<Value, Value> = BTreeMap::new();
     let mut insts = Vec::new();
     for value in std::mem::take(&mut block.insts) {

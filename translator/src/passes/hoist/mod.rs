@@ -17,7 +17,7 @@
 //! Only innermost loops without calls, and accesses that every iteration makes.
 
 mod affine;
-mod copy;
+pub(super) mod copy;
 
 use super::budget;
 use crate::ir::{Access, Block, BlockId, BudgetCheck, Builder, Inst, Region, Temp, Terminator, Value};
@@ -129,9 +129,15 @@ fn find(region: &Region, heads: &[bool], head: BlockId) -> Option<Loop> {
 /// Whether the loop is worth it, as far as is known: the block before it costs as much as some iterations save.
 fn stays(region: &Region, found: &Loop) -> bool {
     let Some(runs) = region.block(found.head).runs else { return true };
-    let outside = region.block_ids().filter(|id| !found.body.contains(id)).map(|id| region.block(id));
-    let leading = outside.filter(|block| block.terminator.successors().contains(&found.head));
-    let entered = leading.fold(0u64, |sum, block| sum.saturating_add(block.runs.unwrap_or(0)));
+    let runs_of = |ids: &mut dyn Iterator<Item = BlockId>| {
+        ids.fold(0u64, |sum, id| sum.saturating_add(region.block(id).runs.unwrap_or(0)))
+    };
+    let leads_to =
+        |id: &BlockId, to: &[BlockId]| region.block(*id).terminator.successors().iter().any(|s| to.contains(s));
+    // Who comes past the head comes from outside too, and jumps whose target is computed have no block that was counted.
+    let outside = region.block_ids().filter(|id| !found.body.contains(id) && leads_to(id, &found.body));
+    let back = found.body.iter().copied().filter(|id| leads_to(id, &[found.head]));
+    let entered = runs_of(&mut { outside }).max(runs.saturating_sub(runs_of(&mut { back })));
     runs > entered.saturating_mul(FEW)
 }
 
@@ -362,5 +368,28 @@ mod tests {
     fn loops_of_few_iterations_stay_as_they_are() {
         assert_eq!(hoisted(8, Some(30)).temps, 0);
         assert!(hoisted(8, Some(3000)).temps > 0);
+    }
+
+    #[test]
+    fn who_comes_past_the_head_counts_too() {
+        for (past_the_head, stays) in [(1000, true), (1, false)] {
+            let block = |offset, bytes: &[u8], runs| SourceBlock { offset, bytes: bytes.to_vec(), runs: Some(runs) };
+            let blocks = vec![
+                // jmp into the loop
+                block(-2, &[0xeb, 0x07], past_the_head),
+                // the head: mov rax,[rdi]; add rdi,8
+                block(0, &[0x48, 0x8b, 0x07, 0x48, 0x83, 0xc7, 0x08], 2000),
+                // dec rdx; jnz the head; ret
+                block(7, &[0x48, 0xff, 0xca, 0x75, 0xf4, 0xc3], 2000),
+                // jmp to the head
+                block(0x20, &[0xeb, 0xde], 10),
+            ];
+            let (name, entries, inlined) = (String::new(), vec![0x20, -2], Vec::new());
+            let source = RegionSource { privilege: Privilege::User, index: 0, name, blocks, entries, inlined };
+            let mut region = lift(&source, &Options::default()).unwrap().region;
+            budget::place_checks(&mut region);
+            run(&mut region);
+            assert_eq!(region.temps == 0, stays, "{region}");
+        }
     }
 }
