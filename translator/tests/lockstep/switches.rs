@@ -36,6 +36,7 @@ const SWITCHES: [Switch; 15] = [
 const LOOP: i64 = 0x40;
 const CALLED: i64 = 0x100;
 const GUESSED: i64 = 0x110;
+const AGAIN: i64 = 0x140;
 /// Its indirect call, and its indirect jump.
 const CALL_SITE: i64 = 0x0b;
 const JUMP_SITE: i64 = 0x0e;
@@ -80,19 +81,29 @@ fn program() -> RegionSource {
         0x41, 0xff, 0xcc, // dec r12d
         0x0f, 0x85, 0x92, 0xff, 0xff, 0xff, // jnz 0
         0x78, 0x05, // js: never
-        0xe9, 0, 0x10, 0, 0, // jmp out
+        0xe9, 0xcb, 0, 0, 0, // jmp AGAIN
         0x0f, 0x31, // rdtsc
+        0xe9, 0, 0x10, 0, 0, // jmp out
+    ];
+    let again = vec![
+        0xe8, 0xbb, 0xff, 0xff, 0xff, // AGAIN: call CALLED
+        0x41, 0xff, 0xcf, // dec r15d
+        0x75, 0xf6, // jnz AGAIN
         0xe9, 0, 0x10, 0, 0, // jmp out
     ];
     // inc rsi; ret, and inc rdi; ret
     let (called, guessed) = (vec![0x48, 0xff, 0xc6, 0xc3], vec![0x48, 0xff, 0xc7, 0xc3]);
-    source(&[(0, main), (LOOP, walk), (CALLED, called), (GUESSED, guessed)], &[0, LOOP, CALLED, GUESSED])
+    source(
+        &[(0, main), (LOOP, walk), (CALLED, called), (GUESSED, guessed), (AGAIN, again)],
+        &[0, LOOP, CALLED, GUESSED],
+    )
 }
 
 fn state(random: &mut Random) -> Reference {
     let mut state = generate::state(random, BASE);
     (state.gpr[3], state.gpr[4]) = (DATA + 8 * random.below(0x80), DATA + 0x3800);
     (state.gpr[12], state.gpr[13], state.gpr[14]) = (4, BASE + GUESSED as u64, BASE + LOOP as u64);
+    state.gpr[15] = 5;
     state.xmm[..3].fill(1.0f64.to_bits().into());
     state
 }
