@@ -125,7 +125,7 @@ impl InlineCap {
 impl Default for InlineCap {
     /// Few of the calls that run, but most of the calls that run often.
     fn default() -> Self {
-        InlineCap { insns: 80, room: 600, depth: 3, share: 1 << 18, least: 64 }
+        InlineCap { insns: 48, room: 400, depth: 3, share: 1 << 18, least: 64 }
     }
 }
 
