@@ -11,7 +11,8 @@ impl Emitter<'_> {
     pub(super) fn body(&mut self, id: BlockId) -> Result<Trees> {
         let block: &Block = self.region.block(id);
         self.ran = block.runs != Some(0);
-        let trees = tree::plan(self.region, block, self.writes_twins());
+        let twin = (0..block.insts.len()).any(|position| self.forks(&block.insts, position));
+        let trees = tree::plan(self.region, block, twin);
         self.start(block)?;
         block.loaded.iter().for_each(|reg| self.load_register(reg));
         self.instructions(&trees, &block.insts, 0)?;
@@ -26,8 +27,8 @@ impl Emitter<'_> {
     /// Emits the instructions from a position on.
     pub(super) fn instructions(&mut self, trees: &Trees, insts: &[Value], from: usize) -> Result<()> {
         for (position, &value) in insts.iter().enumerate().skip(from) {
-            if let Some(group) = self.forks(insts, position) {
-                return self.fork(trees, insts, group);
+            if self.forks(insts, position) {
+                return self.fork(trees, insts, position);
             }
             if self.region.inst(value).is_effect() {
                 self.effect(value)?;

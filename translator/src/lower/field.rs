@@ -32,6 +32,9 @@ impl Emitter<'_> {
 
     /// Puts the budget less what has retired on the stack.
     pub(super) fn remaining(&mut self, retired: u32) {
-        self.op().local_get(BUDGET).i64_const(-i64::from(retired)).i64_add();
+        self.op().local_get(BUDGET);
+        if retired > 0 {
+            self.op().i64_const(-i64::from(retired)).i64_add();
+        }
     }
 }

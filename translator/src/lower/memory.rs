@@ -48,7 +48,7 @@ fn limit(span: u16) -> i64 {
 }
 
 impl Emitter<'_> {
-    pub(super) fn table(&self, access: Access) -> u32 {
+    fn table(&self, access: Access) -> u32 {
         table(self.privilege, access, self.addresses)
     }
 
@@ -97,12 +97,7 @@ impl Emitter<'_> {
     /// Looks up all that a group touches, so that its members' places are known.
     pub(super) fn check_group(&mut self, value: Value, id: GroupId, base: Value, exit: ExitId) -> Result<()> {
         let group = &self.region.groups[id.index()];
-        let (address, entry) = (self.scratch(ValType::I64), self.scratch(ValType::I32));
-        let table = self.table(group.access());
-        self.wide(base)?;
-        self.op().i64_const(group.low).i64_add();
-        self.look_up(table, (address, entry), group.span);
-        self.name_exit(exit)?;
+        let (table, address, entry) = self.look_group_up(group, base, exit)?;
         let places = match (&group.members[..], self.privilege) {
             ([_], _) => {
                 self.exit_seldom();
@@ -118,6 +113,18 @@ impl Emitter<'_> {
         self.give_back(ValType::I32, entry);
         self.hold_members(value, places);
         Ok(())
+    }
+
+    /// Looks up all that a group touches, for which the exit is named. Leaves there whether that fails, and gives the table, and locals
+    /// with the address of the first byte and its entry.
+    pub(super) fn look_group_up(&mut self, group: &Group, base: Value, exit: ExitId) -> Result<(u32, u32, u32)> {
+        let (address, entry) = (self.scratch(ValType::I64), self.scratch(ValType::I32));
+        let table = self.table(group.access());
+        self.wide(base)?;
+        self.op().i64_const(group.low).i64_add();
+        self.look_up(table, (address, entry), group.span);
+        self.name_exit(exit)?;
+        Ok((table, address, entry))
     }
 
     /// A new local for the place of an address.
@@ -163,7 +170,7 @@ impl Emitter<'_> {
     }
 
     /// Looks up the address on the stack: leaves there whether it misses, and the address and its entry in locals.
-    pub(super) fn look_up(&mut self, table: u32, (address, entry): (u32, u32), span: u16) {
+    fn look_up(&mut self, table: u32, (address, entry): (u32, u32), span: u16) {
         self.op().local_tee(address).i32_wrap_i64();
         entry_offset(&mut self.op());
         self.op().local_tee(entry).i64_load(at(table + offset_of!(TlbEntry, tag) as u32, 8));

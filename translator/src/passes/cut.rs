@@ -65,9 +65,9 @@ impl Network {
         while let Some(node) = work.pop() {
             let far = |edge: EdgeReference<'_, u64>| if edge.source() == node { edge.target() } else { edge.source() };
             let left = |edge: &EdgeReference<'_, u64>| flows[edge.id().index()] < *edge.weight();
-            let flows = |edge: &EdgeReference<'_, u64>| flows[edge.id().index()] > 0;
+            let used = |edge: &EdgeReference<'_, u64>| flows[edge.id().index()] > 0;
             let along = self.graph.edges_directed(node, onwards).filter(left);
-            let against = self.graph.edges_directed(node, onwards.opposite()).filter(flows);
+            let against = self.graph.edges_directed(node, onwards.opposite()).filter(used);
             for next in along.chain(against).map(far) {
                 if std::mem::replace(&mut reached[next.index()], soonest) != soonest {
                     work.push(next);

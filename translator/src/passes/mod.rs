@@ -1,6 +1,7 @@
 //! Passes over the IR, one file each. Each leaves a region that verifies.
 
 pub mod budget;
+mod copy;
 mod cut;
 pub mod dce;
 pub mod fold;

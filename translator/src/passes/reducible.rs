@@ -7,7 +7,7 @@
 //! looked at again. (The second is the idea of LLVM's WebAssemblyFixIrreducibleControlFlow; here only one of the entered
 //! blocks gets its inner edges redirected, the others are then ordinary join points.)
 
-use super::hoist::copy;
+use super::copy;
 use crate::ir::{Block, BlockId, FlagsAt, Region, Terminator};
 use crate::lift::Peeling;
 use petgraph::algo::tarjan_scc;
@@ -84,7 +84,7 @@ fn peel(region: &mut Region, component: &BTreeSet<BlockId>, header: BlockId, oth
         return false;
     }
     let originals: Vec<BlockId> = region.block_ids().filter(|id| !component.contains(id)).collect();
-    let copies: BTreeMap<BlockId, BlockId> = path.iter().map(|&id| (id, copy::plain(region, id))).collect();
+    let copies: BTreeMap<BlockId, BlockId> = path.iter().map(|&id| (id, copy::whole(region, id))).collect();
     for from in originals.iter().chain(copies.values()) {
         region.blocks[from.index()].terminator.redirect(|to| copies.get(&to).copied().unwrap_or(to));
     }

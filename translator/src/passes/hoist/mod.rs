@@ -17,9 +17,8 @@
 //! Only innermost loops without calls, and accesses that every iteration makes.
 
 mod affine;
-pub(super) mod copy;
 
-use super::budget;
+use super::{budget, copy};
 use crate::ir::{Access, Block, BlockId, BudgetCheck, Builder, Inst, Region, Temp, Terminator, Value};
 use affine::{Affine, Motion};
 use std::collections::{BTreeMap, BTreeSet};
@@ -129,15 +128,17 @@ fn find(region: &Region, heads: &[bool], head: BlockId) -> Option<Loop> {
 /// Whether the loop is worth it, as far as is known: the block before it costs as much as some iterations save.
 fn stays(region: &Region, found: &Loop) -> bool {
     let Some(runs) = region.block(found.head).runs else { return true };
-    let runs_of = |ids: &mut dyn Iterator<Item = BlockId>| {
-        ids.fold(0u64, |sum, id| sum.saturating_add(region.block(id).runs.unwrap_or(0)))
-    };
+    let inside = |id: BlockId| found.body.contains(&id);
     let leads_to =
-        |id: &BlockId, to: &[BlockId]| region.block(*id).terminator.successors().iter().any(|s| to.contains(s));
+        |id: BlockId, to: &[BlockId]| region.block(id).terminator.successors().iter().any(|s| to.contains(s));
+    let runs_of = |which: &dyn Fn(BlockId) -> bool| {
+        let blocks = region.block_ids().filter(|id| which(*id)).map(|id| region.block(id));
+        blocks.fold(0u64, |sum, block| sum.saturating_add(block.runs.unwrap_or(0)))
+    };
     // Who comes past the head comes from outside too, and jumps whose target is computed have no block that was counted.
-    let outside = region.block_ids().filter(|id| !found.body.contains(id) && leads_to(id, &found.body));
-    let back = found.body.iter().copied().filter(|id| leads_to(id, &[found.head]));
-    let entered = runs_of(&mut { outside }).max(runs.saturating_sub(runs_of(&mut { back })));
+    let outside = runs_of(&|id| !inside(id) && leads_to(id, &found.body));
+    let back = runs_of(&|id| inside(id) && leads_to(id, &[found.head]));
+    let entered = outside.max(runs.saturating_sub(back));
     runs > entered.saturating_mul(FEW)
 }
 
@@ -221,7 +222,8 @@ fn split(region: &mut Region, found: &Loop, plan: &Plan, check: BudgetCheck) {
     let hoisted: BTreeMap<Value, Temp> =
         hoisted.flat_map(|(range, temp)| range.checks.iter().map(|check| (*check, *temp))).collect();
     let gone: BTreeSet<Value> = plan.aligned.iter().map(|(exit, ..)| *exit).collect();
-    let copies = copy::copy(region, found, &hoisted, &gone);
+    let copies: BTreeMap<BlockId, BlockId> =
+        found.body.iter().map(|&id| (id, copy::without(region, id, &hoisted, &gone))).collect();
     for copy in copies.values() {
         region.blocks[copy.index()].terminator.redirect(|to| match copies.get(&to) {
             Some(copy) => *copy,

@@ -1,35 +1,28 @@
-//! Copies of blocks: of a loop's, without the checks that were made before it.
+//! Copies of blocks, whole or without the checks that were made before a loop.
 
-use super::Loop;
-use crate::ir::{BlockId, Inst, Region, Temp, Value};
+use crate::ir::{BlockId, BudgetCheck, ExitId, Inst, Region, Temp, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use x86::{BinOp, Width};
 
-/// Copies the loop's blocks: without tests of the budget, without the checks `hoisted`, whose places are at the distance in a temporary, and without the
-/// exits `gone`. Edges lead where those of the blocks do.
-pub(super) fn copy(
+/// A copy of a block as it is.
+pub(super) fn whole(region: &mut Region, id: BlockId) -> BlockId {
+    let check =
+        region.block(id).check.map(|BudgetCheck { need, exit }| BudgetCheck { need, exit: copy_exit(region, exit) });
+    let copy = without(region, id, &BTreeMap::new(), &BTreeSet::new());
+    region.blocks[copy.index()].check = check;
+    copy
+}
+
+/// A copy of a loop's block: without a test of the budget, without the checks `hoisted`, whose places are at the distance in a temporary,
+/// and without the exits `gone`. Edges lead where those of the block do.
+pub(super) fn without(
     region: &mut Region,
-    found: &Loop,
+    id: BlockId,
     hoisted: &BTreeMap<Value, Temp>,
     gone: &BTreeSet<Value>,
-) -> BTreeMap<BlockId, BlockId> {
-    let copies: BTreeMap<BlockId, BlockId> =
-        found.body.iter().map(|&id| (id, copy_block(region, id, hoisted, gone))).collect();
-    copies.values().for_each(|copy| region.blocks[copy.index()].check = None);
-    copies
-}
-
-/// A copy of a block as it is.
-pub(in crate::passes) fn plain(region: &mut Region, id: BlockId) -> BlockId {
-    copy_block(region, id, &BTreeMap::new(), &BTreeSet::new())
-}
-
-fn copy_block(region: &mut Region, id: BlockId, hoisted: &BTreeMap<Value, Temp>, gone: &BTreeSet<Value>) -> BlockId {
+) -> BlockId {
     let mut block = region.block(id).clone();
-    if let Some(check) = &mut block.check {
-        let own = region.exits[check.exit.index()];
-        check.exit = region.add_exit(own);
-    }
+    block.check = None;
     let mut copied: BTreeMap<Value, Value> = BTreeMap::new();
     let mut insts = Vec::new();
     for value in std::mem::take(&mut block.insts) {
@@ -54,8 +47,7 @@ fn copy_block(region: &mut Region, id: BlockId, hoisted: &BTreeMap<Value, Temp>,
                     *operand = copied.get(operand).copied().unwrap_or(*operand);
                 }
                 if let Some(exit) = inst.exit_mut() {
-                    let own = region.exits[exit.index()];
-                    *exit = region.add_exit(own);
+                    *exit = copy_exit(region, *exit);
                 }
                 inst
             }
@@ -66,13 +58,16 @@ fn copy_block(region: &mut Region, id: BlockId, hoisted: &BTreeMap<Value, Temp>,
     block.insts = insts;
     let (exit, operand) = block.terminator.parts_mut();
     if let Some(exit) = exit {
-        let own = region.exits[exit.index()];
-        *exit = region.add_exit(own);
+        *exit = copy_exit(region, *exit);
     }
     if let Some(operand) = operand {
         *operand = copied.get(operand).copied().unwrap_or(*operand);
     }
     region.add_block(block)
+}
+
+fn copy_exit(region: &mut Region, exit: ExitId) -> ExitId {
+    region.add_exit(region.exits[exit.index()])
 }
 
 /// The address, what is to be added to it, and the distance, if the value is a place that a hoisted check gave.
