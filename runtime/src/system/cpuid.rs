@@ -26,8 +26,9 @@ const fn bits<const N: usize>(places: [u32; N]) -> u32 {
 const LEAF1_EDX: u32 = bits([0, 2, 3, 4, 5, 6, 8, 9, 13, 15, 16, 19, 23, 24, 25, 26]);
 /// CX16, PCID, TSC-deadline, RDRAND, hypervisor.
 const LEAF1_ECX: u32 = bits([13, 17, 24, 30, 31]);
-/// FSGSBASE, SMEP, INVPCID, no selectors in x87 environments, RDSEED, SMAP.
-const LEAF7_EBX: u32 = bits([0, 7, 10, 13, 18, 20]);
+/// FSGSBASE, SMEP, ERMS, INVPCID, no selectors in x87 environments, RDSEED, SMAP. With ERMS (repeated MOVSB and STOSB are fast) libraries and
+/// kernel copy by these, which a bulk operator does a page at a time.
+const LEAF7_EBX: u32 = bits([0, 7, 9, 10, 13, 18, 20]);
 /// UMIP.
 const LEAF7_ECX: u32 = bits([2]);
 /// SSE3, PCLMULQDQ, SSSE3, SSE4.1, SSE4.2, POPCNT, AES.

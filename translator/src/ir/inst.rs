@@ -78,7 +78,8 @@ pub enum Inst {
     Both(Value, Value),
     /// Disjunction.
     Either(Value, Value),
-    /// Looks `span` bytes from an address up in the TLB and leaves unless they may be accessed: gives the entry.
+    /// Looks `span` bytes from an address up in the TLB and leaves unless they may be accessed: gives how far their place in the
+    /// machine's memory is from the address.
     Check {
         /// The table.
         access: Access,
@@ -89,12 +90,10 @@ pub enum Inst {
         /// Where to go on a miss.
         exit: ExitId,
     },
-    /// Where the address is in the machine's memory, by the entry that its check gave.
+    /// Where the address is in the machine's memory, by what its check gave.
     Pointer {
-        /// The table.
-        access: Access,
-        /// What the check gave.
-        entry: Value,
+        /// The check.
+        check: Value,
         /// The address.
         address: Value,
     },
@@ -324,7 +323,7 @@ impl Inst {
             Inst::VecWithLaneFloat(_, a, _, b) | Inst::VecFloatBin(_, _, a, b) => two(a, b),
             Inst::Bin(_, _, a, b) | Inst::Compare(_, _, a, b) | Inst::Both(a, b) => two(a, b),
             Inst::Either(a, b) | Inst::VecFrom(a, b) => two(a, b),
-            Inst::Pointer { entry: a, address: b, .. } => two(a, b),
+            Inst::Pointer { check: a, address: b } => two(a, b),
             Inst::Store(_, a, _, b) | Inst::StoreVec(a, _, b) => two(a, b),
             Inst::HelpVec(_, [a, b, c]) | Inst::HelpInt(_, [a, b, c]) | Inst::Select(a, b, c) => {
                 [Some(a), Some(b), Some(c), None]

@@ -68,7 +68,7 @@ impl Region {
                 format!("check {:?} {base}{:+}, {} else {}", group.members, group.low, group.span, exit(id))
             }
             Inst::Member { group, member } => format!("place {member} of {group}"),
-            Inst::Pointer { entry, address, .. } => format!("pointer {entry}, {address}"),
+            Inst::Pointer { check, address } => format!("pointer {check}, {address}"),
             Inst::Load(w, pointer, offset) => format!("load.{} {pointer}+{offset}", w.bits()),
             Inst::Store(w, pointer, offset, a) => format!("store.{} {pointer}+{offset}, {a}", w.bits()),
             Inst::Copy { width, to, from, bytes } => format!("copy.{} {to}, {from}, {bytes}", width.bits()),

@@ -9,8 +9,8 @@ use x86::Width;
 impl Lifter<'_> {
     pub(super) fn pointer(&mut self, access: Access, address: Value, span: u16) -> Value {
         let exit = self.side_exit(ExitReason::Miss);
-        let entry = self.builder.push(Inst::Check { access, address, span, exit });
-        self.builder.push(Inst::Pointer { access, entry, address })
+        let check = self.builder.push(Inst::Check { access, address, span, exit });
+        self.builder.push(Inst::Pointer { check, address })
     }
 
     pub(super) fn load_checked(&mut self, w: Width, address: Value) -> Value {

@@ -29,7 +29,7 @@ pub fn lookup_function(access: Access, addresses: &Addresses) -> Function {
     let table = table(Privilege::User, access, addresses);
     let mut code = Vec::new();
     let mut sink = InstructionSink::new(&mut code);
-    sink.local_get(ADDRESS).i32_wrap_i64();
+    sink.local_get(ADDRESS);
     entry_offset(&mut sink);
     sink.local_tee(ENTRY).i64_load(at(table + offset_of!(TlbEntry, tag) as u32, 8));
     sink.local_get(ADDRESS).i64_xor().local_get(LIMIT).i64_gt_u();
@@ -44,13 +44,10 @@ pub fn lookup_function(access: Access, addresses: &Addresses) -> Function {
 /// The contiguous function for a table.
 pub fn contiguous_function(access: Access, addresses: &Addresses) -> Function {
     const DISTANCE: u32 = 1;
-    let locals = Adjacent { address: ADDRESS, last: DISTANCE, entry: ENTRY, next: ENTRY + 1 };
+    let locals = Adjacent { address: ADDRESS, last: DISTANCE, entries: [ENTRY, ENTRY + 1] };
     let mut code = Vec::new();
     let mut sink = InstructionSink::new(&mut code);
     sink.local_get(ADDRESS).local_get(DISTANCE).i64_add().local_set(locals.last);
-    sink.local_get(ADDRESS).i32_wrap_i64();
-    entry_offset(&mut sink);
-    sink.local_set(locals.entry);
     locals.test(&mut sink, table(Privilege::Kernel, access, addresses));
     sink.end();
     let mut function = Function::new([(2, ValType::I32)]);
@@ -64,24 +61,21 @@ pub(super) struct Adjacent {
     pub(super) address: u32,
     /// The second, which is at most in the next page.
     pub(super) last: u32,
-    /// Offset of the first's entry in the table.
-    pub(super) entry: u32,
-    /// For the second's.
-    pub(super) next: u32,
+    /// For the offsets of their entries in the table.
+    pub(super) entries: [u32; 2],
 }
 
 impl Adjacent {
     /// Puts on the stack whether both have their entries, and their places are as far apart as they are.
     pub(super) fn test(&self, sink: &mut InstructionSink<'_>, table: u32) {
         let (tag, addend) = (offset_of!(TlbEntry, tag) as u32, offset_of!(TlbEntry, addend) as u32);
-        sink.local_get(self.last).i32_wrap_i64();
-        entry_offset(sink);
-        sink.local_set(self.next);
-        for (address, entry) in [(self.address, self.entry), (self.last, self.next)] {
-            sink.local_get(entry).i64_load(at(table + tag, 8)).local_get(address).i64_xor().i64_const(0xfff).i64_le_u();
+        for (address, entry) in [self.address, self.last].into_iter().zip(self.entries) {
+            sink.local_get(address);
+            entry_offset(sink);
+            sink.local_tee(entry).i64_load(at(table + tag, 8)).local_get(address).i64_xor().i64_const(0xfff).i64_le_u();
         }
         sink.i32_and();
-        for entry in [self.entry, self.next] {
+        for entry in self.entries {
             sink.local_get(entry).i32_load(at(table + addend, 4));
         }
         sink.i32_eq().i32_and();

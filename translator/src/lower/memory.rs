@@ -6,6 +6,10 @@
 //! place = entry.addend + low half of address
 //! ```
 //!
+//! The shift is written as a rotation of 64 bits, which x86-64 makes into another register at no cost, and of which engines make
+//! no second one of 32 bits. The addend is loaded before the comparison: tag and addend are then reached by the same address, where else
+//! Cranelift makes a register for it.
+//!
 //! A group does this once for all that its members touch. Where that fails, since the bytes lie in two pages or one of them
 //! misses, the kernel's code asks whether both pages are known and lie one behind the other in the machine's memory (`lookup`),
 //! and else leaves the block: its memory is mapped in one piece. In a program's code the members are looked up one by one, and the
@@ -35,11 +39,11 @@ pub(super) fn table(privilege: Privilege, access: Access, addresses: &Addresses)
     addresses.cpu + (privilege + table) as u32
 }
 
-/// Replaces the low half of an address on the stack by the distance of its entry from the table's first.
+/// Replaces an address on the stack by the distance of its entry from the table's first.
 pub(super) fn entry_offset(sink: &mut InstructionSink<'_>) {
     let (page, size) = (12, size_of::<TlbEntry>().trailing_zeros());
     let mask = (TLB_ENTRIES - 1) << size;
-    sink.i32_const((page - size) as i32).i32_shr_u().i32_const(mask as i32).i32_and();
+    sink.i64_const((page - size).into()).i64_rotr().i32_wrap_i64().i32_const(mask as i32).i32_and();
 }
 
 /// What an access of so many bytes compares with.
@@ -52,7 +56,7 @@ impl Emitter<'_> {
         table(self.privilege, access, self.addresses)
     }
 
-    /// Looks an address up and leaves unless it hits; `value` is the entry.
+    /// Looks an address up and leaves unless it hits; `value` is how far the place is from the address.
     pub(super) fn check(
         &mut self,
         value: Value,
@@ -61,23 +65,29 @@ impl Emitter<'_> {
         span: u16,
         exit: ExitId,
     ) -> Result<()> {
-        let entry = self.hold(value);
+        let addend = self.hold(value);
         let table = self.table(access);
-        self.narrow(address)?;
-        entry_offset(&mut self.op());
-        self.op().local_set(entry);
-        self.name_exit(exit)?;
-        self.op().local_get(entry).i64_load(at(table + offset_of!(TlbEntry, tag) as u32, 8));
+        self.wide(address)?;
+        self.load_entry(table, addend);
         self.wide(address)?;
         self.op().i64_xor().i64_const(limit(span)).i64_gt_u();
+        self.name_exit(exit)?;
         self.exit_seldom();
         Ok(())
+    }
+
+    /// Replaces an address on the stack by the tag of its entry, whose addend goes to a local.
+    fn load_entry(&mut self, table: u32, addend: u32) {
+        let (tag, distance) = (offset_of!(TlbEntry, tag) as u32, offset_of!(TlbEntry, addend) as u32);
+        entry_offset(&mut self.op());
+        self.op().local_tee(addend).i64_load(at(table + tag, 8));
+        self.op().local_get(addend).i32_load(at(table + distance, 4)).local_set(addend);
     }
 
     /// Puts on the stack whether the bytes lie in one page that the TLB has.
     pub(super) fn probe(&mut self, access: Access, address: Value, span: u16) -> Result<()> {
         let table = self.table(access);
-        self.narrow(address)?;
+        self.wide(address)?;
         entry_offset(&mut self.op());
         self.op().i64_load(at(table + offset_of!(TlbEntry, tag) as u32, 8));
         self.wide(address)?;
@@ -88,7 +98,7 @@ impl Emitter<'_> {
     /// Puts on the stack how far places are from addresses in the page of one.
     pub(super) fn distance(&mut self, access: Access, address: Value) -> Result<()> {
         let table = self.table(access);
-        self.narrow(address)?;
+        self.wide(address)?;
         entry_offset(&mut self.op());
         self.op().i64_load32_u(at(table + offset_of!(TlbEntry, addend) as u32, 4));
         Ok(())
@@ -97,56 +107,56 @@ impl Emitter<'_> {
     /// Looks up all that a group touches, so that its members' places are known.
     pub(super) fn check_group(&mut self, value: Value, id: GroupId, base: Value, exit: ExitId) -> Result<()> {
         let group = &self.region.groups[id.index()];
-        let (table, address, entry) = self.look_group_up(group, base, exit)?;
+        let (address, addend) = self.look_group_up(group, base, exit)?;
         let places = match (&group.members[..], self.privilege) {
             ([_], _) => {
                 self.exit_seldom();
-                Places::Each(vec![self.place_of_group(table, entry, address)])
+                Places::Each(vec![self.place_of_group(addend, address)])
             }
             (_, Privilege::Kernel) => {
-                self.if_seldom(|this| this.leave_unless_contiguous(group, (address, entry)));
-                Places::From(self.place_of_group(table, entry, address), id)
+                self.if_seldom(|this| this.leave_unless_contiguous(group, address));
+                Places::From(self.place_of_group(addend, address), id)
             }
-            (_, Privilege::User) => Places::Each(self.places_of_members(group, table, entry, address)),
+            (_, Privilege::User) => Places::Each(self.places_of_members(group, addend, address)),
         };
         self.give_back(ValType::I64, address);
-        self.give_back(ValType::I32, entry);
+        self.give_back(ValType::I32, addend);
         self.hold_members(value, places);
         Ok(())
     }
 
-    /// Looks up all that a group touches, for which the exit is named. Leaves there whether that fails, and gives the table, and locals
-    /// with the address of the first byte and its entry.
-    pub(super) fn look_group_up(&mut self, group: &Group, base: Value, exit: ExitId) -> Result<(u32, u32, u32)> {
-        let (address, entry) = (self.scratch(ValType::I64), self.scratch(ValType::I32));
+    /// Looks up all that a group touches, for which the exit is named. Leaves there whether that fails, and gives locals with the address
+    /// of the first byte, and how far its place is from it.
+    pub(super) fn look_group_up(&mut self, group: &Group, base: Value, exit: ExitId) -> Result<(u32, u32)> {
+        let (address, addend) = (self.scratch(ValType::I64), self.scratch(ValType::I32));
         let table = self.table(group.access());
         self.wide(base)?;
         self.op().i64_const(group.low).i64_add();
-        self.look_up(table, (address, entry), group.span);
+        self.look_up(table, (address, addend), group.span);
         self.name_exit(exit)?;
-        Ok((table, address, entry))
+        Ok((address, addend))
     }
 
     /// A new local for the place of an address.
-    pub(super) fn place_of_group(&mut self, table: u32, entry: u32, address: u32) -> u32 {
+    pub(super) fn place_of_group(&mut self, addend: u32, address: u32) -> u32 {
         let place = self.scratch(ValType::I32);
-        self.place_in_page(table, entry, address);
+        self.place_in_page(addend, address);
         self.op().local_set(place);
         place
     }
 
     /// Where a group is not in one page: leaves if its pages do not lie one behind the other in the machine's memory, as those of
     /// the kernel nearly always do, who sees all memory in one piece.
-    fn leave_unless_contiguous(&mut self, group: &Group, (address, entry): (u32, u32)) {
+    fn leave_unless_contiguous(&mut self, group: &Group, address: u32) {
         let (access, distance) = (group.access(), i64::from(group.span) - 1);
         if self.in_loop() {
-            let locals =
-                Adjacent { address, entry, last: self.scratch(ValType::I64), next: self.scratch(ValType::I32) };
+            let entries = [self.scratch(ValType::I32), self.scratch(ValType::I32)];
+            let locals = Adjacent { address, last: self.scratch(ValType::I64), entries };
             let table = self.table(access);
             self.op().local_get(address).i64_const(distance).i64_add().local_set(locals.last);
             locals.test(&mut self.op(), table);
             self.give_back(ValType::I64, locals.last);
-            self.give_back(ValType::I32, locals.next);
+            entries.into_iter().for_each(|entry| self.give_back(ValType::I32, entry));
         } else {
             let function = self.addresses.shared(Shared::Contiguous(access));
             self.op().local_get(address).i64_const(distance).call(function);
@@ -156,31 +166,29 @@ impl Emitter<'_> {
     }
 
     /// New locals for the places of a group's members, which miss one by one where the group is not in one page.
-    fn places_of_members(&mut self, group: &Group, table: u32, entry: u32, address: u32) -> Vec<u32> {
+    fn places_of_members(&mut self, group: &Group, addend: u32, address: u32) -> Vec<u32> {
         let places: Vec<u32> = group.members.iter().map(|_| self.scratch(ValType::I32)).collect();
         let each = |this: &mut Self| this.look_each_up(group, address, &places);
         self.either_seldom(each, |this| {
-            this.place_in_page(table, entry, address);
-            this.op().local_set(entry);
+            this.place_in_page(addend, address);
+            this.op().local_set(addend);
             for (member, &place) in group.members.iter().zip(&places) {
-                this.op().local_get(entry).i32_const(member.offset.into()).i32_add().local_set(place);
+                this.op().local_get(addend).i32_const(member.offset.into()).i32_add().local_set(place);
             }
         });
         places
     }
 
-    /// Looks up the address on the stack: leaves there whether it misses, and the address and its entry in locals.
-    fn look_up(&mut self, table: u32, (address, entry): (u32, u32), span: u16) {
-        self.op().local_tee(address).i32_wrap_i64();
-        entry_offset(&mut self.op());
-        self.op().local_tee(entry).i64_load(at(table + offset_of!(TlbEntry, tag) as u32, 8));
+    /// Looks up the address on the stack: leaves there whether it misses, and in locals the address and how far its place is from it.
+    fn look_up(&mut self, table: u32, (address, addend): (u32, u32), span: u16) {
+        self.op().local_tee(address);
+        self.load_entry(table, addend);
         self.op().local_get(address).i64_xor().i64_const(limit(span)).i64_gt_u();
     }
 
-    /// Puts the place of an address on the stack, by its entry.
-    fn place_in_page(&mut self, table: u32, entry: u32, address: u32) {
-        self.op().local_get(entry).i32_load(at(table + offset_of!(TlbEntry, addend) as u32, 4));
-        self.op().local_get(address).i32_wrap_i64().i32_add();
+    /// Puts the place of an address on the stack.
+    fn place_in_page(&mut self, addend: u32, address: u32) {
+        self.op().local_get(addend).local_get(address).i32_wrap_i64().i32_add();
     }
 
     /// The members one by one, wherever their pages are. In a loop this is written out: a call there, though it is seldom
@@ -201,14 +209,13 @@ impl Emitter<'_> {
 
     /// Looks up the address on the stack.
     fn look_up_here(&mut self, member: &Member, place: u32) {
-        let (address, entry) = (self.scratch(ValType::I64), self.scratch(ValType::I32));
+        let address = self.scratch(ValType::I64);
         let table = self.table(member.access);
-        self.look_up(table, (address, entry), member.span);
+        self.look_up(table, (address, place), member.span);
         self.exit_seldom();
-        self.place_in_page(table, entry, address);
+        self.place_in_page(place, address);
         self.op().local_set(place);
         self.give_back(ValType::I64, address);
-        self.give_back(ValType::I32, entry);
     }
 
     /// Leaves where a condition holds. Of two conditions that must both hold the second is computed only where the first
@@ -254,12 +261,10 @@ impl Emitter<'_> {
             self.narrow(number)?;
             return Ok(0);
         }
-        let Inst::Pointer { access, entry, address } = *self.region.inst(value) else {
+        let Inst::Pointer { check, address } = *self.region.inst(value) else {
             bail!("{:?} is no place in memory", self.region.inst(value));
         };
-        let table = self.table(access);
-        self.whole_place(entry)?;
-        self.op().i32_load(at(table + offset_of!(TlbEntry, addend) as u32, 4));
+        self.whole_place(check)?;
         self.narrow(address)?;
         self.op().i32_add();
         Ok(0)

@@ -38,7 +38,7 @@ impl Emitter<'_> {
         let value = insts[position];
         let Inst::Group { group: id, base, exit } = *self.region.inst(value) else { bail!("{value} is no group") };
         let group = &self.region.groups[id.index()];
-        let (table, address, entry) = self.look_group_up(group, base, exit)?;
+        let (address, addend) = self.look_group_up(group, base, exit)?;
         self.release(trees, insts, position);
         self.reserve(trees, insts, position + 1);
         let before = self.block_locals();
@@ -50,9 +50,9 @@ impl Emitter<'_> {
         };
         let together = |this: &mut Self| {
             this.restore_block_locals(before);
-            let place = this.place_of_group(table, entry, address);
+            let place = this.place_of_group(addend, address);
             this.give_back(ValType::I64, address);
-            this.give_back(ValType::I32, entry);
+            this.give_back(ValType::I32, addend);
             this.hold_members(value, Places::From(place, id));
             this.instructions(trees, insts, position + 1)
         };

@@ -73,7 +73,7 @@ fn copy_exit(region: &mut Region, exit: ExitId) -> ExitId {
 /// The address, what is to be added to it, and the distance, if the value is a place that a hoisted check gave.
 fn place(region: &Region, value: Value, hoisted: &BTreeMap<Value, Temp>) -> Option<(Value, i64, Temp)> {
     match *region.inst(value) {
-        Inst::Pointer { entry, address, .. } => Some((address, 0, *hoisted.get(&entry)?)),
+        Inst::Pointer { check, address } => Some((address, 0, *hoisted.get(&check)?)),
         Inst::Member { group, member } => {
             let temp = *hoisted.get(&group)?;
             let Inst::Group { group, base, .. } = *region.inst(group) else { return None };

@@ -53,8 +53,8 @@ fn block(region: &mut Region, id: BlockId) {
         region.groups.push(Group { low: cluster.low, span, members });
     }
     for value in region.block(id).insts.clone() {
-        if let Inst::Pointer { entry, .. } = *region.inst(value)
-            && let Some(&(group, member)) = places.get(&entry)
+        if let Inst::Pointer { check, .. } = *region.inst(value)
+            && let Some(&(group, member)) = places.get(&check)
         {
             region.insts[value.index()] = Inst::Member { group, member };
         }
@@ -135,8 +135,8 @@ mod tests {
         for (&(access, offset), &exit) in accesses.iter().zip(&exits) {
             let offset = builder.constant(offset as u64);
             let address = builder.bin(BinOp::Add, Width::W64, base, offset);
-            let entry = builder.push(Inst::Check { access, address, span: 8, exit });
-            let pointer = builder.push(Inst::Pointer { access, entry, address });
+            let check = builder.push(Inst::Check { access, address, span: 8, exit });
+            let pointer = builder.push(Inst::Pointer { check, address });
             builder.push(Inst::Store(Width::W64, pointer, 0, base));
         }
         let insts = builder.finish();
