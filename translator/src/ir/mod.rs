@@ -286,8 +286,8 @@ pub struct Block {
     pub retired: u32,
     /// Instructions after it that must not end the budget either: an interrupt comes after none of those.
     pub held: u32,
-    /// What it takes off the budget before it ends.
-    pub flush: u32,
+    /// What it takes off the budget before it ends; what it gives back, if that is negative.
+    pub flush: i32,
     /// Variables that it loads from the processor's state first, after the test of the budget.
     pub loaded: RegSet,
     /// Variables that it stores there before it ends.

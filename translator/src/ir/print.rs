@@ -114,7 +114,7 @@ impl Region {
         for value in &block.insts {
             writeln!(f, "    {value} = {}", self.inst_text(self.inst(*value)))?;
         }
-        if block.flush > 0 {
+        if block.flush != 0 {
             writeln!(f, "    retire {}", block.flush)?;
         }
         print_set(f, "store", block.stored)?;

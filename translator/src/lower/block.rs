@@ -17,8 +17,8 @@ impl Emitter<'_> {
         block.loaded.iter().for_each(|reg| self.load_register(reg));
         self.instructions(&trees, &block.insts, 0)?;
         block.stored.iter().for_each(|reg| self.store_register(reg));
-        if block.flush > 0 {
-            self.remaining(block.flush);
+        if block.flush != 0 {
+            self.remaining(block.flush.into());
             self.op().local_set(BUDGET);
         }
         Ok(trees)

@@ -31,10 +31,10 @@ impl Emitter<'_> {
     }
 
     /// Puts the budget less what has retired on the stack.
-    pub(super) fn remaining(&mut self, retired: u32) {
+    pub(super) fn remaining(&mut self, retired: i64) {
         self.op().local_get(BUDGET);
-        if retired > 0 {
-            self.op().i64_const(-i64::from(retired)).i64_add();
+        if retired != 0 {
+            self.op().i64_const(-retired).i64_add();
         }
     }
 }

@@ -1,12 +1,15 @@
 //! The instruction budget: what has retired is taken off where paths meet, and tested where the region begins and at loop
 //! heads.
 //!
-//! A block with one predecessor carries on that one's count; before a block with several, or a test, the count is taken off. An exit
-//! says how much is still to be taken off there. A test asks for the longest way to the next test, so that between tests
-//! nothing needs to look. Where a callee comes back there is a test of its own.
+//! What has retired since is *pending*: a constant for each block, which its successors carry on. Where paths meet the one that is taken
+//! most often keeps its count, and the others take off, or add, what they differ by; before a test, and where nothing ever ran, all is
+//! taken off. An exit says how much is still to be taken off there. A test asks for the longest way to the next test, so that between
+//! tests nothing needs to look. Where a callee comes back there is a test of its own.
 
-use crate::ir::{BlockId, BudgetCheck, Exit, ExitKind, Inst, Region, Terminator};
+use crate::ir::{Block, BlockId, BudgetCheck, Exit, ExitKind, Inst, Region, Terminator};
 use runtime::translated::abi::ExitReason;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Places the tests. Before the control flow is made reducible: `stubs` are the root's successors.
 pub fn place_checks(region: &mut Region) {
@@ -19,10 +22,7 @@ pub fn place_checks(region: &mut Region) {
         longest[id.index()] = block.retired + block.held + next.map(|to| longest[to.index()]).max().unwrap_or(0);
     }
     let mut tested: Vec<BlockId> = region.block(region.root).terminator.successors();
-    tested.extend(region.blocks.iter().filter_map(|block| match block.terminator {
-        Terminator::Call { back, .. } => Some(back),
-        _ => None,
-    }));
+    tested.extend(region.blocks.iter().filter_map(comes_back));
     // What the root leads to is tested.
     tested.extend(region.block_ids().filter(|id| heads[id.index()] && *id != region.root));
     for id in tested {
@@ -34,6 +34,11 @@ pub fn place_checks(region: &mut Region) {
             region.blocks[id.index()].check = Some(BudgetCheck { need, exit });
         }
     }
+}
+
+/// Where the callee comes back to.
+fn comes_back(block: &Block) -> Option<BlockId> {
+    if let Terminator::Call { back, .. } = block.terminator { Some(back) } else { None }
 }
 
 struct Order {
@@ -82,27 +87,79 @@ fn retreated_to(region: &Region, order: &Order) -> Vec<bool> {
 
 /// Takes what retired off the budget where paths meet, and tells each exit what is left to take off.
 pub fn place_flushes(region: &mut Region) {
-    let predecessors = region.predecessors();
-    let mut pending = vec![0; region.blocks.len()];
-    let mut order = depth_first(region).postorder;
-    order.reverse();
-    for id in order {
-        let before: u32 = pending[id.index()];
+    let (before, after) = pending(region);
+    for id in region.block_ids() {
+        let (own, total) = (after[id.index()], before[id.index()] + region.block(id).retired);
+        carry(region, id, before[id.index()]);
+        let mut flush = i64::from(total) - i64::from(own);
         let successors = region.block(id).terminator.continues_at();
-        // The root is come to from outside, too; and a test looks at the budget, whoever comes to it.
-        let meets = successors
-            .iter()
-            .any(|to| *to == region.root || predecessors[to.index()].len() > 1 || region.block(*to).check.is_some());
-        let after = before + region.block(id).retired;
-        region.blocks[id.index()].flush = if meets { after } else { 0 };
-        successors.iter().for_each(|to| pending[to.index()] = if meets { 0 } else { after });
-        carry(region, id, before);
-        if let (Terminator::Return { exit, .. }, true) = (&region.block(id).terminator, meets) {
+        let differs = |to: &BlockId| i64::from(own) - i64::from(before[to.index()]);
+        match successors[..] {
+            [only] => flush += differs(&only),
+            _ => {
+                let apart: BTreeSet<BlockId> = successors.into_iter().filter(|to| differs(to) != 0).collect();
+                let edges: BTreeMap<BlockId, BlockId> =
+                    apart.iter().map(|to| (*to, between(region, id, *to, differs(to) as i32))).collect();
+                let redirected = |to: BlockId| edges.get(&to).copied().unwrap_or(to);
+                region.blocks[id.index()].terminator.redirect(redirected);
+            }
+        }
+        region.blocks[id.index()].flush = flush as i32;
+        if let Terminator::Return { exit, .. } = region.block(id).terminator {
             // It is taken off before the address is looked at.
-            let exit = exit.index();
-            region.exits[exit].retired -= after;
+            let retired = &mut region.exits[exit.index()].retired;
+            *retired = (i64::from(*retired) - flush) as u32;
         }
     }
+}
+
+/// What is pending where each block begins, and where it ends.
+fn pending(region: &Region) -> (Vec<u32>, Vec<u32>) {
+    let predecessors = region.predecessors();
+    let order = depth_first(region);
+    let heads = retreated_to(region, &order);
+    let come_back: BTreeSet<BlockId> = region.blocks.iter().filter_map(comes_back).collect();
+    let switches = |id: BlockId| matches!(region.block(id).terminator, Terminator::Switch(_));
+    // The root is come to from outside, too; a callee has taken off what retired; and a test looks at the budget, whoever comes to it.
+    let nothing = |id: BlockId| {
+        let meets = predecessors[id.index()].len() > 1;
+        let tested = heads[id.index()] || id == region.root || region.block(id).check.is_some();
+        tested || come_back.contains(&id) || meets && !ran(region, id) || predecessors[id.index()].iter().any(|from| switches(*from))
+    };
+    let (mut before, mut after) = (vec![0; region.blocks.len()], vec![0; region.blocks.len()]);
+    for &id in order.postorder.iter().rev() {
+        if !nothing(id) {
+            let from = predecessors[id.index()].iter().copied();
+            let most = from.max_by_key(|from| (taken(region, &predecessors, *from, id), Reverse(*from)));
+            before[id.index()] = most.map_or(0, |from| after[from.index()]);
+        }
+        let successors = region.block(id).terminator.continues_at();
+        let most = successors.iter().copied().max_by_key(|to| taken(region, &predecessors, id, *to));
+        let takes_all = switches(id)
+            || if ran(region, id) { most.is_some_and(nothing) } else { successors.iter().any(|to| nothing(*to)) };
+        after[id.index()] = if takes_all { 0 } else { before[id.index()] + region.block(id).retired };
+    }
+    (before, after)
+}
+
+fn ran(region: &Region, id: BlockId) -> bool {
+    region.block(id).runs.is_some_and(|runs| runs > 0)
+}
+
+/// About how often an edge was taken.
+fn taken(region: &Region, predecessors: &[Vec<BlockId>], from: BlockId, to: BlockId) -> u64 {
+    let runs = |id: BlockId| region.block(id).runs.unwrap_or(0);
+    let others = region.block(from).terminator.continues_at().into_iter().filter(|other| *other != to);
+    let alone = others.filter(|other| predecessors[other.index()].len() == 1);
+    runs(from).saturating_sub(alone.map(runs).sum()).min(runs(to))
+}
+
+/// A block on an edge, which takes something off.
+fn between(region: &mut Region, from: BlockId, to: BlockId, flush: i32) -> BlockId {
+    let (runs, next) = (region.block(from).runs, region.block(to));
+    let mut block = Block::empty(next.offset, next.flags, Terminator::Jump(to));
+    (block.runs, block.flush) = (runs.min(next.runs), flush);
+    region.add_block(block)
 }
 
 fn carry(region: &mut Region, id: BlockId, before: u32) {
@@ -117,5 +174,92 @@ fn carry(region: &mut Region, id: BlockId, before: u32) {
         if let Inst::Budget(retired) = &mut region.insts[value.index()] {
             *retired += before;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lift::{Options, Privilege, RegionSource, SourceBlock, lift};
+
+    /// Offsets of a hot arm, of one that hardly ever runs, of where they meet, and of what comes after.
+    const HOT: i64 = 0x05;
+    const RARE: i64 = 0x20;
+    const JOIN: i64 = 0x0b;
+    const END: i64 = 0x10;
+
+    /// A loop around two arms, of which one runs so often, the other as often as given.
+    fn arms(rare: u64) -> Region {
+        let block = |offset, bytes: &[u8], runs| SourceBlock { offset, bytes: bytes.to_vec(), runs: Some(runs) };
+        let blocks = vec![
+            // test rdi,rdi; jz RARE
+            block(0, &[0x48, 0x85, 0xff, 0x74, 0x1b], 1000),
+            // mov rax,[rsi]; mov rcx,[rdx]
+            block(HOT, &[0x48, 0x8b, 0x06, 0x48, 0x8b, 0x0a], 1000 - rare),
+            // dec rdi; jnz 0
+            block(JOIN, &[0x48, 0xff, 0xcf, 0x75, 0xf0], 1000),
+            // ret
+            block(END, &[0xc3], 1),
+            // nop; nop; nop; mov rax,[rdx]; jmp JOIN
+            block(RARE, &[0x90, 0x90, 0x90, 0x48, 0x8b, 0x02, 0xeb, 0xe3], rare),
+        ];
+        let (name, entries, inlined) = (String::new(), vec![0], Vec::new());
+        let source = RegionSource { privilege: Privilege::User, index: 0, name, blocks, entries, inlined };
+        let mut region = lift(&source, &Options::default()).unwrap().region;
+        place_checks(&mut region);
+        place_flushes(&mut region);
+        crate::ir::verify(&region).unwrap();
+        region
+    }
+
+    /// The block of code at an offset.
+    fn at(region: &Region, offset: i64) -> &Block {
+        region.blocks.iter().find(|block| block.offset == offset && block.retired > 0).unwrap()
+    }
+
+    /// Follows every edge: what retired less what was taken off is the same on all ways to a block, nothing at a test, and what
+    /// its first exit says. Gives how many blocks that was asked of.
+    fn settle(region: &Region) -> usize {
+        let mut owed: Vec<Option<i64>> = vec![None; region.blocks.len()];
+        owed[region.root.index()] = Some(0);
+        let mut work = vec![region.root];
+        while let Some(id) = work.pop() {
+            let block = region.block(id);
+            let before = owed[id.index()].unwrap();
+            assert!(block.check.is_none() || before == 0, "{region}");
+            if let Some(exit) = block.insts.iter().find_map(|value| region.inst(*value).exit()) {
+                let own = if block.offset == RARE { 3 } else { 0 };
+                assert_eq!(i64::from(region.exits[exit.index()].retired), before + own, "{region}");
+            }
+            let after = before + i64::from(block.retired) - i64::from(block.flush);
+            for to in block.terminator.continues_at() {
+                match owed[to.index()] {
+                    Some(known) => assert_eq!(known, after, "{region}"),
+                    None => {
+                        owed[to.index()] = Some(after);
+                        work.push(to);
+                    }
+                }
+            }
+        }
+        owed.iter().flatten().count()
+    }
+
+    #[test]
+    fn where_paths_meet_the_hotter_takes_nothing_off() {
+        for (rare, hot_flush, rare_flush) in [(1, 0, 3), (900, -3, 0)] {
+            let region = arms(rare);
+            assert!(settle(&region) >= 6);
+            assert_eq!((at(&region, HOT).flush, at(&region, RARE).flush), (hot_flush, rare_flush), "{region}");
+            // Two instructions to the branch, two in the hot arm and two where they meet, or five in the rare one.
+            assert_eq!(at(&region, JOIN).flush, if rare == 1 { 6 } else { 9 }, "{region}");
+        }
+    }
+
+    #[test]
+    fn what_never_ran_takes_its_own_off() {
+        let region = arms(0);
+        assert!(settle(&region) >= 6);
+        assert_eq!((at(&region, HOT).flush, at(&region, RARE).flush), (0, 3), "{region}");
     }
 }

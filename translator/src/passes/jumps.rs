@@ -49,6 +49,11 @@ pub fn run(region: &mut Region, entries: &[i64], targets: &dyn Targets) {
         let first = compare(region, site, &steps, leave);
         let mut builder = Builder::new(region);
         builder.push(Inst::SetTemp(site.target, target));
+        // The root expects the operation of the lazy flags in its variable.
+        if let FlagsAt::Known(op, w) = site.flags {
+            let packed = builder.constant(op.pack(w).into());
+            builder.set(Reg::FLAG_OP, packed);
+        }
         let set = builder.finish();
         let block = &mut region.blocks[id.index()];
         block.insts.extend(set);
@@ -62,16 +67,10 @@ impl Site {
     }
 }
 
-/// Goes to an entry point by way of the root, which expects the operation of the lazy flags in its variable.
+/// Goes to an entry point by way of the root.
 fn step(region: &mut Region, site: Site, number: u32) -> BlockId {
-    let mut builder = Builder::new(region);
-    if let FlagsAt::Known(op, w) = site.flags {
-        let packed = builder.constant(op.pack(w).into());
-        builder.set(Reg::FLAG_OP, packed);
-    }
-    let insts = builder.finish();
     let root = region.root;
-    region.add_block(Block { insts, select: Some(number), ..site.block(Terminator::Jump(root)) })
+    region.add_block(Block { select: Some(number), ..site.block(Terminator::Jump(root)) })
 }
 
 /// Compares the target with ascending offsets; gives the first block.
