@@ -10,4 +10,5 @@ mod random;
 mod reference;
 mod run;
 mod speed;
+mod strings;
 mod switches;
