@@ -124,7 +124,10 @@ fn pending(region: &Region) -> (Vec<u32>, Vec<u32>) {
     let nothing = |id: BlockId| {
         let meets = predecessors[id.index()].len() > 1;
         let tested = heads[id.index()] || id == region.root || region.block(id).check.is_some();
-        tested || come_back.contains(&id) || meets && !ran(region, id) || predecessors[id.index()].iter().any(|from| switches(*from))
+        tested
+            || come_back.contains(&id)
+            || meets && !ran(region, id)
+            || predecessors[id.index()].iter().any(|from| switches(*from))
     };
     let (mut before, mut after) = (vec![0; region.blocks.len()], vec![0; region.blocks.len()]);
     for &id in order.postorder.iter().rev() {
