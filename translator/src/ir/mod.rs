@@ -267,6 +267,16 @@ pub struct BudgetCheck {
     pub exit: ExitId,
 }
 
+/// A loop's own count of the budget: that is `floor` and what is `left`, which alone goes down in the loop. The variable of the budget,
+/// which lives all over the region, is spilled there: a load and a store one after the other would be the loop's fastest iteration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counter {
+    /// What goes down.
+    pub left: Temp,
+    /// What does not.
+    pub floor: Temp,
+}
+
 /// A block.
 #[derive(Debug, Clone)]
 pub struct Block {
@@ -276,6 +286,10 @@ pub struct Block {
     pub flags: FlagsAt,
     /// How often it ran in training, where that is known.
     pub runs: Option<u64>,
+    /// What holds the budget, if not its variable.
+    pub counter: Option<Counter>,
+    /// What held the budget before: its variable is set first of all.
+    pub restores: Option<Counter>,
     /// The budget test before anything else.
     pub check: Option<BudgetCheck>,
     /// Sets the selector of the switch that follows.
@@ -303,6 +317,8 @@ impl Block {
             offset,
             flags,
             runs: None,
+            counter: None,
+            restores: None,
             check: None,
             select: None,
             insts: Vec::new(),

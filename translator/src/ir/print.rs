@@ -1,6 +1,6 @@
 //! A region as text, for people.
 
-use super::{Block, BlockId, Exit, ExitKind, FlagsAt, Inst, RegSet, Region, Terminator, Value};
+use super::{Block, BlockId, Counter, Exit, ExitKind, FlagsAt, Inst, RegSet, Region, Terminator, Value};
 use std::fmt::{self, Display, Formatter};
 use x86::Width;
 use x86::vector::float::FloatWidth;
@@ -113,6 +113,12 @@ impl Region {
         print_set(f, "load", block.loaded)?;
         for value in &block.insts {
             writeln!(f, "    {value} = {}", self.inst_text(self.inst(*value)))?;
+        }
+        if let Some(Counter { left, floor }) = block.counter {
+            writeln!(f, "    budget {left:?} above {floor:?}")?;
+        }
+        if let Some(Counter { left, floor }) = block.restores {
+            writeln!(f, "    budget was {left:?} above {floor:?}")?;
         }
         if block.flush != 0 {
             writeln!(f, "    retire {}", block.flush)?;

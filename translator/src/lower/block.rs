@@ -11,6 +11,12 @@ impl Emitter<'_> {
     pub(super) fn body(&mut self, id: BlockId) -> Result<Trees> {
         let block: &Block = self.region.block(id);
         self.ran = block.runs != Some(0);
+        self.counter = block.restores;
+        if self.counter.is_some() {
+            self.budget();
+            self.op().local_set(BUDGET);
+        }
+        self.counter = block.counter;
         let twin = (0..block.insts.len()).any(|position| self.forks(&block.insts, position));
         let trees = tree::plan(self.region, block, twin);
         self.start(block)?;
@@ -18,10 +24,15 @@ impl Emitter<'_> {
         self.instructions(&trees, &block.insts, 0)?;
         block.stored.iter().for_each(|reg| self.store_register(reg));
         if block.flush != 0 {
-            self.remaining(block.flush.into());
-            self.op().local_set(BUDGET);
+            self.take_off(block.flush.into());
         }
         Ok(trees)
+    }
+
+    /// Takes what retired off the budget.
+    fn take_off(&mut self, retired: i64) {
+        let local = self.counter.map_or(BUDGET, |counter| self.temp(counter.left));
+        self.op().local_get(local).i64_const(-retired).i64_add().local_set(local);
     }
 
     /// Emits the instructions from a position on.

@@ -2,7 +2,7 @@
 
 use super::exits::SideExits;
 use super::tree::Trees;
-use crate::ir::{BlockId, ExitId, GroupId, Reg, Region, Temp, Type, Value};
+use crate::ir::{BlockId, Counter, ExitId, GroupId, Reg, Region, Temp, Type, Value};
 use crate::lift::{Addresses, BranchHints, Options, Privilege, Targets};
 use crate::link::Hint;
 use crate::passes::liveness::Liveness;
@@ -56,6 +56,8 @@ pub(super) struct Emitter<'a> {
     pub(super) seldom: bool,
     /// Whether the current block ever ran, as far as is known: of others the engine is told nothing, since hints take room.
     pub(super) ran: bool,
+    /// What holds the budget in the current block, if not its variable.
+    pub(super) counter: Option<Counter>,
     /// The side exit that is taken next, if one is.
     exit: NamedExit,
     /// Places in the code of branches that are nearly always, or hardly ever, taken.
@@ -128,6 +130,7 @@ impl<'a> Emitter<'a> {
             exit_counts: SideExits::default(),
             seldom: false,
             ran: true,
+            counter: None,
             exit: NamedExit::default(),
             hints: Vec::new(),
             locals: vec![ValType::I64; 2 + region.temps as usize],
@@ -184,6 +187,10 @@ impl<'a> Emitter<'a> {
     /// Takes the side exit that was named last.
     pub(super) fn take_exit(&mut self) {
         let NamedExit { constant, rung } = self.exit;
+        if self.counter.is_some() {
+            self.budget();
+            self.op().local_set(BUDGET);
+        }
         let depth = self.depth(Label::SideExit(rung));
         self.op().i64_const(constant).local_set(EXIT).br(depth);
     }

@@ -30,9 +30,20 @@ impl Emitter<'_> {
         Ok(())
     }
 
+    /// Puts the budget on the stack.
+    pub(super) fn budget(&mut self) {
+        match self.counter {
+            Some(counter) => {
+                let (left, floor) = (self.temp(counter.left), self.temp(counter.floor));
+                self.op().local_get(left).local_get(floor).i64_add();
+            }
+            None => drop(self.op().local_get(BUDGET)),
+        }
+    }
+
     /// Puts the budget less what has retired on the stack.
     pub(super) fn remaining(&mut self, retired: i64) {
-        self.op().local_get(BUDGET);
+        self.budget();
         if retired != 0 {
             self.op().i64_const(-retired).i64_add();
         }

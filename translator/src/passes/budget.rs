@@ -157,11 +157,11 @@ fn taken(region: &Region, predecessors: &[Vec<BlockId>], from: BlockId, to: Bloc
     runs(from).saturating_sub(alone.map(runs).sum()).min(runs(to))
 }
 
-/// A block on an edge, which takes something off.
+/// A block on an edge, which takes something off where the edge's block would.
 fn between(region: &mut Region, from: BlockId, to: BlockId, flush: i32) -> BlockId {
     let (runs, next) = (region.block(from).runs, region.block(to));
     let mut block = Block::empty(next.offset, next.flags, Terminator::Jump(to));
-    (block.runs, block.flush) = (runs.min(next.runs), flush);
+    (block.runs, block.flush, block.counter) = (runs.min(next.runs), flush, region.block(from).counter);
     region.add_block(block)
 }
 

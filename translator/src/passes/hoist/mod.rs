@@ -3,10 +3,10 @@
 //! ```text
 //!   pages: budget test of the loop's head
 //!          may the next iteration's bytes be accessed, and for how many iterations more do they stay in these pages?
-//!          limit = budget - that many iterations, but not less than the loop needs
+//!          limit = budget - that many iterations, but not less than the loop needs; left = budget - limit
 //!          branch if so: test, head
-//!   test:  branch budget >= limit: copy of head, pages
-//!   copy of the loop without these checks; its back edges lead to `test`
+//!   test:  branch left >= 0: copy of head, pages
+//!   copy of the loop without these checks, which takes what retires off `left`; its back edges lead to `test`
 //!   head:  the loop as it was; its back edges lead to `pages`
 //! ```
 //!
@@ -19,7 +19,7 @@
 mod affine;
 
 use super::{budget, copy};
-use crate::ir::{Access, Block, BlockId, BudgetCheck, Builder, Inst, Region, Temp, Terminator, Value};
+use crate::ir::{Access, Block, BlockId, BudgetCheck, Builder, Counter, Inst, Region, Temp, Terminator, Value};
 use affine::{Affine, Motion};
 use std::collections::{BTreeMap, BTreeSet};
 use x86::{BinOp, Compare, Width};
@@ -210,7 +210,7 @@ impl Plan {
 fn split(region: &mut Region, found: &Loop, plan: &Plan, check: BudgetCheck) {
     let Block { offset, flags, .. } = *region.block(found.head);
     let cost = shortest(region, found);
-    let limit = region.add_temp();
+    let counter = Counter { left: region.add_temp(), floor: region.add_temp() };
     let distances: Vec<Temp> = plan.ranges.iter().map(|_| region.add_temp()).collect();
     let empty = |region: &mut Region| region.add_block(Block::empty(offset, flags, Terminator::Jump(found.head)));
     let (pages, test) = (empty(region), empty(region));
@@ -224,27 +224,42 @@ fn split(region: &mut Region, found: &Loop, plan: &Plan, check: BudgetCheck) {
     let gone: BTreeSet<Value> = plan.aligned.iter().map(|(exit, ..)| *exit).collect();
     let copies: BTreeMap<BlockId, BlockId> =
         found.body.iter().map(|&id| (id, copy::without(region, id, &hoisted, &gone))).collect();
+    let mut ways_out: BTreeMap<BlockId, BlockId> = BTreeMap::new();
     for copy in copies.values() {
-        region.blocks[copy.index()].terminator.redirect(|to| match copies.get(&to) {
+        for to in region.block(*copy).terminator.successors() {
+            if to != pages && !copies.contains_key(&to) && !ways_out.contains_key(&to) {
+                ways_out.insert(to, way_out(region, to, counter));
+            }
+        }
+        let block = &mut region.blocks[copy.index()];
+        block.counter = Some(counter);
+        block.terminator.redirect(|to| match copies.get(&to) {
             Some(copy) => *copy,
             None if to == pages => test,
-            None => to,
+            None => ways_out[&to],
         });
     }
 
     region.blocks[found.head.index()].check = None;
-    let (insts, condition) = pages_block(region, plan, &distances, limit, check.need, cost);
+    let (insts, condition) = pages_block(region, plan, &distances, counter, check.need, cost);
     let block = &mut region.blocks[pages.index()];
     (block.check, block.insts) = (Some(check), insts);
     block.terminator = Terminator::Branch { condition, then: test, other: found.head };
 
+    let again = way_out(region, pages, counter);
     let mut builder = Builder::new(region);
-    let (budget, limit) = (builder.push(Inst::Budget(0)), builder.push(Inst::Temp(limit)));
-    let condition = builder.compare(Compare::LeSigned, Width::W64, limit, budget);
+    let (zero, left) = (builder.constant(0), builder.push(Inst::Temp(counter.left)));
+    let condition = builder.compare(Compare::LeSigned, Width::W64, zero, left);
     let insts = builder.finish();
     let block = &mut region.blocks[test.index()];
-    block.insts = insts;
-    block.terminator = Terminator::Branch { condition, then: copies[&found.head], other: pages };
+    (block.insts, block.counter) = (insts, Some(counter));
+    block.terminator = Terminator::Branch { condition, then: copies[&found.head], other: again };
+}
+
+/// A block on the way to another, where the budget goes back into its variable.
+fn way_out(region: &mut Region, to: BlockId, counter: Counter) -> BlockId {
+    let Block { offset, flags, .. } = *region.block(to);
+    region.add_block(Block { restores: Some(counter), ..Block::empty(offset, flags, Terminator::Jump(to)) })
 }
 
 /// Guest instructions that the shortest way around retires.
@@ -268,7 +283,7 @@ fn pages_block(
     region: &mut Region,
     plan: &Plan,
     distances: &[Temp],
-    limit: Temp,
+    counter: Counter,
     need: u32,
     cost: u32,
 ) -> (Vec<Value>, Value) {
@@ -310,7 +325,10 @@ fn pages_block(
             builder.select(enough, then, need)
         }
     };
-    builder.push(Inst::SetTemp(limit, lowest));
+    builder.push(Inst::SetTemp(counter.floor, lowest));
+    let budget = builder.push(Inst::Budget(0));
+    let left = builder.bin(BinOp::Sub, Width::W64, budget, lowest);
+    builder.push(Inst::SetTemp(counter.left, left));
     (builder.finish(), good)
 }
 
