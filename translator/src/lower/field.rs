@@ -37,7 +37,9 @@ impl Emitter<'_> {
                 let (left, floor) = (self.temp(counter.left), self.temp(counter.floor));
                 self.op().local_get(left).local_get(floor).i64_add();
             }
-            None => drop(self.op().local_get(BUDGET)),
+            None => {
+                self.op().local_get(BUDGET);
+            }
         }
     }
 

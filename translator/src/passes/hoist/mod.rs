@@ -3,7 +3,7 @@
 //! ```text
 //!   pages: budget test of the loop's head
 //!          may the next iteration's bytes be accessed, and for how many iterations more do they stay in these pages?
-//!          limit = budget - that many iterations, but not less than the loop needs; left = budget - limit
+//!          floor = budget - that many iterations, but not less than the loop needs; left = budget - floor
 //!          branch if so: test, head
 //!   test:  branch left >= 0: copy of head, pages
 //!   copy of the loop without these checks, which takes what retires off `left`; its back edges lead to `test`
