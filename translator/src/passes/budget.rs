@@ -3,13 +3,16 @@
 //!
 //! What has retired since is *pending*: a constant for each block, which its successors carry on. Where paths meet the one that is taken
 //! most often keeps its count, and the others take off, or add, what they differ by; before a test, and where nothing ever ran, all is
-//! taken off. An exit says how much is still to be taken off there. A test asks for the longest way to the next test, so that between
+//! taken off, and where it has become much. An exit says how much is still to be taken off there. A test asks for the longest way to the next test, so that between
 //! tests nothing needs to look. Where a callee comes back there is a test of its own.
 
 use crate::ir::{Block, BlockId, BudgetCheck, Exit, ExitKind, Inst, Region, Terminator};
 use runtime::translated::abi::ExitReason;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// More is not left pending: exits have room for a few times as many.
+const MOST_PENDING: u32 = 4096;
 
 /// Places the tests. Before the control flow is made reducible: `stubs` are the root's successors.
 pub fn place_checks(region: &mut Region) {
@@ -140,7 +143,8 @@ fn pending(region: &Region) -> (Vec<u32>, Vec<u32>) {
         let most = successors.iter().copied().max_by_key(|to| taken(region, &predecessors, id, *to));
         let takes_all = switches(id)
             || if ran(region, id) { most.is_some_and(nothing) } else { successors.iter().any(|to| nothing(*to)) };
-        after[id.index()] = if takes_all { 0 } else { before[id.index()] + region.block(id).retired };
+        let total = before[id.index()] + region.block(id).retired;
+        after[id.index()] = if takes_all || total > MOST_PENDING { 0 } else { total };
     }
     (before, after)
 }
@@ -257,6 +261,30 @@ mod tests {
             // Two instructions to the branch, two in the hot arm and two where they meet, or five in the rare one.
             assert_eq!(at(&region, JOIN).flush, if rare == 1 { 6 } else { 9 }, "{region}");
         }
+    }
+
+    #[test]
+    fn little_is_pending_however_long_the_way_is() {
+        let mut blocks = Vec::new();
+        for number in 0..100 {
+            // Over a NOP or not.
+            let straight = [&[0x90u8; 250][..], &[0x74, 0x01]].concat();
+            blocks.push(SourceBlock { offset: 0x100 * number, bytes: straight, runs: Some(1000) });
+            blocks.push(SourceBlock { offset: 0x100 * number + 252, bytes: vec![0x90], runs: Some(400) });
+            // jmp to the next
+            let next = SourceBlock { offset: 0x100 * number + 253, bytes: vec![0xeb, 0x01], runs: Some(1000) };
+            blocks.push(next);
+        }
+        // mov rax,[rdi]; ret
+        blocks.push(SourceBlock { offset: 0x100 * 100, bytes: vec![0x48, 0x8b, 0x07, 0xc3], runs: Some(1000) });
+        let (name, entries, inlined) = (String::new(), vec![0], Vec::new());
+        let source = RegionSource { privilege: Privilege::User, index: 0, name, blocks, entries, inlined };
+        let mut region = lift(&source, &Options::default()).unwrap().region;
+        place_checks(&mut region);
+        place_flushes(&mut region);
+        assert!(settle(&region) > 300);
+        let most = region.exits.iter().map(|exit| exit.retired).max().unwrap();
+        assert!(most < 2 * MOST_PENDING && at(&region, 0x100 * 50).retired == 251, "{most}");
     }
 
     #[test]
