@@ -11,12 +11,10 @@ impl Emitter<'_> {
     pub(super) fn body(&mut self, id: BlockId) -> Result<Trees> {
         let block: &Block = self.region.block(id);
         self.ran = block.runs != Some(0);
-        self.counter = block.restores;
-        if self.counter.is_some() {
-            self.budget();
-            self.op().local_set(BUDGET);
-        }
         self.counter = block.counter;
+        if let Some(counter) = block.restores {
+            self.put_back(counter);
+        }
         let twin = (0..block.insts.len()).any(|position| self.forks(&block.insts, position));
         let trees = tree::plan(self.region, block, twin);
         self.start(block)?;

@@ -187,9 +187,8 @@ impl<'a> Emitter<'a> {
     /// Takes the side exit that was named last.
     pub(super) fn take_exit(&mut self) {
         let NamedExit { constant, rung } = self.exit;
-        if self.counter.is_some() {
-            self.budget();
-            self.op().local_set(BUDGET);
+        if let Some(counter) = self.counter {
+            self.put_back(counter);
         }
         let depth = self.depth(Label::SideExit(rung));
         self.op().i64_const(constant).local_set(EXIT).br(depth);

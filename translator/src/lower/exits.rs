@@ -198,7 +198,7 @@ impl Emitter<'_> {
         }
         let place = at(self.cpu(offset_of!(Cpu, budget)), 8);
         self.op().i32_const(0);
-        self.remaining(exit.retired.into());
+        self.remaining(exit.retired);
         self.op().i64_store(place);
     }
 

@@ -1,7 +1,7 @@
 //! Fields of the processor's state, read and written in place.
 
 use super::emit::{BUDGET, Emitter, at};
-use crate::ir::{Field, Value};
+use crate::ir::{Counter, Field, Value};
 use anyhow::Result;
 
 impl Emitter<'_> {
@@ -30,24 +30,28 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    /// Puts the budget on the stack.
-    pub(super) fn budget(&mut self) {
+    /// Puts the budget less what has retired on the stack.
+    pub(super) fn remaining(&mut self, retired: u32) {
         match self.counter {
-            Some(counter) => {
-                let (left, floor) = (self.temp(counter.left), self.temp(counter.floor));
-                self.op().local_get(left).local_get(floor).i64_add();
-            }
+            Some(counter) => self.counted(counter),
             None => {
                 self.op().local_get(BUDGET);
             }
         }
+        if retired > 0 {
+            self.op().i64_const(-i64::from(retired)).i64_add();
+        }
     }
 
-    /// Puts the budget less what has retired on the stack.
-    pub(super) fn remaining(&mut self, retired: i64) {
-        self.budget();
-        if retired != 0 {
-            self.op().i64_const(-retired).i64_add();
-        }
+    /// Puts the budget that a loop has counted on the stack.
+    fn counted(&mut self, counter: Counter) {
+        let (left, floor) = (self.temp(counter.left), self.temp(counter.floor));
+        self.op().local_get(left).local_get(floor).i64_add();
+    }
+
+    /// Puts it back into its variable.
+    pub(super) fn put_back(&mut self, counter: Counter) {
+        self.counted(counter);
+        self.op().local_set(BUDGET);
     }
 }

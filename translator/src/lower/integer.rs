@@ -23,7 +23,7 @@ impl Emitter<'_> {
             Inst::Const(constant) => drop(self.op().i64_const(constant as i64)),
             Inst::Base => drop(self.op().local_get(BASE)),
             Inst::Read(field) => self.read_field(field),
-            Inst::Budget(retired) => self.remaining(retired.into()),
+            Inst::Budget(retired) => self.remaining(retired),
             Inst::Temp(temp) => {
                 let local = self.temp(temp);
                 self.op().local_get(local);

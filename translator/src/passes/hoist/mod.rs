@@ -227,8 +227,8 @@ fn split(region: &mut Region, found: &Loop, plan: &Plan, check: BudgetCheck) {
     let mut ways_out: BTreeMap<BlockId, BlockId> = BTreeMap::new();
     for copy in copies.values() {
         for to in region.block(*copy).terminator.successors() {
-            if to != pages && !copies.contains_key(&to) && !ways_out.contains_key(&to) {
-                ways_out.insert(to, way_out(region, to, counter));
+            if to != pages && !copies.contains_key(&to) {
+                ways_out.entry(to).or_insert_with(|| way_out(region, to, counter));
             }
         }
         let block = &mut region.blocks[copy.index()];
