@@ -3,8 +3,9 @@
 use crate::wasm::{FIRST_REGION, module_of};
 use anyhow::{Context, Result};
 use translator::lift::{
-    BranchHints, Calls, Chain, Checks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, NoTargets, Options, Peeling,
-    Placement, Privilege, Products, RegionSource, SourceBlock, SystemCode, TailCalls, Targets, Twins, WriteBack,
+    BranchHints, Calls, Chain, Checks, ColdChecks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, NoTargets, Options,
+    Peeling, Placement, Privilege, Products, RegionSource, SourceBlock, SystemCode, TailCalls, Targets, Twins,
+    WriteBack,
 };
 use translator::link::features;
 use wasmparser::Validator;
@@ -41,6 +42,7 @@ pub fn translate(input: &[u8]) -> Result<()> {
         system: if choices & 0x10 == 0 { SystemCode::Translated } else { SystemCode::Left },
         checks: if choices & 0x20 == 0 { Checks::Grouped } else { Checks::Single },
         twins: if cut & 8 == 0 { Twins::Written } else { Twins::Omitted },
+        cold_checks: if cut & 0x20 == 0 { ColdChecks::Called } else { ColdChecks::Inline },
         loop_checks: if shape & 0x10 == 0 { LoopChecks::Hoisted } else { LoopChecks::InPlace },
         peeling: if cut & 0x10 == 0 { Peeling::Copied } else { Peeling::Omitted },
         placement: if cut & 4 == 0 { Placement::Cheapest } else { Placement::AtEnds },

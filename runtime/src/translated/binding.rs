@@ -7,23 +7,24 @@
 //! regions × { mode, first range, number of ranges, home (u64) }
 //! ranges  × { offset from the region's base, length, first byte in `bytes` }
 //! buckets × { first entry }                                                   and the number of entries
-//! entries × { key (u64), region, entry number, offset from the base, 0 }      ascending by key, region, entry
+//! entries × { region, offset from the base, lower half of its key (u16), entry number (u16) }   ascending by key, region, entry
 //! bytes
 //! ```
 //!
 //! An entry's key is made of the mode, its offset in its page and the first instruction there ([`key`]), so that a block
-//! of code knows from one bucket, the entries whose keys have the same upper bits, whether some region might begin there. More bytes than that the two sides need not
-//! have in common: a region may hold no more of the code there than one instruction.
+//! of code knows from one bucket, the entries whose keys have the same upper bits, whether some region might begin there. More bytes
+//! than that the two sides need not have in common: a region may hold no more of the code there than one instruction. Of a key the
+//! bucket and 16 bits tell nearly all others; who is taken for another has other bytes.
 
 use crate::profile::Mode;
 use core::ops::Range;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"bind");
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 const HEADER: usize = 28;
 const REGION: usize = 20;
 const RANGE: usize = 12;
-const ENTRY: usize = 24;
+const ENTRY: usize = 12;
 
 /// What one region was translated from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,15 +77,15 @@ pub fn encode(regions: &[RegionCode]) -> Vec<u8> {
             }
             bytes.extend_from_slice(code);
         }
-        for (entry, &offset) in region.entries.iter().enumerate() {
+        // Further ones, if there ever were a region with so many, are not found, and what begins there is interpreted.
+        for (&offset, entry) in region.entries.iter().zip(0..=u16::MAX) {
             let key = key(region.mode, offset, region.instruction_at(offset));
-            entries.push((key, number as u32, entry as u32, offset));
+            entries.push((key, number as u32, entry, offset));
         }
     }
     entries.sort_unstable();
     for (key, region, entry, offset) in &entries {
-        tables[2].extend(key.to_le_bytes());
-        for word in [*region, *entry, *offset, 0] {
+        for word in [*region, *offset, u32::from(*entry) << 16 | *key as u32 & 0xffff] {
             put(&mut tables[2], word);
         }
     }
@@ -163,8 +164,9 @@ impl<'a> Bindings<'a> {
         self.regions.is_empty()
     }
 
-    fn entry_key(&self, index: usize) -> u64 {
-        long(self.entries, index * ENTRY)
+    /// The last word of an entry.
+    fn entry_word(&self, index: usize) -> u32 {
+        word(self.entries, index * ENTRY + 8)
     }
 
     /// The entries whose keys have the upper bits of this one.
@@ -179,12 +181,11 @@ impl<'a> Bindings<'a> {
     /// Entries whose code may begin with what the key was made of.
     pub fn candidates(&self, key: u64) -> impl Iterator<Item = EntryPoint> + use<'a> {
         let this = *self;
-        self.bucket(key).filter(move |&index| this.entry_key(index) == key).map(move |index| {
-            let at = index * ENTRY;
+        self.bucket(key).filter(move |&index| this.entry_word(index) as u16 == key as u16).map(move |index| {
             EntryPoint {
-                region: word(this.entries, at + 8),
-                entry: word(this.entries, at + 12),
-                offset: word(this.entries, at + 16),
+                region: word(this.entries, index * ENTRY),
+                entry: this.entry_word(index) >> 16,
+                offset: word(this.entries, index * ENTRY + 4),
             }
         })
     }

@@ -138,6 +138,9 @@ pub struct CodeOptions {
     /// Write a block once for accesses in one page and in two, in place of twice
     #[arg(long)]
     pub no_twins: bool,
+    /// Look memory up as elsewhere in the kernel's blocks that never ran, in place of by calls, which take less room
+    #[arg(long)]
+    pub no_called_checks: bool,
     /// Check the accesses of a loop in it, in place of before it where addresses move by constants
     #[arg(long)]
     pub no_hoisted_checks: bool,
@@ -319,6 +322,8 @@ impl CodeOptions {
         let system = if self.no_system_code { lift::SystemCode::Left } else { lift::SystemCode::Translated };
         let checks = if self.no_grouped_checks { lift::Checks::Single } else { lift::Checks::Grouped };
         let twins = if self.no_twins { lift::Twins::Omitted } else { lift::Twins::Written };
+        let inline_checks = self.no_called_checks;
+        let cold_checks = if inline_checks { lift::ColdChecks::Inline } else { lift::ColdChecks::Called };
         let in_place = self.no_hoisted_checks;
         let loop_checks = if in_place { lift::LoopChecks::InPlace } else { lift::LoopChecks::Hoisted };
         let peeling = if self.no_peeling { lift::Peeling::Omitted } else { lift::Peeling::Copied };
@@ -340,6 +345,7 @@ impl CodeOptions {
                 system,
                 checks,
                 twins,
+                cold_checks,
                 loop_checks,
                 peeling,
                 write_back,

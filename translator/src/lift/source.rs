@@ -179,6 +179,15 @@ pub enum Twins {
     Omitted,
 }
 
+/// How the TLB is looked up in the kernel's blocks that never ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColdChecks {
+    /// By a call, which takes less room.
+    Called,
+    /// As in the others.
+    Inline,
+}
+
 /// Where the accesses of a loop are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoopChecks {
@@ -275,6 +284,8 @@ pub struct Options {
     pub checks: Checks,
     /// Whether what follows a group in a block is written twice.
     pub twins: Twins,
+    /// How the TLB is looked up in the kernel's blocks that never ran.
+    pub cold_checks: ColdChecks,
     /// Where the accesses of a loop are checked.
     pub loop_checks: LoopChecks,
     /// What becomes of loops that are entered at several places.
@@ -306,6 +317,7 @@ impl Default for Options {
             system: SystemCode::Translated,
             checks: Checks::Grouped,
             twins: Twins::Written,
+            cold_checks: ColdChecks::Called,
             loop_checks: LoopChecks::Hoisted,
             peeling: Peeling::Copied,
             write_back: WriteBack::Ladder,

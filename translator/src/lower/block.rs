@@ -6,11 +6,15 @@ use crate::ir::{Block, BlockId, Inst, Type, Value};
 use anyhow::Result;
 use x86::Width;
 
+/// How often a block ran in training of whose branches the engine is told.
+const HINTED: u64 = 16;
+
 impl Emitter<'_> {
     /// Emits all but the terminator; gives what the terminator needs.
     pub(super) fn body(&mut self, id: BlockId) -> Result<Trees> {
         let block: &Block = self.region.block(id);
         self.ran = block.runs != Some(0);
+        self.hinted = block.runs.is_none_or(|runs| runs >= HINTED);
         self.counter = block.counter;
         if let Some(counter) = block.restores {
             self.put_back(counter);

@@ -54,8 +54,12 @@ pub(super) struct Emitter<'a> {
     pub(super) exit_counts: SideExits,
     /// What is being written is seldom reached.
     pub(super) seldom: bool,
-    /// Whether the current block ever ran, as far as is known: of others the engine is told nothing, since hints take room.
+    /// Whether the current block ever ran, as far as is known.
     pub(super) ran: bool,
+    /// Whether it ran often enough that the engine is told of its branches: hints take room.
+    pub(super) hinted: bool,
+    /// Whether no block of the region ever ran, as far as is known.
+    pub(super) never_ran: bool,
     /// What holds the budget in the current block, if not its variable.
     pub(super) counter: Option<Counter>,
     /// The side exit that is taken next, if one is.
@@ -130,6 +134,8 @@ impl<'a> Emitter<'a> {
             exit_counts: SideExits::default(),
             seldom: false,
             ran: true,
+            hinted: true,
+            never_ran: region.blocks.iter().all(|block| block.runs.is_none_or(|runs| runs == 0)),
             counter: None,
             exit: NamedExit::default(),
             hints: Vec::new(),
@@ -232,7 +238,7 @@ impl<'a> Emitter<'a> {
 
     /// Says of the branch that follows whether it is nearly always, or hardly ever, taken.
     fn hint(&mut self, taken: bool) {
-        if self.ran {
+        if self.hinted {
             self.hints.push((self.code.len(), taken));
         }
     }

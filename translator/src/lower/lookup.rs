@@ -1,11 +1,6 @@
-//! What groups call whose accesses do not lie in one page (see `memory`).
-//!
-//! The *lookup* functions, one for each table of user mode: `(address: i64, limit: i64) -> (place: i32)`, where an address is in the
-//! machine's memory, or 0 where it cannot be accessed from here; `limit` is 4096 less the bytes that are accessed.
-//!
-//! The *contiguous* functions, one for each table of the kernel: `(address: i64, distance: i64) -> i32`, whether the page of an
-//! address and that of another, `distance` behind it and at most in the next page, are both known and lie one behind the other
-//! in the machine's memory.
+//! Lookups in the TLB that are calls (see `memory`): one function for each table, `(address: i64, limit: i64) -> (place: i32)`. It gives
+//! where an address is in the machine's memory, or 0 where it cannot be accessed from here; `limit` is 4096 less the bytes that
+//! are accessed. In the kernel these may lie in two pages that lie one behind the other in the machine's memory.
 
 use super::emit::at;
 use super::memory::{entry_offset, table};
@@ -18,6 +13,8 @@ use wasm_encoder::{BlockType, FuncType, Function, InstructionSink, ValType};
 const ADDRESS: u32 = 0;
 const LIMIT: u32 = 1;
 const ENTRY: u32 = 2;
+const LAST_ENTRY: u32 = 3;
+const LAST: u32 = 4;
 
 /// Type of the functions.
 pub fn lookup_type() -> FuncType {
@@ -25,32 +22,28 @@ pub fn lookup_type() -> FuncType {
 }
 
 /// The lookup function for a table.
-pub fn lookup_function(access: Access, addresses: &Addresses) -> Function {
-    let table = table(Privilege::User, access, addresses);
+pub fn lookup_function(privilege: Privilege, access: Access, addresses: &Addresses) -> Function {
+    let table = table(privilege, access, addresses);
     let mut code = Vec::new();
     let mut sink = InstructionSink::new(&mut code);
     sink.local_get(ADDRESS);
     entry_offset(&mut sink);
     sink.local_tee(ENTRY).i64_load(at(table + offset_of!(TlbEntry, tag) as u32, 8));
     sink.local_get(ADDRESS).i64_xor().local_get(LIMIT).i64_gt_u();
-    sink.if_(BlockType::Empty).i32_const(0).return_().end();
+    sink.if_(BlockType::Empty);
+    if privilege == Privilege::Kernel {
+        sink.local_get(ADDRESS).i64_const(0xfff).i64_add().local_get(LIMIT).i64_sub().local_set(LAST);
+        let locals = Adjacent { address: ADDRESS, last: LAST, entries: [ENTRY, LAST_ENTRY] };
+        locals.test(&mut sink, table);
+        sink.i32_eqz().if_(BlockType::Empty);
+    }
+    sink.i32_const(0).return_().end();
+    if privilege == Privilege::Kernel {
+        sink.end();
+    }
     sink.local_get(ENTRY).i32_load(at(table + offset_of!(TlbEntry, addend) as u32, 4));
     sink.local_get(ADDRESS).i32_wrap_i64().i32_add().end();
-    let mut function = Function::new([(1, ValType::I32)]);
-    function.raw(code);
-    function
-}
-
-/// The contiguous function for a table.
-pub fn contiguous_function(access: Access, addresses: &Addresses) -> Function {
-    const DISTANCE: u32 = 1;
-    let locals = Adjacent { address: ADDRESS, last: DISTANCE, entries: [ENTRY, ENTRY + 1] };
-    let mut code = Vec::new();
-    let mut sink = InstructionSink::new(&mut code);
-    sink.local_get(ADDRESS).local_get(DISTANCE).i64_add().local_set(locals.last);
-    locals.test(&mut sink, table(Privilege::Kernel, access, addresses));
-    sink.end();
-    let mut function = Function::new([(2, ValType::I32)]);
+    let mut function = Function::new([(2, ValType::I32), (1, ValType::I64)]);
     function.raw(code);
     function
 }

@@ -14,12 +14,15 @@
 //! misses, the kernel's code asks whether both pages are known and lie one behind the other in the machine's memory (`lookup`),
 //! and else leaves the block: its memory is mapped in one piece. In a program's code the members are looked up one by one, and the
 //! block is left if one misses.
+//!
+//! A block of the kernel that never ran calls a function for each lookup (`lookup`): most of its blocks never do, and a lookup is a
+//! third of their bytes. Programs that nobody trained would become slower by a third that way.
 
 use super::emit::{Emitter, Places, at};
 use super::lookup::Adjacent;
 use super::shared::Shared;
 use crate::ir::{Access, ExitId, Group, GroupId, Inst, Member, Value};
-use crate::lift::{Addresses, Privilege};
+use crate::lift::{Addresses, ColdChecks, Privilege};
 use anyhow::{Result, bail};
 use core::mem::{offset_of, size_of};
 use runtime::cpu::state::TLB_ENTRIES;
@@ -56,7 +59,21 @@ impl Emitter<'_> {
         table(self.privilege, access, self.addresses)
     }
 
-    /// Looks an address up and leaves unless it hits; `value` is how far the place is from the address.
+    /// Whether the TLB is looked up by calls. A call takes all registers from the loop around it, though it is seldom made, so in one
+    /// that runs there are none.
+    fn calls_lookups(&self) -> bool {
+        let called = self.privilege == Privilege::Kernel && self.options.cold_checks == ColdChecks::Called;
+        called && !self.ran && (self.never_ran || !self.in_loop())
+    }
+
+    /// Looks the address on the stack up by a call, and leaves unless it hits: the place is in a local then. The exit is named.
+    fn call_lookup(&mut self, access: Access, span: u16, place: u32) {
+        let function = self.addresses.shared(Shared::Lookup(self.privilege, access));
+        self.op().i64_const(limit(span)).call(function).local_tee(place).i32_eqz();
+        self.exit_seldom();
+    }
+
+    /// Looks an address up and leaves unless it hits; `value` is how far the place is from the address, or the place.
     pub(super) fn check(
         &mut self,
         value: Value,
@@ -65,6 +82,14 @@ impl Emitter<'_> {
         span: u16,
         exit: ExitId,
     ) -> Result<()> {
+        if self.calls_lookups() {
+            let place = self.scratch(ValType::I32);
+            self.name_exit(exit)?;
+            self.wide(address)?;
+            self.call_lookup(access, span, place);
+            self.hold_members(value, Places::Each(vec![place]));
+            return Ok(());
+        }
         let addend = self.hold(value);
         let table = self.table(access);
         self.wide(address)?;
@@ -107,6 +132,15 @@ impl Emitter<'_> {
     /// Looks up all that a group touches, so that its members' places are known.
     pub(super) fn check_group(&mut self, value: Value, id: GroupId, base: Value, exit: ExitId) -> Result<()> {
         let group = &self.region.groups[id.index()];
+        if self.calls_lookups() {
+            let place = self.scratch(ValType::I32);
+            self.name_exit(exit)?;
+            self.wide(base)?;
+            self.op().i64_const(group.low).i64_add();
+            self.call_lookup(group.access(), group.span, place);
+            self.hold_members(value, Places::From(place, id));
+            return Ok(());
+        }
         let (address, addend) = self.look_group_up(group, base, exit)?;
         let places = match (&group.members[..], self.privilege) {
             ([_], _) => {
@@ -148,18 +182,19 @@ impl Emitter<'_> {
     /// Where a group is not in one page: leaves if its pages do not lie one behind the other in the machine's memory, as those of
     /// the kernel nearly always do, who sees all memory in one piece.
     fn leave_unless_contiguous(&mut self, group: &Group, address: u32) {
-        let (access, distance) = (group.access(), i64::from(group.span) - 1);
+        let access = group.access();
+        self.op().local_get(address);
         if self.in_loop() {
             let entries = [self.scratch(ValType::I32), self.scratch(ValType::I32)];
             let locals = Adjacent { address, last: self.scratch(ValType::I64), entries };
             let table = self.table(access);
-            self.op().local_get(address).i64_const(distance).i64_add().local_set(locals.last);
+            self.op().i64_const(i64::from(group.span) - 1).i64_add().local_set(locals.last);
             locals.test(&mut self.op(), table);
             self.give_back(ValType::I64, locals.last);
             entries.into_iter().for_each(|entry| self.give_back(ValType::I32, entry));
         } else {
-            let function = self.addresses.shared(Shared::Contiguous(access));
-            self.op().local_get(address).i64_const(distance).call(function);
+            let function = self.addresses.shared(Shared::Lookup(self.privilege, access));
+            self.op().i64_const(limit(group.span)).call(function);
         }
         self.op().i32_eqz();
         self.exit_seldom();
@@ -200,9 +235,7 @@ impl Emitter<'_> {
             if in_loop {
                 self.look_up_here(member, place);
             } else {
-                let function = self.addresses.shared(Shared::Lookup(member.access));
-                self.op().i64_const(limit(member.span)).call(function).local_tee(place).i32_eqz();
-                self.exit_seldom();
+                self.call_lookup(member.access, member.span, place);
             }
         }
     }
@@ -264,6 +297,10 @@ impl Emitter<'_> {
         let Inst::Pointer { check, address } = *self.region.inst(value) else {
             bail!("{:?} is no place in memory", self.region.inst(value));
         };
+        if let Ok((local, beyond)) = self.member(check, 0) {
+            self.op().local_get(local);
+            return Ok(beyond);
+        }
         self.whole_place(check)?;
         self.narrow(address)?;
         self.op().i32_add();

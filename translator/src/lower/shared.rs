@@ -5,7 +5,7 @@
 
 use super::flags_word::{flags_word_function, flags_word_type};
 use super::jump::{jump_function, jump_type};
-use super::lookup::{contiguous_function, lookup_function, lookup_type};
+use super::lookup::{lookup_function, lookup_type};
 use crate::ir::Access;
 use crate::lift::{Addresses, Privilege, TailCalls};
 use anyhow::Result;
@@ -21,7 +21,7 @@ pub enum SharedType {
     Jump,
     /// Of the flags function.
     FlagsWord,
-    /// Of the lookup and the contiguous functions.
+    /// Of the lookup functions.
     Lookup,
 }
 
@@ -41,10 +41,8 @@ pub fn types() -> [FuncType; SharedType::COUNT as usize] {
 pub enum Shared {
     /// Makes a word of lazy flags.
     FlagsWord,
-    /// Looks an address of user mode up.
-    Lookup(Access),
-    /// Tells whether two pages of the kernel lie one behind the other.
-    Contiguous(Access),
+    /// Looks an address up in the TLB.
+    Lookup(Privilege, Access),
     /// Goes to a computed address.
     Jump(Privilege),
 }
@@ -55,13 +53,13 @@ pub const FUNCTIONS: usize = 7;
 /// The functions, in order, with their names and types.
 #[rustfmt::skip]
 const ALL: [(Shared, &str, SharedType); FUNCTIONS] = [
-    (Shared::FlagsWord,                 "flags",            SharedType::FlagsWord),
-    (Shared::Lookup(Access::Read),      "lookup:read",      SharedType::Lookup),
-    (Shared::Lookup(Access::Write),     "lookup:write",     SharedType::Lookup),
-    (Shared::Contiguous(Access::Read),  "contiguous:read",  SharedType::Lookup),
-    (Shared::Contiguous(Access::Write), "contiguous:write", SharedType::Lookup),
-    (Shared::Jump(Privilege::Kernel),   "jump:kernel",      SharedType::Jump),
-    (Shared::Jump(Privilege::User),     "jump:user",        SharedType::Jump),
+    (Shared::FlagsWord,                                "flags",               SharedType::FlagsWord),
+    (Shared::Lookup(Privilege::Kernel, Access::Read),  "lookup:kernel:read",  SharedType::Lookup),
+    (Shared::Lookup(Privilege::Kernel, Access::Write), "lookup:kernel:write", SharedType::Lookup),
+    (Shared::Lookup(Privilege::User, Access::Read),    "lookup:user:read",    SharedType::Lookup),
+    (Shared::Lookup(Privilege::User, Access::Write),   "lookup:user:write",   SharedType::Lookup),
+    (Shared::Jump(Privilege::Kernel),                  "jump:kernel",         SharedType::Jump),
+    (Shared::Jump(Privilege::User),                    "jump:user",           SharedType::Jump),
 ];
 
 impl Shared {
@@ -73,8 +71,7 @@ impl Shared {
     fn function(self, addresses: &Addresses) -> Result<Function> {
         Ok(match self {
             Shared::FlagsWord => flags_word_function(addresses)?,
-            Shared::Lookup(access) => lookup_function(access, addresses),
-            Shared::Contiguous(access) => contiguous_function(access, addresses),
+            Shared::Lookup(privilege, access) => lookup_function(privilege, access, addresses),
             Shared::Jump(privilege) => jump_function(privilege, addresses),
         })
     }

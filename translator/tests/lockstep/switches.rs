@@ -7,20 +7,21 @@ use crate::reference::{DATA, Reference};
 use crate::run::{BASE, Tally, compare_in, source};
 use runtime::translated::abi::ExitReason;
 use translator::lift::{
-    BranchHints, Calls, Chain, Checks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, Options, Peeling, Placement,
-    Products, RegionSource, SystemCode, TailCalls, Targets, Twins, WriteBack,
+    BranchHints, Calls, Chain, Checks, ColdChecks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, Options, Peeling,
+    Placement, Privilege, Products, RegionSource, SystemCode, TailCalls, Targets, Twins, WriteBack,
 };
 
 type Switch = (&'static str, fn(&mut Options));
 
 #[rustfmt::skip]
-const SWITCHES: [Switch; 15] = [
+const SWITCHES: [Switch; 16] = [
     ("tail calls",      |options| options.tail_calls = TailCalls::No),
     ("paired calls",    |options| options.calls = Calls::Chained),
     ("local jumps",     |options| options.jumps = Jumps::Chained),
     ("system code",     |options| options.system = SystemCode::Left),
     ("grouped checks",  |options| options.checks = Checks::Single),
     ("twins",           |options| options.twins = Twins::Omitted),
+    ("called checks",   |options| options.cold_checks = ColdChecks::Inline),
     ("hoisted checks",  |options| options.loop_checks = LoopChecks::InPlace),
     ("peeling",         |options| options.peeling = Peeling::Omitted),
     ("ladder",          |options| options.write_back = WriteBack::All),
@@ -99,9 +100,23 @@ fn program() -> RegionSource {
     )
 }
 
+/// Code of the kernel that is said never to run.
+fn dead_code() -> RegionSource {
+    let code = vec![
+        0x48, 0x8b, 0x03, // mov rax, [rbx]
+        0x48, 0x03, 0x43, 0x08, // add rax, [rbx+8]
+        0x48, 0x87, 0x41, 0x10, // xchg [rcx+16], rax
+        0xe9, 0, 0x10, 0, 0, // jmp out
+    ];
+    let mut source = RegionSource { privilege: Privilege::Kernel, ..source(&[(0, code)], &[0]) };
+    source.blocks[0].runs = Some(0);
+    source
+}
+
 fn state(random: &mut Random) -> Reference {
     let mut state = generate::state(random, BASE);
     (state.gpr[3], state.gpr[4]) = (DATA + 8 * random.below(0x80), DATA + 0x3800);
+    state.gpr[1] = state.gpr[3];
     (state.gpr[12], state.gpr[13], state.gpr[14]) = (4, BASE + GUESSED as u64, BASE + LOOP as u64);
     state.gpr[15] = 5;
     state.xmm[..3].fill(1.0f64.to_bits().into());
@@ -136,20 +151,26 @@ fn runs(engine: &mut Engine, source: &RegionSource) -> Tally {
 
 #[test]
 fn code_without_an_optimisation_is_other_code_and_does_the_same() {
-    let source = program();
-    let mut engine = load(&source, &Options::default());
-    let usual = code(&engine);
-    let whole = runs(&mut engine, &source);
-    let retired = whole.translated + whole.interpreted;
-    assert!(whole.translated > 700 && whole.interpreted < 20, "{whole:?}");
+    let programs = [program(), dead_code()];
+    let usual = programs.each_ref().map(|source| {
+        let mut engine = load(source, &Options::default());
+        let whole = runs(&mut engine, source);
+        assert!(whole.translated > 2 && whole.interpreted < 20, "{whole:?}");
+        (code(&engine), whole.translated + whole.interpreted)
+    });
+    assert!(usual[0].1 > 700);
     for (name, switch) in SWITCHES {
         let mut options = Options::default();
         switch(&mut options);
-        let mut engine = load(&source, &options);
-        assert!(code(&engine) != usual, "without {name} the code is the same");
-        let whole = runs(&mut engine, &source);
-        assert_eq!(whole.translated + whole.interpreted, retired, "without {name}");
-        assert!(whole.translated > 500, "without {name}: {whole:?}");
+        let mut same = true;
+        for (source, (usual, retired)) in programs.iter().zip(&usual) {
+            let mut engine = load(source, &options);
+            same &= code(&engine) == *usual;
+            let whole = runs(&mut engine, source);
+            assert_eq!(whole.translated + whole.interpreted, *retired, "without {name}");
+            assert!(2 * whole.translated > *retired, "without {name}: {whole:?}");
+        }
+        assert!(!same, "without {name} the code is the same");
     }
 }
 
