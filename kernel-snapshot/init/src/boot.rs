@@ -3,7 +3,9 @@
 //! The initial file system cannot be left by `pivot_root(2)`, since it has no parent mount. So the first step is to
 //! bind it over itself and to move there; the container can then leave as any process leaves its root.
 
+use crate::syscalls;
 use anyhow::{Context, Result};
+use channel::Scheduler;
 use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount, mount_bind, mount_move};
@@ -18,6 +20,14 @@ const OWN: [(&str, &str); 4] = [
     ("sysfs",    "/sys"),
     ("tmpfs",    "/run"),
 ];
+
+/// Makes this process one that does not take the processor from a program (sched(7), `SCHED_BATCH`): what a program writes line by
+/// line wakes init, which then finds many lines, not one. What it forks is scheduled as usual.
+pub(crate) fn yield_to_programs() -> Result<()> {
+    let policy = libc::SCHED_BATCH.cast_unsigned();
+    let batch = Scheduler { policy, flags: libc::SCHED_FLAG_RESET_ON_FORK as u64, ..Scheduler::default() };
+    syscalls::set_scheduler(&batch).context("set init's scheduler")
+}
 
 /// Makes the root a mount that can be left, then mounts what init itself needs.
 pub(crate) fn mount_own() -> Result<()> {

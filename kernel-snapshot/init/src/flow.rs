@@ -67,7 +67,9 @@ impl Flow {
         if !self.pending() {
             return match self.fill()? {
                 Filled::End => self.end(),
-                Filled::Some | Filled::NothingNow => Ok(State::Open),
+                Filled::NothingNow => Ok(State::Open),
+                // The sink mostly takes them at once; if not, it is waited for.
+                Filled::Some => self.flush(),
             };
         }
         if !ready.contains(PollFlags::OUT) {
@@ -190,7 +192,7 @@ mod tests {
         let ((source, feed), (outlet, sink)) = (pipe(), pipe());
         File::from(feed.try_clone().unwrap()).write_all(b"x").unwrap();
         drop(outlet);
-        assert_eq!(run(Flow::new("test", source, sink)), 2);
+        assert_eq!(run(Flow::new("test", source, sink)), 1);
         drop(feed);
     }
 

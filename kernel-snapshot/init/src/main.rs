@@ -101,7 +101,8 @@ use streams::Streams;
 use terminal::Terminal;
 
 fn main() {
-    let ended = boot::mount_own().and_then(|()| Host::connect()).and_then(|mut host| {
+    let set_up = boot::yield_to_programs().and_then(|()| boot::mount_own());
+    let ended = set_up.and_then(|()| Host::connect()).and_then(|mut host| {
         let last_word = match serve(&mut host) {
             Ok(code) => ToHost::Exit(code),
             Err(error) => ToHost::Failed(format!("{error:#}")),
