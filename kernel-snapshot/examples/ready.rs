@@ -30,6 +30,7 @@ fn main() -> anyhow::Result<()> {
         ram_size: 128 << 20,
         level: x86::Level::default(),
         image: &image,
+        drive: false,
         extra,
     };
     let begun = Instant::now();

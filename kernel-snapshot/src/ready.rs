@@ -25,7 +25,7 @@ pub const EPOCH_NS: u64 = 1_704_067_200 * 1_000_000_000;
 /// Most instructions up to `Ready`; a boot takes about 30 million.
 const LIMIT: u64 = 2_000_000_000;
 /// Version of the way in which snapshots are made.
-const KIND: &str = "ready snapshot 3";
+const KIND: &str = "ready snapshot 4";
 /// What the boot loader gives the kernel's generator, and the key of the entropy device: both of no secret.
 const BOOT_SEED: [u8; 32] = [0x5a; 32];
 const ENTROPY_KEY: [u8; 32] = [0xa5; 32];
@@ -43,6 +43,8 @@ pub struct ReadyRequest<'a> {
     pub level: Level,
     /// The image: an EROFS file system, padded with zeros to a multiple of 2 MiB. It is read as the guest touches it.
     pub image: &'a ImageSource,
+    /// Whether the guest has it as a drive, and not in its memory.
+    pub drive: bool,
     /// Appended to the kernel's command line; empty for nothing.
     pub extra: &'a str,
 }
@@ -60,6 +62,7 @@ impl ReadyRequest<'_> {
             .text("command line", &self.command_line())
             .text("RAM", &self.ram_size.to_string())
             .text("processor", self.level.name())
+            .text("image", if self.drive { "drive" } else { "memory" })
             .digest()
     }
 }
@@ -68,7 +71,7 @@ impl ReadyRequest<'_> {
 /// directories and disk.
 pub fn backends() -> Backends {
     let entropy = Some(Box::new(SeededEntropy::new(ENTROPY_KEY)) as _);
-    Backends { disk: Some(Box::new(EmptyDrive)), entropy, directories: Some(Vec::new()) }
+    Backends { disk: Some(Box::new(EmptyDrive)), entropy, directories: Some(Vec::new()), image: None }
 }
 
 /// The machine at the kernel's first instruction.
@@ -76,7 +79,8 @@ pub fn backends() -> Backends {
 /// # Errors
 /// Those of [`boot::load`] and [`machine::power_up`].
 pub fn power_up(request: &ReadyRequest<'_>) -> Result<Session> {
-    let sizes = machine::Sizes { ram: request.ram_size, image: request.image.size };
+    let mapped = if request.drive { 0 } else { request.image.size };
+    let sizes = machine::Sizes { ram: request.ram_size, image: mapped };
     let boot = boot::load(&BootRequest {
         vmlinux: request.vmlinux,
         initramfs: &initramfs::initramfs(request.init),
@@ -85,8 +89,12 @@ pub fn power_up(request: &ReadyRequest<'_>) -> Result<Session> {
         image_size: sizes.image,
         seed: &BOOT_SEED,
     })?;
-    let mut vm = machine::power_up(&boot, sizes, request.level, EPOCH_NS, backends())?;
-    vm.memory.lend(request.image.clone());
+    let drive = request.drive.then(|| request.image.clone());
+    let backends = Backends { image: drive, ..backends() };
+    let mut vm = machine::power_up(&boot, sizes, request.level, EPOCH_NS, backends)?;
+    if !request.drive {
+        vm.memory.lend(request.image.clone());
+    }
     Ok(Session::new(vm))
 }
 

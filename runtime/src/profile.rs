@@ -2,7 +2,8 @@
 //!
 //! Code is named by where it is the same in every run: kernel code by its virtual address, user code by its
 //! guest-physical address, since files of the image are mapped page by page and lie one after the other in it (`physical
-//! = base + offset in the image`, whatever the process and its address space layout). The profile holds the pages that
+//! = base + offset in the image`, whatever the process and its address space layout). Where the image is a drive, whoever knows the
+//! image gives pages these names afterwards ([`Profile::renamed`]). The profile holds the pages that
 //! code ran on as they were, blocks that began on them, and where indirect jumps, calls and returns went.
 //!
 //! The translator trusts nothing here: a wrong profile costs speed.
@@ -155,6 +156,24 @@ impl Profile {
         self.retired += later.retired;
     }
 
+    /// The same with some pages under other names; two that get one name are one.
+    pub fn renamed(self, names: &BTreeMap<CodeAddress, CodeAddress>) -> Profile {
+        let rename = |at: CodeAddress| match names.get(&at.page()) {
+            Some(page) => CodeAddress { address: page.address + at.address % PAGE as u64, ..*page },
+            None => at,
+        };
+        let mut renamed = Profile { retired: self.retired, level: self.level, ..Profile::default() };
+        for (at, block) in self.blocks {
+            renamed.blocks.entry(rename(at)).or_default().add(block);
+        }
+        for ((from, to), count) in self.indirect {
+            let all = renamed.indirect.entry((rename(from), rename(to))).or_default();
+            *all = all.saturating_add(count);
+        }
+        renamed.pages = self.pages.into_iter().map(|(page, bytes)| (rename(page), bytes)).collect();
+        renamed
+    }
+
     /// Bytes from `address` on, at most `most`, as far as pages are known.
     pub fn bytes(&self, address: CodeAddress, most: usize) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(most);
@@ -266,6 +285,15 @@ mod tests {
             profile.indirect.insert((at(address), at(0x1000)), count);
         }
         profile
+    }
+
+    #[test]
+    fn pages_get_other_names_with_all_that_is_on_them() {
+        let profile = of(&[(0x1000, 1), (0x2000, 2), (0x3000, 2)], &[(0x1010, 5), (0x2010, 7), (0x3010, 8)]);
+        let at = |address| CodeAddress { mode: Mode::User, address };
+        let names = BTreeMap::from([(at(0x2000), at(0x9000)), (at(0x3000), at(0x9000))]);
+        let expected = of(&[(0x1000, 1), (0x9000, 2)], &[(0x1010, 5), (0x9010, 15)]);
+        assert_eq!(profile.renamed(&names), expected);
     }
 
     #[test]

@@ -275,7 +275,7 @@ impl Session {
             self.pump_config();
             let pause = self.vm.run(limit);
             // What the guest made of bytes that it did not get is no output.
-            if let Some(error) = self.vm.memory.failure() {
+            if let Some(error) = self.vm.image_failure() {
                 return Err(error.into());
             }
             self.drain(output);

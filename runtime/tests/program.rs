@@ -31,8 +31,15 @@ fn machine() -> &'static Path {
 
 fn make_snapshot(directory: &Path, vmlinux: &[u8], image: &ImageSource) -> Result<()> {
     let init = guest::init_binary(&Cache::of_user()?, &|line| eprintln!("{line}"))?;
-    let request =
-        ReadyRequest { vmlinux, init: &init, ram_size: 128 << 20, level: x86::Level::default(), image, extra: "" };
+    let request = ReadyRequest {
+        vmlinux,
+        init: &init,
+        ram_size: 128 << 20,
+        level: x86::Level::default(),
+        image,
+        drive: false,
+        extra: "",
+    };
     let mut session = ready::boot(&request, &|line| eprintln!("{line}"))?;
     let snapshot = Snapshot::take(&mut session, request.boot_digest().0);
     Ok(snapshot.write(&mut File::create(directory.join("snapshot"))?)?)

@@ -19,8 +19,9 @@ const IMAGE: &str = "/run/image";
 
 /// What may hold the image, the preferred first.
 #[rustfmt::skip]
-const CANDIDATES: [(&str, &str, Option<&CStr>); 4] = [
+const CANDIDATES: [(&str, &str, Option<&CStr>); 5] = [
     ("/dev/pmem0", "erofs",    Some(c"dax=always")),
+    ("/dev/vdb",   "erofs",    None),
     ("/dev/vda",   "erofs",    None),
     ("/dev/vda",   "squashfs", None),
     ("/dev/vda",   "ext4",     None),
@@ -51,7 +52,7 @@ pub(crate) fn forget_memory() -> Result<()> {
 pub(crate) fn mount_image() -> Result<()> {
     make_directory(IMAGE)?;
     let mounted = wait_for(|| Some(try_candidates()).filter(|tried| tried != &Err(Vec::new())));
-    match mounted.context("mount the image: neither /dev/pmem0 nor /dev/vda is there")? {
+    match mounted.context("mount the image: neither /dev/pmem0 nor /dev/vdb nor /dev/vda is there")? {
         Ok(()) => Ok(()),
         Err(refusals) => bail!("mount the image: {}", refusals.join("; ")),
     }

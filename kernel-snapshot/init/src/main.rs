@@ -43,7 +43,7 @@
 //! - Console ports with the names of [`channel::CONFIG_PORT`] and [`channel::STDIO_PORTS`]. The stream ports are
 //!   connected before `Start` is sent. Standard input ends where the host closes its port; a host that closes an
 //!   output port closes the program's pipe. Output is in the ports' queues before `Exit` is in that of its port.
-//! - The image as `/dev/pmem0` (EROFS, DAX) or `/dev/vda` (EROFS, SquashFS or ext4).
+//! - The image as `/dev/pmem0` (EROFS, DAX), `/dev/vdb` (EROFS, beside the drive `/dev/vda`) or `/dev/vda` (EROFS, SquashFS or ext4).
 //! - For a layer on a disk: the drive `/dev/vda`, into which an ext4 is put before `Start` is sent.
 //!
 //! # Departures from Docker's defaults

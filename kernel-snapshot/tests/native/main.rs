@@ -35,6 +35,7 @@ impl Parts {
             ram_size: 128 << 20,
             level: x86::Level::default(),
             image: &self.image,
+            drive: false,
             extra: "",
         }
     }
@@ -124,6 +125,26 @@ fn runs_a_command_natively() {
     assert!(ran[0] == ran[1], "the loaded machine ends otherwise than the original");
 }
 
+/// A guest whose image is a drive reads it from there, and is the same machine otherwise.
+#[test]
+fn the_image_may_be_a_drive() {
+    let parts = Parts::get();
+    let request = ReadyRequest { drive: true, ..parts.request() };
+    assert_ne!(request.boot_digest(), parts.request().boot_digest());
+    let snapshot = ready::ready_snapshot(&request, &Cache::Refused, &|_| ()).unwrap();
+    let header = snapshot.header;
+    assert_eq!((header.drive, header.image_size, header.origin.image), (true, parts.image.size, parts.image.digest));
+    let mut session = snapshot.restore(&parts.image, ready::backends()).unwrap();
+    assert_eq!(session.vm.memory.image_size(), 0);
+    let mut written = Written::default();
+    let start = start(&["busybox", "sh", "-c", "cat /sys/block/vdb/serial; busybox wc -c < /bin/busybox"]);
+    let code = command::run(&mut session, start, b"", 1 << 30, &mut written).unwrap();
+    let busybox = std::fs::metadata("/bin/busybox").unwrap().len();
+    assert_eq!((code, String::from_utf8(written.out).unwrap()), (0, format!("prelift-image\n{busybox}\n")));
+    let other = ImageSource::of_bytes(vec![0; parts.image.size as usize]);
+    assert!(snapshot.restore(&other, ready::backends()).is_err());
+}
+
 /// A script does in a directory of the host what it does on the host.
 #[test]
 fn directories_are_the_hosts() {
@@ -195,7 +216,7 @@ fn large_images_are_waited_for() {
 fn what_init_misses_is_in_the_error() {
     let parts = Parts::get();
     let error = ready::boot(&ReadyRequest { image: &ImageSource::none(), ..parts.request() }, &|_| ()).err().unwrap();
-    assert!(format!("{error:#}").contains("neither /dev/pmem0 nor /dev/vda is there"), "{error:#}");
+    assert!(format!("{error:#}").contains("neither /dev/pmem0 nor /dev/vdb nor /dev/vda is there"), "{error:#}");
     let error = ready::boot(&ReadyRequest { init: b"no program", ..parts.request() }, &|_| ()).err().unwrap();
     assert!(format!("{error:#}").contains("Kernel panic"), "{error:#}");
 }

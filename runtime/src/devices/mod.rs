@@ -32,6 +32,7 @@ pub mod virtio;
 #[cfg(test)]
 mod tests;
 
+use crate::memory::ImageSource;
 use crate::snapshot::codec::{CodecError, Reader, Writer};
 pub use bus::{IOAPIC_BASE, LAPIC_BASE, Request};
 pub use host::{OutputSink, Stream};
@@ -44,12 +45,12 @@ use pit::Pit;
 use rtc::Rtc;
 use time::TscRate;
 use uart::Uart;
-pub use virtio::blk::{Disk, EmptyDrive, ReadOnlyDisk, WritableDisk};
+pub use virtio::blk::{Disk, EmptyDrive, ImageDrive, ReadOnlyDisk, WritableDisk};
 use virtio::ninep::{NineP, SharedDirectory};
 pub use virtio::rng::{Entropy, SeededEntropy};
 use virtio::{
-    BLOCK_SLOT, CONSOLE_SLOT, ENTROPY_SLOT, MEMORY_SLOT, NINEP_SLOT, Placeholder, SLOT_COUNT, SLOTS, Transport,
-    VirtioDevice,
+    BLOCK_SLOT, CONSOLE_SLOT, ENTROPY_SLOT, IMAGE_SLOT, MEMORY_SLOT, NINEP_SLOT, Placeholder, SLOT_COUNT, SLOTS,
+    Transport, VirtioDevice,
 };
 use virtio::{blk::Block, console::Console, mem::Mem, rng::Rng};
 
@@ -62,6 +63,8 @@ pub struct Backends {
     pub entropy: Option<Box<dyn Entropy>>,
     /// Directories of the host, for a device that has none, some or many.
     pub directories: Option<Vec<SharedDirectory>>,
+    /// The image, where it is a drive and not memory.
+    pub image: Option<ImageSource>,
 }
 
 /// The wall clock: what time it was at which TSC tick.
@@ -78,6 +81,7 @@ struct Models {
     block: Option<Block>,
     entropy: Option<Rng>,
     directories: Option<NineP>,
+    image: Option<Block>,
     memory: Mem,
     placeholder: Placeholder,
 }
@@ -89,6 +93,7 @@ impl Models {
             block: backends.disk.map(Block::new),
             entropy: backends.entropy.map(Rng::new),
             directories: backends.directories.map(NineP::new),
+            image: backends.image.map(|image| Block::new(Box::new(ImageDrive(image)))),
             memory: Mem::default(),
             placeholder: Placeholder,
         }
@@ -102,6 +107,7 @@ impl Models {
             ENTROPY_SLOT => self.entropy.as_mut().map(|device| device as _),
             NINEP_SLOT => self.directories.as_mut().map(|device| device as _),
             MEMORY_SLOT => Some(&mut self.memory),
+            IMAGE_SLOT => self.image.as_mut().map(|device| device as _),
             _ => None,
         };
         device.unwrap_or(&mut self.placeholder)
@@ -114,6 +120,7 @@ impl Models {
             ENTROPY_SLOT => self.entropy.as_ref().map(|device| device as _),
             NINEP_SLOT => self.directories.as_ref().map(|device| device as _),
             MEMORY_SLOT => Some(&self.memory),
+            IMAGE_SLOT => self.image.as_ref().map(|device| device as _),
             _ => None,
         };
         device.unwrap_or(&self.placeholder)
@@ -130,6 +137,8 @@ pub struct Devices {
     uart: Uart,
     transports: [Transport; SLOT_COUNT],
     models: Models,
+    /// What the image's drive reads.
+    image: Option<ImageSource>,
     request: Option<Request>,
     journal: Journal,
 }
@@ -140,6 +149,7 @@ impl Devices {
     /// `tsc_khz` is the frequency of the guest's TSC (0 counts as 1); `wall_clock_ns` the time of day in nanoseconds
     /// since the Unix epoch.
     pub fn new(tsc_khz: u32, wall_clock_ns: u64, backends: Backends) -> Devices {
+        let image = backends.image.clone();
         let models = Models::new(backends);
         Devices {
             rate: TscRate::new(tsc_khz),
@@ -150,6 +160,7 @@ impl Devices {
             uart: Uart::new(),
             transports: std::array::from_fn(|slot| Transport::new(SLOTS[slot].name, models.view(slot))),
             models,
+            image,
             request: None,
             journal: Journal::default(),
         }
@@ -192,6 +203,11 @@ impl Devices {
         })?;
         (0..SLOT_COUNT).for_each(|slot| devices.update_line(slot));
         Ok(devices)
+    }
+
+    /// The image, where it is a drive.
+    pub fn image(&self) -> Option<&ImageSource> {
+        self.image.as_ref()
     }
 
     /// Puts a disk into the block device in place of its own, and tells the guest; false where there is no block device.

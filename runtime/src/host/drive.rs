@@ -66,7 +66,7 @@ impl Guest for Session {
     }
 
     fn write_snapshot(&mut self, mut to: &mut dyn Write) -> io::Result<()> {
-        let origin = Origin::new([0; 32], &self.vm.memory);
+        let origin = Origin::new([0; 32], &self.vm);
         snapshot::save(self, origin, &mut to)
     }
 

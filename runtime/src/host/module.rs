@@ -37,6 +37,7 @@ const EMPTY: Layout = Layout {
     origin: 0,
     image_file: 0,
     image_file_size: 0,
+    drive_pages: 0,
 };
 
 /// Bytes of a page of linear memory.
@@ -62,7 +63,10 @@ fn file_of(layout: &Layout) -> Result<Option<&'static str>, LoadError> {
 
 /// The image that is outside of the module, if it is.
 fn outside(layout: &Layout, origin: &Origin, options: &Options) -> Result<Option<ImageSource>, LoadError> {
-    let size = layout.image_size.into();
+    let size = match layout.drive_pages {
+        0 => layout.image_size.into(),
+        pages => u64::from(pages) * PAGE as u64,
+    };
     match (file_of(layout)?, &options.image) {
         (Some(_), Some(path)) => Ok(Some(image_file::open(path, size, &origin.image)?)),
         (Some(name), None) => Err(LoadError::NoImage { name: name.to_owned(), size: image_file::file_size(size) }),
@@ -75,7 +79,7 @@ fn outside(layout: &Layout, origin: &Origin, options: &Options) -> Result<Option
 ///
 /// # Errors
 /// [`LoadError`] if none was, or what was linked cannot be.
-pub fn load(options: &Options, backends: Backends) -> Result<Loaded, LoadError> {
+pub fn load(options: &Options, mut backends: Backends) -> Result<Loaded, LoadError> {
     let layout = layout();
     if layout.magic != Layout::MAGIC {
         return Err(LoadError::Empty);
@@ -93,8 +97,10 @@ pub fn load(options: &Options, backends: Backends) -> Result<Loaded, LoadError> 
     // SAFETY: both are in linear memory, page-aligned and disjoint, and the linker gave them to nobody else.
     let mut memory = unsafe { Memory::at(ram, image) };
     let origin = Reader::new(bytes(&origin)).field()?;
-    if let Some(image) = outside(&layout, &origin, options)? {
-        memory.lend(image);
+    match outside(&layout, &origin, options)? {
+        Some(image) if layout.drive_pages > 0 => backends.image = Some(image),
+        Some(image) => memory.lend(image),
+        None => {}
     }
     let mut session = match &options.resume {
         None => own_session(bytes(&state), memory, backends)?,

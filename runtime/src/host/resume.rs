@@ -41,11 +41,12 @@ impl Seeds {
         Ok(Seeds { device, guest, processor: u64::from_le_bytes(processor), name: Some(name) })
     }
 
-    /// The devices' backends: a drive whose disk the run puts in if it has one (the image is memory), an entropy device with its
-    /// own generator, and the host's directories.
+    /// The devices' backends: a drive whose disk the run puts in if it has one, an entropy device with its own generator, and the
+    /// host's directories. Who knows the image lends that.
     pub fn backends(&self, directories: Vec<SharedDirectory>) -> Backends {
         let entropy = Box::new(SeededEntropy::new(self.device));
-        Backends { disk: Some(Box::new(EmptyDrive)), entropy: Some(entropy), directories: Some(directories) }
+        let disk = Box::new(EmptyDrive);
+        Backends { disk: Some(disk), entropy: Some(entropy), directories: Some(directories), image: None }
     }
 
     /// What init gives the guest's kernel.

@@ -3,8 +3,8 @@
 //! A chunk is the unit of reading: large enough that a program's files are read by few calls, small enough that a page that is
 //! touched alone does not bring much else.
 
-use super::source::{ImageError, ImageSource};
-use std::cell::{Cell, RefCell};
+use super::source::ImageSource;
+use std::cell::Cell;
 use std::ops::Range;
 
 /// Bytes of a chunk, a multiple of a page. The image's last may have fewer.
@@ -15,26 +15,16 @@ pub(super) struct Demand {
     source: ImageSource,
     /// One a chunk.
     present: Box<[Cell<bool>]>,
-    /// The first error; the guest must not go on then.
-    failure: RefCell<Option<ImageError>>,
 }
 
 impl Demand {
     pub(super) fn new(source: ImageSource) -> Demand {
         let present = vec![Cell::new(false); source.size.div_ceil(CHUNK) as usize].into();
-        Demand { source, present, failure: RefCell::default() }
+        Demand { source, present }
     }
 
     pub(super) fn source(&self) -> &ImageSource {
         &self.source
-    }
-
-    pub(super) fn failure(&self) -> Option<ImageError> {
-        self.failure.borrow().clone()
-    }
-
-    pub(super) fn failed(&self) -> bool {
-        self.failure.borrow().is_some()
     }
 
     /// Whether all bytes of a range in the image, which is not empty, are there.
@@ -50,12 +40,7 @@ impl Demand {
         let offsets = (first..).step_by(CHUNK as usize);
         offsets.zip(self.chunks(range)).filter(|(_, present)| !present.get()).all(|(offset, present)| {
             let chunk = offset..(offset + CHUNK).min(self.source.size);
-            match self.source.read(at(chunk), offset) {
-                Ok(()) => present.set(true),
-                Err(error) => {
-                    self.failure.borrow_mut().get_or_insert(error);
-                }
-            }
+            present.set(self.source.read(at(chunk), offset).is_ok());
             present.get()
         })
     }

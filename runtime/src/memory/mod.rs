@@ -162,12 +162,12 @@ impl Memory {
 
     /// Whether a part of the image that was asked for could not be read.
     pub fn failed(&self) -> bool {
-        self.demand.as_ref().is_some_and(Demand::failed)
+        self.demand.as_ref().is_some_and(|demand| demand.source().failed())
     }
 
     /// The first part that could not be read, and why.
     pub fn failure(&self) -> Option<ImageError> {
-        self.demand.as_ref().and_then(Demand::failure)
+        self.demand.as_ref().and_then(|demand| demand.source().failure())
     }
 
     /// Bytes of RAM.

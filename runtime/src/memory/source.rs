@@ -1,9 +1,11 @@
 //! Where an image's bytes are before the machine has them: a file, mostly.
 //!
-//! A source is lent to [`Memory`](super::Memory), which reads from it what the guest touches. Who makes one says what SHA-256 its
-//! bytes have, so that nobody reads all of them at each start.
+//! A source is lent to [`Memory`](super::Memory), which reads from it what the guest touches, or to a drive, from which the guest
+//! reads ([`ImageDrive`](crate::devices::ImageDrive)). Who makes one says what SHA-256 its bytes have, so that nobody reads all of them
+//! at each start. It remembers the first error: the guest must not go on then.
 
 use sha2::{Digest as _, Sha256};
+use std::cell::RefCell;
 use std::fs::File;
 use std::io;
 use std::rc::Rc;
@@ -51,6 +53,8 @@ pub struct ImageSource {
     pub size: u64,
     /// SHA-256 of all of them.
     pub digest: [u8; 32],
+    /// The first error, of all that it was lent to.
+    failure: Rc<RefCell<Option<ImageError>>>,
 }
 
 impl std::fmt::Debug for ImageSource {
@@ -78,7 +82,7 @@ pub struct ImageError {
 impl ImageSource {
     /// `size` bytes with this SHA-256.
     pub fn new(bytes: impl ReadAt + 'static, name: &str, size: u64, digest: [u8; 32]) -> ImageSource {
-        ImageSource { bytes: Rc::new(bytes), name: name.into(), size, digest }
+        ImageSource { bytes: Rc::new(bytes), name: name.into(), size, digest, failure: Rc::default() }
     }
 
     /// A file that is an image and nothing else. It is read once, for its digest.
@@ -105,18 +109,26 @@ impl ImageSource {
     /// Fills `into` with the bytes from `offset` on.
     ///
     /// # Errors
-    /// [`ImageError`].
-    pub fn read(&self, into: &mut [u8], offset: u64) -> Result<(), ImageError> {
-        self.bytes.read_exact_at(into, offset).map_err(|error| ImageError {
-            name: self.name.to_string(),
-            offset,
-            length: into.len() as u64,
-            size: self.size,
-            text: match error.kind() {
+    /// Those of the host: see [`ImageSource::failure`].
+    pub fn read(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
+        self.bytes.read_exact_at(into, offset).inspect_err(|error| {
+            let text = match error.kind() {
                 io::ErrorKind::UnexpectedEof => "the file ends before".to_owned(),
                 _ => error.to_string(),
-            },
+            };
+            let (name, length) = (self.name.to_string(), into.len() as u64);
+            self.failure.borrow_mut().get_or_insert(ImageError { name, offset, length, size: self.size, text });
         })
+    }
+
+    /// Whether something could not be read.
+    pub fn failed(&self) -> bool {
+        self.failure.borrow().is_some()
+    }
+
+    /// The first that could not be read, and why.
+    pub fn failure(&self) -> Option<ImageError> {
+        self.failure.borrow().clone()
     }
 }
 

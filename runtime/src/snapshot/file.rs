@@ -20,7 +20,7 @@ use std::io::{self, Read, Write};
 const MAGIC: &[u8; 16] = b"prelift snapshot";
 const CHECKSUM: usize = 32;
 /// Version of the file as a whole; the sections have their own.
-const VERSION: u16 = 3;
+const VERSION: u16 = 4;
 const SECTION: &str = "snapshot";
 /// Bytes up to the outer section's body, the length of which is the last eight of them.
 const BEFORE_BODY: usize = MAGIC.len() + 1 + SECTION.len() + 2 + 8;
@@ -196,7 +196,7 @@ impl<R: Read> Incoming<R> {
     /// # Errors
     /// As [`Incoming::restore_in`].
     pub fn restore(self, image: &ImageSource, backends: Backends) -> Result<Session, SnapshotError> {
-        let memory = self.header.memory(image)?;
+        let (memory, backends) = self.header.lend(image, backends)?;
         let digest = self.header.origin.image;
         self.restore_in(memory, digest, backends)
     }
@@ -213,7 +213,7 @@ impl<R: Read> Incoming<R> {
         image: [u8; 32],
         backends: Backends,
     ) -> Result<Session, SnapshotError> {
-        self.header.fit(&mut memory, image)?;
+        self.header.fit(&mut memory, image, backends.image.as_ref())?;
         let mut next = 0;
         for run in std::mem::take(&mut self.runs) {
             pages::check(run, &memory)?;

@@ -17,6 +17,7 @@ pub use pages::{PageRun, RamPages};
 use crate::devices::Backends;
 use crate::memory::{ImageSource, Memory};
 use crate::session::{Session, StreamKind};
+use crate::vm::Vm;
 
 /// What a machine was made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +40,9 @@ impl Origin {
         writer.into_bytes()
     }
 
-    /// That of a machine with the image that `memory` has.
-    pub fn new(boot: [u8; 32], memory: &Memory) -> Origin {
-        Origin { boot, image: memory.image_digest() }
+    /// That of a machine.
+    pub fn new(boot: [u8; 32], vm: &Vm) -> Origin {
+        Origin { boot, image: vm.image_digest() }
     }
 }
 
@@ -54,12 +55,14 @@ pub struct Header {
     pub added_size: u64,
     /// Bytes of the image, which is not part of the snapshot.
     pub image_size: u64,
+    /// Whether the image is a drive, and not memory.
+    pub drive: bool,
     /// What was booted, with which image.
     pub origin: Origin,
     /// The streams of the program that runs; none where the machine waits for one.
     pub program: Option<StreamKind>,
 }
-crate::fields!(Header { ram_size, added_size, image_size, origin, program });
+crate::fields!(Header { ram_size, added_size, image_size, drive, origin, program });
 
 /// A machine at rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +81,7 @@ impl Snapshot {
     /// The session's own TLBs are emptied, as those of a loaded one are: a guest that clears an accessed bit without
     /// telling the processor then sees the same in both, and both go on alike.
     pub fn take(session: &mut Session, boot: [u8; 32]) -> Snapshot {
-        let origin = Origin::new(boot, &session.vm.memory);
+        let origin = Origin::new(boot, &session.vm);
         Snapshot::of(session, origin)
     }
 
@@ -92,13 +95,14 @@ impl Snapshot {
     fn describe(session: &mut Session, origin: Origin) -> (Header, Vec<u8>) {
         session.vm.start();
         let program = session.program().map(|program| program.streams);
-        let memory = &session.vm.memory;
+        let (memory, drive) = (&session.vm.memory, session.vm.devices.image());
         let mut writer = Writer::new();
         session.save(&mut writer);
         let header = Header {
             ram_size: memory.ram_size(),
             added_size: memory.added_size(),
-            image_size: memory.image_size(),
+            image_size: drive.map_or(memory.image_size(), |image| image.size),
+            drive: drive.is_some(),
             origin,
             program,
         };
@@ -111,7 +115,7 @@ impl Snapshot {
     /// If `image` is another one, the sizes cannot be, the state is damaged, or `backends` does not lend the devices
     /// that there were.
     pub fn restore(&self, image: &ImageSource, backends: Backends) -> Result<Session, SnapshotError> {
-        let mut memory = self.header.memory(image)?;
+        let (mut memory, backends) = self.header.lend(image, backends)?;
         memory.add(self.header.added_size)?;
         self.ram.place(&mut memory)?;
         Snapshot::session(&self.state, memory, backends)
@@ -126,17 +130,20 @@ impl Snapshot {
 }
 
 impl Header {
-    /// Memory with this image, and RAM of zeros.
-    fn memory(&self, image: &ImageSource) -> Result<Memory, SnapshotError> {
+    /// Memory and backends with this image, and RAM of zeros.
+    fn lend(&self, image: &ImageSource, backends: Backends) -> Result<(Memory, Backends), SnapshotError> {
         self.check_image(image.digest, image.size)?;
-        let mut memory = Memory::new(self.ram_size, self.image_size)?;
-        memory.lend(image.clone());
-        Ok(memory)
+        let (mapped, drive) = if self.drive { (None, Some(image)) } else { (Some(image), None) };
+        let mut memory = Memory::new(self.ram_size, mapped.map_or(0, |image| image.size))?;
+        if let Some(image) = mapped {
+            memory.lend(image.clone());
+        }
+        Ok((memory, Backends { image: drive.cloned(), ..backends }))
     }
 
-    /// Checks that a machine with this memory and image can go on here, and adds the RAM that the run had added.
-    fn fit(&self, memory: &mut Memory, image: [u8; 32]) -> Result<(), SnapshotError> {
-        self.check_image(image, memory.image_size())?;
+    /// Checks that a machine with this memory, image and drive can go on here, and adds the RAM that the run had added.
+    fn fit(&self, memory: &mut Memory, image: [u8; 32], drive: Option<&ImageSource>) -> Result<(), SnapshotError> {
+        self.check_image(image, drive.map_or(memory.image_size(), |drive| drive.size))?;
         let (expected, found) = (self.ram_size, memory.ram_size());
         if expected != found {
             return Err(SnapshotError::Ram { expected, found });

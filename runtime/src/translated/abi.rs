@@ -136,7 +136,7 @@ pub struct Layout {
     pub config_size: u32,
     /// The root file system; where it is outside of the module, room for it.
     pub image: u32,
-    /// Its size, a multiple of 4096.
+    /// Its size, a multiple of 4096; 0 where it is a drive.
     pub image_size: u32,
     /// Guest RAM.
     pub ram: u32,
@@ -149,11 +149,13 @@ pub struct Layout {
     pub image_file: u32,
     /// Its size; 0 where the root file system is part of the module.
     pub image_file_size: u32,
+    /// Pages of 4096 bytes of a root file system that is a drive; 0 where it is memory.
+    pub drive_pages: u32,
 }
 
 impl Layout {
     /// The fields in order, as they lie in memory.
-    pub fn words(&self) -> [u32; 18] {
+    pub fn words(&self) -> [u32; 19] {
         [
             self.magic,
             self.first_function,
@@ -173,6 +175,7 @@ impl Layout {
             self.origin,
             self.image_file,
             self.image_file_size,
+            self.drive_pages,
         ]
     }
 

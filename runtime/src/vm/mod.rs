@@ -23,7 +23,7 @@ use crate::cpu::state::SHADOW_OF_STACK;
 use crate::devices::{Backends, Devices, Request};
 use crate::exception::{Exception, vector};
 use crate::interp::{Block, CodeCache};
-use crate::memory::Memory;
+use crate::memory::{ImageError, ImageSource, Memory};
 use crate::mmu::Writers;
 use crate::profile::Recorder;
 use crate::system;
@@ -241,7 +241,7 @@ impl Vm {
     fn begin_slice(&mut self, end: u64) -> Option<Pause> {
         self.settle();
         self.forget_overtime();
-        if self.memory.failed() {
+        if self.image_failed() {
             return Some(Pause::Unreadable);
         }
         let now = self.tsc();
@@ -273,10 +273,25 @@ impl Vm {
         None
     }
 
+    /// Whether a part of the image that the guest asked for could not be read: it must not go on.
+    fn image_failed(&self) -> bool {
+        self.memory.failed() || self.devices.image().is_some_and(ImageSource::failed)
+    }
+
+    /// The first part of the image that could not be read, and why.
+    pub fn image_failure(&self) -> Option<ImageError> {
+        self.memory.failure().or_else(|| self.devices.image()?.failure())
+    }
+
+    /// SHA-256 of the image.
+    pub fn image_digest(&self) -> [u8; 32] {
+        self.devices.image().map_or_else(|| self.memory.image_digest(), |image| image.digest)
+    }
+
     /// Looks at what the last instruction asked for. Returns whether the slice must end.
     fn attend(&mut self) -> bool {
         self.attention = false;
-        if self.halted || self.devices.has_output() || self.memory.failed() {
+        if self.halted || self.devices.has_output() || self.image_failed() {
             return true;
         }
         self.take_interrupt();

@@ -33,6 +33,10 @@ pub struct MachineOptions {
     /// The guest's processor: x86-64, x86-64-v2 or x86-64-v3
     #[arg(long, value_name = "LEVEL", default_value = Level::default().name(), value_parser = parse_level)]
     pub cpu: Level,
+    /// Give the guest its root file system, which is outside of the module, as a drive that it reads into its RAM, in place of
+    /// memory: takes no RAM for the structures of its pages (1/64 of its size); always so where memory has no room for it
+    #[arg(long)]
+    pub image_drive: bool,
 }
 
 /// Where the module's machine goes on from.
@@ -226,7 +230,8 @@ impl KernelOptions {
 
     /// The guest that these options and those of the machine ask for.
     pub fn guest(&self, machine: &MachineOptions) -> GuestRequest {
-        GuestRequest { kernel: self.choice(), ram_size: machine.ram, level: machine.cpu, ..GuestRequest::default() }
+        let MachineOptions { ram, cpu, image_drive } = *machine;
+        GuestRequest { kernel: self.choice(), ram_size: ram, level: cpu, image_drive, ..GuestRequest::default() }
     }
 }
 

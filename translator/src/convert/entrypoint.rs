@@ -64,7 +64,7 @@ impl Guest {
         session.withhold(spoken.pieces);
         let profile = session.vm.take_profile_to_go_on().context("the profile that was started")?;
         self.snapshot = Snapshot::of(&mut session, self.snapshot.header.origin);
-        Ok(profile)
+        self.located(profile)
     }
 }
 

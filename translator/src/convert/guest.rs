@@ -1,5 +1,6 @@
 //! The guest before its program starts: image, kernel, init, and the snapshot at `ready`.
 
+use super::module::check_room;
 use crate::image::{self, Image, Progress as ImageProgress, erofs};
 use anyhow::{Context, Result, ensure};
 use kernel_snapshot::cache::Cache;
@@ -38,6 +39,8 @@ pub struct GuestRequest {
     pub level: Level,
     /// When the snapshot is taken.
     pub stage: Stage,
+    /// Whether the guest has its image as a drive though its memory has room for it.
+    pub image_drive: bool,
 }
 
 /// Where a module's machine goes on from.
@@ -57,6 +60,7 @@ impl Default for GuestRequest {
             ram_size: 128 << 20,
             level: Level::default(),
             stage: Stage::default(),
+            image_drive: false,
         }
     }
 }
@@ -159,16 +163,24 @@ impl Guest {
     }
 }
 
+impl GuestRequest {
+    /// Whether the guest has an image of so many bytes as a drive: where it is asked for, and where memory has no room for it.
+    pub fn has_drive(&self, image: u64) -> bool {
+        self.image_drive || check_room(self.ram_size, image).is_err()
+    }
+}
+
 /// Gets a guest ready: boots `vmlinux` with an image on the machine that `request` asks for.
 ///
 /// # Errors
 /// If the guest cannot be booted.
 pub fn prepare(root: Root, vmlinux: &[u8], request: &GuestRequest, cache: &Cache, say: &dyn Fn(&str)) -> Result<Guest> {
     let GuestRequest { ram_size, level, .. } = *request;
+    let drive = request.has_drive(root.layout.size);
     let init = init::init_binary(cache, say).context("build the guest's init")?;
     say("booting the guest");
     let image = root.source()?;
-    let boot = ready::ReadyRequest { vmlinux, init: &init, ram_size, level, image: &image, extra: "" };
+    let boot = ready::ReadyRequest { vmlinux, init: &init, ram_size, level, image: &image, drive, extra: "" };
     let snapshot = match request.stage {
         Stage::PowerUp => Snapshot::take(&mut ready::power_up(&boot)?, boot.boot_digest().0),
         Stage::Ready => ready::ready_snapshot(&boot, cache, say).context("boot the guest")?,

@@ -16,6 +16,7 @@ mod guest;
 mod module;
 mod regions;
 mod rehearsal;
+mod relocate;
 mod stage;
 mod train;
 
@@ -31,7 +32,7 @@ pub use train::{Training, start_message, train};
 use crate::Mapping;
 use crate::link::Runtime;
 use crate::setup;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use kernel_snapshot::cache::Cache;
 use runtime::label;
 use runtime::session::StreamKind;
@@ -129,7 +130,13 @@ impl Summary {
 pub fn convert(request: &Request<'_>, cache: &Cache, say: &dyn Fn(&str)) -> Result<Converted> {
     // First what may be wrong: runtime and kernel take minutes where they are not in the cache.
     let root = Root::read(request.image, request.external_image, say)?;
-    module::check_room(request.guest.ram_size, root.layout.size)?;
+    let outside = request.external_image.is_some();
+    let drive = outside && request.guest.has_drive(root.layout.size);
+    module::check_room(request.guest.ram_size, if drive { 0 } else { root.layout.size })?;
+    ensure!(
+        outside || !request.guest.image_drive,
+        "--image-drive: expected an image outside of the module (--external-image)"
+    );
     let runtime = setup::runtime_module(cache, say).context("build the runtime")?;
     let runtime = Runtime::parse(&runtime).context("runtime module")?;
     let vmlinux = request.guest.kernel.vmlinux(cache, say)?;

@@ -4,6 +4,7 @@
 //! runtime, stack, heap │ stamps │ descriptions │ configuration │ origin │ state │ image │ RAM
 //!                                                                       … │ state │ name of the image's file │ RAM │ room for the image
 //! ```
+//! An image that is a drive has no room.
 //!
 //! The stamps begin as zeros and are no data. Engines map data copy-on-write only while it is dense (`link::layout`), so an image
 //! outside of the module, which is no data either, comes last: the runtime reads into its room what the guest touches.
@@ -109,8 +110,7 @@ const MOST: u64 = (4 << 30) - HEAP;
 const HEAP: u64 = 64 << 20;
 /// What the runtime with its tables and descriptions of regions takes at most, but for the largest of programs.
 const OWN: u64 = 64 << 20;
-const ADVICE: &str =
-    "a smaller --ram, or a smaller image; an image outside of the module (--external-image) has its room there too";
+const ADVICE: &str = "a smaller --ram, or an image outside of the module (--external-image), which the guest has as a drive where it is large";
 
 /// Checks, before anything takes long, that RAM and image will have room in linear memory.
 ///
@@ -120,7 +120,7 @@ pub(super) fn check_room(ram: u64, image: u64) -> Result<()> {
     let (needed, most) = (ram.saturating_add(image), MOST - OWN);
     ensure!(
         needed <= most,
-        "RAM of {} MiB and a root file system of {} MiB: expected at most {} MiB together, since wasm32 addresses 4 GiB: {ADVICE}",
+        "RAM of {} MiB and a root file system of {} MiB in memory: expected at most {} MiB together, since wasm32 addresses 4 GiB: {ADVICE}",
         ram >> 20,
         image >> 20,
         most >> 20
@@ -152,20 +152,28 @@ pub fn module(runtime: &Runtime, guest: &Guest, code: Code, summary: &Summary, f
         bindings_size: bindings.len() as u32,
         snapshot_size: state.len() as u32,
         config_size: config.len() as u32,
-        image_size: guest.root.layout.size as u32,
         ram_size: guest.snapshot.header.ram_size as u32,
         ..Layout::default()
     };
-    let (root, ram_size) = (&guest.root, guest.snapshot.header.ram_size);
+    let (root, ram_size, drive) = (&guest.root, guest.snapshot.header.ram_size, guest.snapshot.header.drive);
     layout.bindings = placer.place(bindings, 64)?;
     layout.config = placer.place(config, 64)?;
     layout.origin = placer.place(origin, 64)?;
     layout.snapshot = placer.place(state.as_slice(), 64)?;
+    ensure!(
+        root.outside.is_some() || !drive,
+        "the snapshot's guest has its root file system as a drive: expected that outside of the module (--external-image)"
+    );
+    if drive {
+        layout.drive_pages = u32::try_from(root.layout.size / PAGE as u64).context("the root file system's size")?;
+    } else {
+        layout.image_size = root.layout.size as u32;
+    }
     if let Some(name) = &root.outside {
         layout.image_file = placer.place(name.as_bytes(), 64)?;
         layout.image_file_size = name.len() as u32;
         layout.ram = placer.room(ram_size, PAGE as u64)?;
-        layout.image = placer.room(root.layout.size, PAGE as u64)?;
+        layout.image = placer.room(layout.image_size.into(), PAGE as u64)?;
     } else {
         layout.image = placer.place(Piece::File(&root.file, root.layout.size), PAGE as u64)?;
         layout.ram = placer.room(ram_size, PAGE as u64)?;

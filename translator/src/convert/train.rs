@@ -45,7 +45,8 @@ pub fn train(guest: &Guest, training: &Training, say: &dyn Fn(&str)) -> Result<P
         Some(code) => say(&format!("the training run ended with exit code {code}; it last said: {}", output.text())),
         None => say("the training run was cut short: the guest waits, or the limit of instructions is reached"),
     }
-    session.vm.take_profile().context("the profile that was started")
+    let profile = session.vm.take_profile().context("the profile that was started")?;
+    guest.located(profile)
 }
 
 /// What the guest is told to run: `command`, else what the image's configuration says.

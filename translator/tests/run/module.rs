@@ -69,28 +69,45 @@ pub(crate) fn world() -> &'static Path {
     MODULE.get_or_init(|| converted("world", &test_images::world().unwrap(), command(), None, small()))
 }
 
-/// Path of the module of busybox whose image is outside, in [`OUTSIDE`] beside it, converted on first use. The image has a file
-/// of 4 MiB, `/data`.
-pub(crate) fn outside() -> &'static Path {
-    static MODULE: OnceLock<PathBuf> = OnceLock::new();
-    MODULE.get_or_init(|| {
+/// Path of a module of busybox whose image is outside, in a file of the same name with the extension `erofs`, converted on first
+/// use. The image has a file of 4 MiB, `/data`.
+pub(crate) fn outside(access: Access) -> &'static Path {
+    static MODULES: [OnceLock<PathBuf>; 2] = [const { OnceLock::new() }; 2];
+    MODULES[access as usize].get_or_init(|| {
         let mut recipe = test_images::busybox().unwrap();
         let mut layer = LayerBuilder::new();
         layer.file("data", 0o644, &data()).unwrap();
         recipe.layers.push(layer.finish().unwrap());
         let file = tempfile::NamedTempFile::new_in(directory()).unwrap();
-        let image = ExternalImage { file: file.as_file(), name: OUTSIDE };
-        let command = vec!["true".to_owned()];
-        let module = convert("outside", &recipe, command, None, small(), Some(image));
-        file.persist(directory().join(OUTSIDE)).unwrap();
-        let path = directory().join("outside.wasm");
+        let name = access.name();
+        let path = directory().join(name).with_extension("wasm");
+        let image = Some((ExternalImage { file: file.as_file(), name: &format!("{name}.erofs") }, access));
+        let module = convert(name, &recipe, vec!["true".to_owned()], None, small(), image);
+        file.persist(path.with_extension("erofs")).unwrap();
         publish(&path, &module);
         path
     })
 }
 
-/// Name of the file with the image of [`outside`].
-pub(crate) const OUTSIDE: &str = "outside.erofs";
+/// How a guest has an image that is outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// As memory.
+    Mapped,
+    /// As a drive.
+    Drive,
+}
+
+impl Access {
+    pub(crate) const ALL: [Access; 2] = [Access::Mapped, Access::Drive];
+
+    fn name(self) -> &'static str {
+        match self {
+            Access::Mapped => "mapped",
+            Access::Drive => "drive",
+        }
+    }
+}
 
 /// What [`outside`] has in `/data`: numbers, so that no two parts are the same.
 pub(crate) fn data() -> Vec<u8> {
@@ -128,12 +145,13 @@ fn convert(
     command: Vec<String>,
     entrypoint: Option<Entrypoint>,
     code: CodeChoices,
-    external_image: Option<ExternalImage<'_>>,
+    outside: Option<(ExternalImage<'_>, Access)>,
 ) -> Mapping {
     let image = tempfile::NamedTempFile::new_in(directory()).unwrap();
     recipe.write(Format::DockerSave, image.path()).unwrap();
     let kernel = KernelChoice::Vmlinux(testing::vmlinux().unwrap());
-    let guest = GuestRequest { kernel, ..GuestRequest::default() };
+    let (external_image, access) = outside.unzip();
+    let guest = GuestRequest { kernel, image_drive: access == Some(Access::Drive), ..GuestRequest::default() };
     let training = Training { command: Some(command), ..Training::default() };
     let request = Request { image: image.path(), guest, training, entrypoint, code, external_image, output: None };
     let cache = Cache::of_user().unwrap();

@@ -1,7 +1,7 @@
 //! A module whose root file system is in a file of its own: where that is found, and what else may be in its place.
 
 use crate::hosts::{has_node, node_of_with, stock};
-use crate::module::{OUTSIDE, busybox, data, directory, outside};
+use crate::module::{Access, busybox, data, directory, outside};
 use crate::process::{Piped, prelift_run_of};
 use std::fs::{self, File};
 use std::io::Write;
@@ -25,17 +25,26 @@ fn md5(path: &Path) -> String {
 }
 
 /// A directory with copies of module and image.
-fn copies() -> (TempDir, PathBuf, PathBuf) {
+fn copies(access: Access) -> (TempDir, PathBuf, PathBuf) {
     let place = tempfile::tempdir_in(directory()).unwrap();
-    let (module, image) = (place.path().join("m.wasm"), place.path().join(OUTSIDE));
-    fs::copy(outside(), &module).unwrap();
-    fs::copy(outside().with_file_name(OUTSIDE), &image).unwrap();
+    let original = image_of(outside(access));
+    let (module, image) = (place.path().join("m.wasm"), place.path().join(original.file_name().unwrap()));
+    fs::copy(outside(access), &module).unwrap();
+    fs::copy(original, &image).unwrap();
     (place, module, image)
+}
+
+fn image_of(module: &Path) -> PathBuf {
+    module.with_extension("erofs")
 }
 
 #[test]
 fn the_image_is_found_by_its_name_and_where_it_is_said_to_be() {
-    let (place, module, image) = copies();
+    Access::ALL.into_iter().for_each(is_found);
+}
+
+fn is_found(access: Access) {
+    let (place, module, image) = copies(access);
     let other = tempfile::tempdir_in(directory()).unwrap();
     fs::write(other.path().join("note"), "a note\n").unwrap();
     fs::write(other.path().join("data"), data()).unwrap();
@@ -74,9 +83,14 @@ fn the_image_is_found_by_its_name_and_where_it_is_said_to_be() {
 
 #[test]
 fn what_is_no_image_of_the_module_is_refused() {
-    let (place, module, image) = copies();
+    Access::ALL.into_iter().for_each(is_refused);
+}
+
+fn is_refused(access: Access) {
+    let (place, module, image) = copies(access);
     let whole = fs::read(&image).unwrap();
     let (size, label) = (whole.len(), whole.len() - 4096);
+    let name = image.file_name().unwrap().to_str().unwrap();
     let here = format!("{}::/x", place.path().display());
     let refused = |expected: &str| {
         for mut command in [prelift_run_of(&module, &[], &["true"]), stock(&["--dir", &here], &module)] {
@@ -87,9 +101,9 @@ fn what_is_no_image_of_the_module_is_refused() {
     };
     let expected = format!("expected the module's root file system, a file of {size} bytes; found");
     fs::write(&image, &whole[..size - 1]).unwrap();
-    refused(&format!("{OUTSIDE}: {expected} {} bytes", size - 1));
+    refused(&format!("{name}: {expected} {} bytes", size - 1));
     fs::write(&image, [&*whole, b"!"].concat()).unwrap();
-    refused(&format!("{OUTSIDE}: {expected} {} bytes", size + 1));
+    refused(&format!("{name}: {expected} {} bytes", size + 1));
     let mut other = whole.clone();
     let digits = label + b"prelift image 1\nimage sha256:".len();
     other[digits..digits + 64].fill(b'0');
@@ -109,7 +123,7 @@ fn what_is_no_image_of_the_module_is_refused() {
     for mut command in [stock(&[], &module), stock(&["--dir", &here], &module)] {
         let (code, _, stderr) = run(&mut command);
         let expected = format!(
-            "is in the file {OUTSIDE}, {size} bytes: expected it in a directory that the module is given, or --image"
+            "is in the file {name}, {size} bytes: expected it in a directory that the module is given, or --image"
         );
         assert!(code == Some(125) && stderr.contains(&expected), "{command:?}: {stderr}");
     }
@@ -120,18 +134,23 @@ fn what_is_no_image_of_the_module_is_refused() {
 
 #[test]
 fn an_image_that_is_cut_under_way_ends_the_run() {
-    let (place, module, image) = copies();
+    Access::ALL.into_iter().for_each(is_cut);
+}
+
+fn is_cut(access: Access) {
+    let (place, module, image) = copies(access);
     let here = format!("{}::/x", place.path().display());
     let script = "echo ready; read line; md5sum < /data; echo went on";
     for mut command in [prelift_run_of(&module, &[], &[]), stock(&["--dir", &here], &module)] {
-        fs::copy(outside().with_file_name(OUTSIDE), &image).unwrap();
+        fs::copy(image_of(outside(access)), &image).unwrap();
         let mut program = Piped::spawn(command.args(["sh", "-c", script]).stdin(Stdio::piped()));
         program.stdout.expect("ready\n");
         File::options().write(true).open(&image).unwrap().set_len(3 << 20).unwrap();
         program.stdin.as_ref().unwrap().write_all(b"line\n").unwrap();
         let (status, stdout, stderr) = program.finish();
         assert_eq!((status.code(), &*stdout), (Some(125), ""), "{command:?}: {stderr}");
-        assert!(stderr.contains(&format!("{OUTSIDE}: the image cannot be read, 65536 bytes at offset")), "{stderr}");
+        let name = image.file_name().unwrap().to_str().unwrap();
+        assert!(stderr.contains(&format!("{name}: the image cannot be read, ")), "{stderr}");
         assert!(stderr.contains("the file ends before"), "{stderr}");
     }
 }
@@ -194,4 +213,34 @@ fn a_gigabyte_is_converted_in_little_memory() {
         assert_eq!(stdout.split(' ').next(), host.split(' ').next());
     }
     assert!(fs::metadata(&inside).unwrap().len() > 1 << 30 && fs::metadata(&outside).unwrap().len() < 256 << 20);
+}
+
+/// Larger than what wasm32 addresses: the guest has it as a drive, without being told to.
+#[test]
+#[ignore = "tier 2: minutes, and 10 GB of disk"]
+fn an_image_beyond_four_gigabytes_is_a_drive() {
+    const FILES: u64 = 9;
+    let place = tempfile::tempdir_in(directory()).unwrap();
+    let (root, module) = (place.path().join("root"), place.path().join("m.wasm"));
+    for layer in test_images::busybox().unwrap().layers {
+        tar::Archive::new(&*layer).unpack(&root).unwrap();
+    }
+    for number in 0..FILES {
+        fs::write(root.join(format!("file{number}")), random(number, 512 << 20)).unwrap();
+    }
+    let vmlinux = kernel_snapshot::testing::vmlinux().unwrap();
+    let convert = |options: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_prelift"));
+        command.args(["--quiet", "convert", "--train", "/bin/true", "--vmlinux"]).arg(&vmlinux);
+        run(command.args(options).arg(&root).arg(&module))
+    };
+    let (code, _, stderr) = convert(&[]);
+    assert!(code == Some(1) && stderr.contains("--external-image"), "{stderr}");
+    let (code, _, stderr) = convert(&[&format!("--external-image={}", place.path().join("m.erofs").display())]);
+    assert_eq!((code, &*stderr), (Some(0), ""));
+    assert!(fs::metadata(&module).unwrap().len() < 64 << 20);
+    let last = format!("/file{}", FILES - 1);
+    let (code, stdout, stderr) = run(&mut prelift_run_of(&module, &[], &["/bin/busybox", "md5sum", &last]));
+    assert_eq!((code, &*stderr), (Some(0), ""));
+    assert_eq!(stdout.split(' ').next(), md5(&root.join(&last[1..])).split(' ').next());
 }

@@ -95,7 +95,7 @@ fn any_register_write_is_survived() {
     let mut source = SeededEntropy::new([1; 32]);
     let entropy = Some(Box::new(SeededEntropy::new([2; 32])) as _);
     let disk = Some(Box::new(EmptyDrive) as _);
-    let mut guest = Guest::new(Backends { disk, entropy, directories: Some(Vec::new()) });
+    let mut guest = Guest::new(Backends { disk, entropy, directories: Some(Vec::new()), image: None });
     for round in 0..40_000u32 {
         let mut bytes = [0; 16];
         source.fill(&mut bytes);

@@ -50,7 +50,7 @@ pub struct SlotUse {
     pub name: &'static str,
 }
 
-/// The fixed assignment of slots. The network device has its place; slots 6 and 7 are free.
+/// The fixed assignment of slots. The network device has its place; slot 7 is free.
 #[rustfmt::skip]
 pub const SLOTS: [SlotUse; SLOT_COUNT] = [
     SlotUse { device_id: 3,  name: "console" },
@@ -59,7 +59,7 @@ pub const SLOTS: [SlotUse; SLOT_COUNT] = [
     SlotUse { device_id: 1,  name: "net" },
     SlotUse { device_id: 9,  name: "9p" },
     SlotUse { device_id: 24, name: "mem" },
-    SlotUse { device_id: 0,  name: "slot 6" },
+    SlotUse { device_id: 2,  name: "image" },
     SlotUse { device_id: 0,  name: "slot 7" },
 ];
 
@@ -73,6 +73,9 @@ pub(super) const ENTROPY_SLOT: usize = 2;
 pub(super) const NINEP_SLOT: usize = 4;
 /// Slot of the memory device.
 pub(super) const MEMORY_SLOT: usize = 5;
+
+/// Slot of the image, where it is a drive.
+pub(super) const IMAGE_SLOT: usize = 6;
 
 /// What a device may touch while it works: guest memory and its queues.
 pub(super) struct Context<'a> {

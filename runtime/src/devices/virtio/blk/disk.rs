@@ -1,5 +1,6 @@
 //! The storage behind the block device.
 
+use crate::memory::ImageSource;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 /// A disk of fixed size. Offsets and lengths are in bytes, multiples of 512 and within [`Disk::length`].
@@ -59,6 +60,31 @@ impl Disk for EmptyDrive {
     }
     fn write(&mut self, _offset: u64, _bytes: &[u8]) -> io::Result<()> {
         Err(io::ErrorKind::NotFound.into())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The image as a disk, for a guest that does not have it in its memory.
+#[derive(Debug)]
+pub struct ImageDrive(pub ImageSource);
+
+impl Disk for ImageDrive {
+    fn length(&self) -> u64 {
+        self.0.size
+    }
+    fn is_read_only(&self) -> bool {
+        true
+    }
+    fn serial(&self) -> &str {
+        "prelift-image"
+    }
+    fn read(&mut self, offset: u64, into: &mut [u8]) -> io::Result<()> {
+        self.0.read(into, offset)
+    }
+    fn write(&mut self, _offset: u64, _bytes: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
     }
     fn flush(&mut self) -> io::Result<()> {
         Ok(())

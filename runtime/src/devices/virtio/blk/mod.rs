@@ -10,7 +10,7 @@ mod request;
 
 use super::{Chain, Context, QueueError, VirtioDevice};
 use crate::snapshot::codec::{CodecError, Reader, Writer};
-pub use disk::{Disk, EmptyDrive, ReadOnlyDisk, WritableDisk};
+pub use disk::{Disk, EmptyDrive, ImageDrive, ReadOnlyDisk, WritableDisk};
 use request::{DATA, MAX_SEGMENT_SECTORS, Parsed, Refusal, Request, SECTOR};
 use std::io;
 
