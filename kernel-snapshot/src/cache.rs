@@ -3,8 +3,9 @@
 //! An entry is a directory `ROOT/KIND/DIGEST/` that is filled beside its final place and published by one rename:
 //! it is there whole or not at all. Who makes an entry holds the lock file `ROOT/KIND/DIGEST.lock`, so that two
 //! processes never make the same thing twice; the system drops the lock when a process dies, and what it left
-//! half-done is removed by the next. Entries are never changed after publication, and never removed: the user may
-//! delete the whole root whenever no `prelift` runs.
+//! half-done is removed by the next. Entries are never changed after publication; a directory's time of modification is when it was
+//! used last, to the day. Those that nobody used for [`UNUSED`] are removed when another of their kind is made. The user may delete
+//! the whole root whenever no `prelift` runs.
 
 use anyhow::{Context, Result};
 use runtime::label;
@@ -13,6 +14,11 @@ use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// An entry that was not used for so long is removed.
+const UNUSED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// SHA-256 of everything that an entry is made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,7 +124,8 @@ impl Cache {
     /// The directory of an entry that is there.
     pub fn find(&self, kind: &str, digest: Digest) -> Option<PathBuf> {
         let Cache::Directory(root) = self else { return None };
-        Some(root.join(kind).join(digest.to_string())).filter(|path| path.is_dir())
+        let path = root.join(kind).join(digest.to_string());
+        is_there(&path).then_some(path)
     }
 
     /// The entry of `digest`, made by `make` if it is not there yet. `make` gets an empty directory to fill, on the
@@ -137,14 +144,41 @@ impl Cache {
         let Cache::Directory(root) = self else { return private_entry(make) };
         let folder = root.join(kind);
         let path = folder.join(digest.to_string());
-        if !path.is_dir() {
+        if !is_there(&path) {
             fs::create_dir_all(&folder).with_context(|| format!("create cache directory {}", folder.display()))?;
             let _lock = lock(&path.with_extension("lock"), kind, progress)?;
             if !path.is_dir() {
                 publish(&path, make)?;
+                remove_unused(&folder);
             }
         }
         Ok(Entry { path, _private: None })
+    }
+}
+
+/// How long ago an entry was used last, to the day; none where there is no entry.
+fn unused_for(path: &Path) -> Option<Duration> {
+    let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_dir)?;
+    Some(metadata.modified().ok()?.elapsed().unwrap_or_default())
+}
+
+/// Whether an entry is there, which is used then.
+fn is_there(path: &Path) -> bool {
+    let Some(age) = unused_for(path) else { return false };
+    if age > DAY {
+        // In a cache that may only be read nothing is removed either.
+        let _ = File::open(path).and_then(|directory| directory.set_modified(SystemTime::now()));
+    }
+    true
+}
+
+/// Removes entries that nobody uses any more, and is not needed where it fails. Their lock files stay, since somebody may wait for one.
+fn remove_unused(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    for path in entries.filter(|path| unused_for(path).is_some_and(|age| age > UNUSED)) {
+        // No entry is ever there in part.
+        let gone = path.with_extension("old");
+        let _ = fs::rename(&path, &gone).and_then(|()| fs::remove_dir_all(gone));
     }
 }
 
@@ -187,11 +221,11 @@ fn publish(path: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cache, Recipe};
-    use std::fs;
+    use super::{Cache, DAY, Recipe, UNUSED};
+    use std::fs::{self, File};
     use std::path::Path;
     use std::sync::mpsc;
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime};
 
     /// The first is held back until the second says that it waits.
     #[test]
@@ -230,6 +264,25 @@ mod tests {
         cache.entry("test", digest, &|_| (), failing).unwrap_err();
         let entry = cache.entry("test", digest, &|_| (), |_| Ok(())).unwrap();
         assert_eq!(fs::read_dir(entry.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_nobody_uses_goes_when_another_is_made() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::Directory(root.path().to_owned());
+        let make = |name: &str| {
+            let entry = cache.entry("test", Recipe::new(name).digest(), &|_| (), |_| Ok(())).unwrap();
+            entry.path().to_owned()
+        };
+        let [unused, used, found] = ["unused", "used", "found"].map(make);
+        for path in [&unused, &used, &found] {
+            let last_used = SystemTime::now() - UNUSED - DAY;
+            File::open(path).unwrap().set_modified(last_used).unwrap();
+        }
+        make("used");
+        assert_eq!(cache.find("test", Recipe::new("found").digest()), Some(found.clone()));
+        make("new");
+        assert_eq!([unused, used, found].map(|path| path.is_dir()), [false, true, true]);
     }
 
     #[test]

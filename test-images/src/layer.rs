@@ -131,3 +131,15 @@ fn set_bytes(field: &mut [u8; 100], bytes: &[u8]) {
     let len = bytes.len().min(field.len());
     field[..len].copy_from_slice(&bytes[..len]);
 }
+
+/// Bytes that cannot be compressed, and that no two seeds have in common (xorshift64*, S. Vigna): whole words.
+pub fn random_bytes(seed: u64, size: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let words = (0..size / 8).map(|_| {
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        state.wrapping_mul(0x2545_f491_4f6c_dd1d).to_le_bytes()
+    });
+    words.flatten().collect()
+}

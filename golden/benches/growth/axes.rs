@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
-use test_images::layer::LayerBuilder;
+use test_images::layer::{LayerBuilder, random_bytes};
 use test_images::{Format, Recipe};
 
 /// What modules are trained with: a loop, processes that work and one that sleeps.
@@ -190,23 +190,11 @@ fn image_of(at: &At) -> Result<Recipe> {
     let mut layer = LayerBuilder::new();
     layer.directory("files", 0o755)?;
     for number in 0..at.size {
-        let bytes = if at.kind == "text" { text(number) } else { random(number) };
+        let bytes = if at.kind == "text" { text(number) } else { random_bytes(number, FILE) };
         layer.file(&format!("files/{number}"), 0o644, &bytes)?;
     }
     recipe.layers.push(layer.finish()?);
     Ok(recipe)
-}
-
-/// Bytes that cannot be compressed: xorshift64*.
-fn random(seed: u64) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let words = (0..FILE / 8).map(|_| {
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        state.wrapping_mul(0x2545_f491_4f6c_dd1d).to_le_bytes()
-    });
-    words.flatten().collect()
 }
 
 /// Lines that differ in a number.

@@ -19,7 +19,7 @@ use crate::interp::Block;
 use crate::memory::{PAGE, Place};
 use crate::mmu::canonical;
 use crate::profile::{CodeAddress, Mode};
-use crate::vm::Vm;
+use crate::vm::{Counts, Mnemonics, Vm};
 use abi::{ExitReason, LEFT};
 use binding::{EntryPoint, key};
 pub(crate) use table::Translated;
@@ -77,28 +77,19 @@ impl Vm {
             ExitReason::Next => {}
             ExitReason::Stale => self.translated.forget_jump(self.cpu.rip, self.generation()),
             // The instruction after one without translation is an entry point.
-            ExitReason::Unlifted if self.cpu.budget > 0 => {
-                self.interpret_unlifted();
-            }
+            ExitReason::Unlifted if self.cpu.budget > 0 => self.interpret_counted(1, |counts| &mut counts.unlifted),
             ExitReason::Budget if self.cpu.budget > 0 && self.take_overtime() => {}
-            ExitReason::Rare if self.cpu.budget > 0 => self.interpret_rare(),
+            ExitReason::Rare if self.cpu.budget > 0 => self.interpret_counted(usize::MAX, |counts| &mut counts.rare),
             ExitReason::Miss | ExitReason::Budget if self.cpu.budget > 0 => self.interpret(usize::MAX),
             _ => {}
         }
     }
 
-    /// Interprets the instruction at RIP, which has no translation, and counts it.
-    fn interpret_unlifted(&mut self) {
-        let Ok(block) = self.fetch() else { return self.interpret(1) };
-        self.counts.unlifted.add(block.insns[0].mnemonic);
-        self.interpret_block(&block, 1);
-    }
-
-    /// Interprets from the instruction at RIP on, whose rare case it is, and counts it.
-    fn interpret_rare(&mut self) {
-        let Ok(block) = self.fetch() else { return self.interpret(usize::MAX) };
-        self.counts.rare.add(block.insns[0].mnemonic);
-        self.interpret_block(&block, usize::MAX);
+    /// Interprets at most so many instructions from RIP on, and counts the first, for which the region was left.
+    fn interpret_counted(&mut self, most: usize, by: fn(&mut Counts) -> &mut Mnemonics) {
+        let Ok(block) = self.fetch() else { return self.interpret(most) };
+        by(&mut self.counts).add(block.insns[0].mnemonic);
+        self.interpret_block(&block, most);
     }
 
     /// Looks for a region to bind at RIP, and enters it in the jump cache.

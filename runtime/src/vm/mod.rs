@@ -57,7 +57,7 @@ pub enum Pause {
     Shutdown,
     /// The guest asked for a restart.
     Reset,
-    /// A part of the image cannot be read: [`Memory::failure`]. The machine is in no state to go on from.
+    /// A part of the image cannot be read: [`Vm::image_failure`]. The machine is in no state to go on from.
     Unreadable,
 }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
+use test_images::layer::random_bytes;
 
 /// Reads all of the image, and looks for directories of the host.
 const SCRIPT: &str =
@@ -172,18 +173,6 @@ fn peak_memory(command: &mut Command) -> u64 {
     }
 }
 
-/// Bytes that no two images of a kind have in common: xorshift64*.
-fn random(seed: u64, size: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let words = (0..size / 8).map(|_| {
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        state.wrapping_mul(0x2545_f491_4f6c_dd1d).to_le_bytes()
-    });
-    words.flatten().collect()
-}
-
 #[test]
 #[ignore = "tier 2: minutes, and 4 GB of disk"]
 fn a_gigabyte_is_converted_in_little_memory() {
@@ -196,7 +185,7 @@ fn a_gigabyte_is_converted_in_little_memory() {
         tar::Archive::new(&*layer).unpack(&root).unwrap();
     }
     for number in 0..FILES {
-        fs::write(root.join(format!("file{number}")), random(number, 16 << 20)).unwrap();
+        fs::write(root.join(format!("file{number}")), random_bytes(number, 16 << 20)).unwrap();
     }
     let vmlinux = kernel_snapshot::testing::vmlinux().unwrap();
     let (inside, outside) = (place.path().join("inside.wasm"), place.path().join("outside.wasm"));
@@ -226,7 +215,7 @@ fn an_image_beyond_four_gigabytes_is_a_drive() {
         tar::Archive::new(&*layer).unpack(&root).unwrap();
     }
     for number in 0..FILES {
-        fs::write(root.join(format!("file{number}")), random(number, 512 << 20)).unwrap();
+        fs::write(root.join(format!("file{number}")), random_bytes(number, 512 << 20)).unwrap();
     }
     let vmlinux = kernel_snapshot::testing::vmlinux().unwrap();
     let convert = |options: &[&str]| {

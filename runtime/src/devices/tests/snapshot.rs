@@ -1,6 +1,7 @@
 //! Saved and loaded devices go on as the originals; a damaged snapshot is an error.
 
 use super::*;
+use crate::memory::ImageSource;
 use std::io::Cursor;
 
 fn backends() -> Backends {
@@ -8,6 +9,7 @@ fn backends() -> Backends {
         disk: Some(Box::new(ReadOnlyDisk::new(Cursor::new(vec![0; 4096]), "x").unwrap())),
         entropy: Some(Box::new(SeededEntropy::new([3; 32]))),
         directories: Some(Vec::new()),
+        image: Some(ImageSource::of_bytes(vec![7; 4096])),
     }
 }
 
