@@ -6,7 +6,7 @@ use std::path::Path;
 use test_images::debian::{JAVA, LANGUAGES, NODE, PYTHON, SERVERS, TOOLS};
 use test_images::{Format, Recipe};
 
-const NAMES: &str = "busybox, busybox-i386, modes, debug, smc, world, bench, bench-real, python, languages, servers, tools, node, java or programs";
+const NAMES: &str = "busybox, busybox-i386, modes, debug, smc, world, bench, bench-real, python, languages, servers, tools, node, java or go_and_rust";
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -29,7 +29,7 @@ fn recipe(name: &str, output: &Path) -> Result<Recipe> {
         "world" => return test_images::world(),
         "bench" => return test_images::bench(),
         "bench-real" => return test_images::bench::real(&cache, &say),
-        "programs" => return test_images::programs(&cache, &say),
+        "go_and_rust" => return test_images::programs(&cache, &say),
         "python" => PYTHON,
         "languages" => LANGUAGES,
         "servers" => SERVERS,

@@ -16,6 +16,8 @@ pub(super) const TIMEOUT: u64 = 1000;
 pub(super) struct Shared {
     /// Cases of this request that have ended.
     pub(super) done: u32,
+    /// Ticks of the timer that a case may outlive.
+    pub(super) patience: u32,
     pub(super) slots: [Slot; SLOTS],
 }
 

@@ -31,9 +31,8 @@ struct Context {
     count: usize,
     current: usize,
     running: bool,
-    /// Cases ever begun, and that number at the last tick.
-    serial: u64,
-    tick_serial: u64,
+    /// Ticks that it has outlived.
+    ticks: u32,
 }
 
 static mut CONTEXT: *mut Context = ptr::null_mut();
@@ -58,8 +57,7 @@ pub(super) unsafe fn run(shared: *mut Shared, requests: libc::c_int, replies: li
             count: 0,
             current: 0,
             running: false,
-            serial: 1,
-            tick_serial: 0,
+            ticks: 0,
         };
         CONTEXT = &raw mut context;
         install_handlers();
@@ -154,12 +152,12 @@ unsafe extern "C" fn on_signal(signal: libc::c_int, _: *mut libc::siginfo_t, fra
 impl Context {
     /// Takes the outcome, unless this is a timer tick that the case may outlive.
     unsafe fn end_case(&mut self, signal: libc::c_int, frame: *mut libc::ucontext_t, fs: u64, gs: u64) -> bool {
-        if signal == libc::SIGVTALRM && self.tick_serial != self.serial {
-            self.tick_serial = self.serial;
-            return false;
-        }
-        // SAFETY: `current` is a slot of this request; the frame is this signal's.
+        // SAFETY: `current` is a slot of this request; the frame is this signal's; the other side waits.
         unsafe {
+            if signal == libc::SIGVTALRM && self.ticks < (&raw const (*self.shared).patience).read_volatile() {
+                self.ticks += 1;
+                return false;
+            }
             let slot = self.slot();
             frame::store(slot, frame, self.ymm);
             (slot.fs_base, slot.gs_base) = (fs, gs);
@@ -190,7 +188,7 @@ impl Context {
     }
 
     unsafe fn begin_case(&mut self, frame: *mut libc::ucontext_t) {
-        self.serial += 1;
+        self.ticks = 0;
         self.running = true;
         // SAFETY: as in `end_case`; the code's length was checked on the other side.
         unsafe {

@@ -61,7 +61,11 @@ pub(super) fn read(into: &mut [u8]) -> io::Result<usize> {
 pub(super) fn write(sink: Sink, bytes: &[u8]) -> io::Result<usize> {
     let piece = wasi::Ciovec { buf: bytes.as_ptr(), buf_len: bytes.len() };
     // SAFETY: the host reads at most `buf_len` bytes at `buf`, which is borrowed.
-    unsafe { wasi::fd_write(descriptor(sink), &[piece]) }.map_err(error)
+    unsafe { wasi::fd_write(descriptor(sink), &[piece]) }.map_err(|errno| match errno {
+        // So says wasmtime of a pipe that nobody reads.
+        wasi::ERRNO_IO => io::ErrorKind::BrokenPipe.into(),
+        errno => error(errno),
+    })
 }
 
 pub(super) fn wait_writable(sink: Sink) {

@@ -34,7 +34,7 @@ pub struct ConvertArgs {
     /// Root file system.
     #[command(flatten)]
     pub root: ImageOptions,
-    /// The image
+    /// The image; `-`: an archive from standard input
     #[arg(value_name = "IMAGE")]
     pub image: PathBuf,
     /// Where to write the module
@@ -45,6 +45,7 @@ pub struct ConvertArgs {
 const EXAMPLES: &str = "\
 Examples:
   prelift convert image.tar out.wasm
+  docker save image | prelift convert - out.wasm
   prelift convert --train 'python3 bench.py' --ram 256M python.tar.zst python.wasm
   prelift convert --snapshot entrypoint --command 'python3 -i' --tty python.tar repl.wasm
   prelift convert --snapshot entrypoint --until 'listening' server.tar server.wasm
@@ -73,6 +74,9 @@ impl ConvertArgs {
         image.map_or(Ok(()), |(new, _)| new.publish())?;
         module.publish()?;
         drop(progress);
+        if let Some(note) = &converted.note {
+            eprintln!("prelift: {note}");
+        }
         if !common.quiet {
             eprint!("{}", report(&converted));
         }

@@ -1,8 +1,8 @@
 //! The command line: one file a verb.
 //!
 //! A verb is an argument structure (clap's derive; its doc comments are the `--help` text) with a method `execute`,
-//! which calls the library and returns the exit code. Exit codes: the guest's own for `run`, else 0 for success,
-//! 1 for an error (written to standard error as `prelift: error: …`, with its causes), 2 for wrong usage.
+//! which calls the library and returns the exit code. Exit codes: 0 for success, 1 for an error (written to standard error as
+//! `prelift: error: …`, with its causes), 2 for wrong usage; of `run` the guest's own, and 125 for all that is not, as Docker has it.
 //!
 //! A verb is registered by its row in [`Verb`]. The single stages (`snapshot`, `profile`, `translate`, `link`) do what
 //! `convert` does, with a file between any two.
@@ -32,6 +32,8 @@ pub use progress::Progress;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use kernel_snapshot::cache::Cache;
+use runtime::host::run::FAILED;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Turns x86-64 container images into WebAssembly modules of translated code.
@@ -122,11 +124,28 @@ impl Verb {
 
 /// Runs the command with the arguments of this process.
 pub fn main() -> ExitCode {
-    let Cli { common, verb } = Cli::try_parse().unwrap_or_else(|error| docker::explain(error).exit());
+    let Cli { common, verb } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let error = docker::explain(error);
+            if error.exit_code() == 0 || !asks_to_run(std::env::args_os()) {
+                error.exit();
+            }
+            // If it cannot be written, there is nobody to tell.
+            let _ = error.print();
+            return ExitCode::from(FAILED);
+        }
+    };
+    let failure = if matches!(verb, Verb::Run(_)) { ExitCode::from(FAILED) } else { ExitCode::FAILURE };
     verb.execute(&common).unwrap_or_else(|error| {
         eprint!("{}", report(&error));
-        ExitCode::FAILURE
+        failure
     })
+}
+
+/// Whether the verb of a command that was not understood is `run`: the first word that is no option.
+fn asks_to_run(words: impl IntoIterator<Item = OsString>) -> bool {
+    words.into_iter().skip(1).find(|word| !word.as_encoded_bytes().starts_with(b"-")).is_some_and(|verb| verb == "run")
 }
 
 /// An error and its causes, as the user sees them.

@@ -106,7 +106,7 @@ pub struct TrainOptions {
     /// The training's standard input; default: at its end
     #[arg(long, value_name = "FILE")]
     pub train_stdin: Option<PathBuf>,
-    /// End the training after this many instructions
+    /// End the training after this many instructions; default: 4,000,000,000
     #[arg(long, value_name = "INSTRUCTIONS")]
     pub train_limit: Option<NonZeroU64>,
 }
@@ -208,7 +208,7 @@ fn parse_size(text: &str, units: &[(&str, u32)], example: &str) -> Result<u64> {
 
 /// A size of RAM in bytes: a number with M or G.
 fn parse_ram(text: &str) -> Result<u64> {
-    let bytes = parse_size(text, &[("M", 20), ("G", 30)], "128M or 1G")?;
+    let bytes = parse_size(text, &[("M", 20), ("G", 30)], "128M or 1G, below 4G")?;
     ensure!(bytes % (2 << 20) == 0, "{text}: expected a multiple of 2M");
     Ok(bytes)
 }

@@ -40,7 +40,10 @@ impl ProfileArgs {
         let root = Root::read(&self.image, None, &|text| progress.step(text))?;
         let guest = Guest::of_snapshot(snapshot, root).with_context(|| self.snapshot.display().to_string())?;
         progress.step("training: running the program to see which code is hot");
-        let profile = train(&guest, &training, &|text| progress.step(text)).context("training run")?;
+        let (profile, note) = train(&guest, &training).context("training run")?;
+        if let Some(note) = note {
+            eprintln!("prelift: {note}");
+        }
         write_file(&self.output, &write_profile(&profile))?;
         drop(progress);
         if !common.quiet {

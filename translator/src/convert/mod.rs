@@ -66,6 +66,8 @@ pub struct Converted {
     pub module: Mapping,
     /// What became of it.
     pub summary: Summary,
+    /// What is to be known of its training run, if that did not end well.
+    pub note: Option<String>,
 }
 
 /// Sizes and counts of a conversion: the module's `prelift` section.
@@ -100,6 +102,9 @@ pub struct ImageFile {
     pub name: String,
     /// SHA-256 of the root file system, 64 digits.
     pub sha256: String,
+    /// Whether the guest has it as a drive, and not in its memory.
+    #[serde(default)]
+    pub drive: bool,
 }
 
 impl Summary {
@@ -109,11 +114,11 @@ impl Summary {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             image: guest.root.image.digest.clone(),
             image_size: guest.root.layout.size,
-            image_file: guest
-                .root
-                .outside
-                .as_ref()
-                .map(|name| ImageFile { name: name.clone(), sha256: label::hexadecimal(&guest.root.digest) }),
+            image_file: guest.root.outside.as_ref().map(|name| ImageFile {
+                name: name.clone(),
+                sha256: label::hexadecimal(&guest.root.digest),
+                drive: guest.snapshot.header.drive,
+            }),
             ram_size: guest.snapshot.header.ram_size,
             program: guest.snapshot.header.program,
             snapshot_pages: guest.snapshot.ram.count() as u64,
@@ -142,7 +147,7 @@ pub fn convert(request: &Request<'_>, cache: &Cache, say: &dyn Fn(&str)) -> Resu
     let vmlinux = request.guest.kernel.vmlinux(cache, say)?;
     let mut guest = prepare(root, &vmlinux, &request.guest, cache, say)?;
     say("training: running the program to see which code is hot");
-    let mut profile = train(&guest, &request.training, say).context("training run")?;
+    let (mut profile, note) = train(&guest, &request.training).context("training run")?;
     if let Some(entrypoint) = &request.entrypoint {
         say("running the program to where its snapshot is taken");
         profile.add(guest.advance(entrypoint)?);
@@ -155,5 +160,5 @@ pub fn convert(request: &Request<'_>, cache: &Cache, say: &dyn Fn(&str)) -> Resu
         Some(file) => module(&runtime, &guest, code, &summary, file),
         None => module(&runtime, &guest, code, &summary, &tempfile::tempfile().context("a file for the module")?),
     }?;
-    Ok(Converted { module, summary })
+    Ok(Converted { module, summary, note })
 }

@@ -27,11 +27,11 @@ const DEFAULT_LIMIT: u64 = 4_000_000_000;
 const EPOCH_NS: u64 = 1_700_000_000_000_000_000;
 
 /// Runs the program and records a profile. It ends when the program does, when the guest waits for input that does not
-/// come, or at the limit.
+/// come, or at the limit. Beside the profile it says what is to be known of the run, if it did not end well.
 ///
 /// # Errors
 /// If the guest fails.
-pub fn train(guest: &Guest, training: &Training, say: &dyn Fn(&str)) -> Result<Profile> {
+pub fn train(guest: &Guest, training: &Training) -> Result<(Profile, Option<String>)> {
     let rehearsal = Rehearsal::begin()?;
     let mut session = guest.session_with(rehearsal.backends()?)?;
     rehearsal.put_layer_in(&mut session.vm.devices)?;
@@ -40,13 +40,17 @@ pub fn train(guest: &Guest, training: &Training, say: &dyn Fn(&str)) -> Result<P
     let limit = session.vm.retired() + training.limit.unwrap_or(DEFAULT_LIMIT);
     session.vm.start_profile();
     let mut output = Tail::default();
-    match run(&mut session, start, &training.stdin, limit, &mut output)? {
-        Some(0) => {}
-        Some(code) => say(&format!("the training run ended with exit code {code}; it last said: {}", output.text())),
-        None => say("the training run was cut short: the guest waits, or the limit of instructions is reached"),
-    }
+    let why = match run(&mut session, start, &training.stdin, limit, &mut output)? {
+        Some(0) => None,
+        Some(code) => Some(format!("ended with exit code {code}")),
+        None if session.vm.retired() >= limit => {
+            Some("was cut short at its limit of instructions (--train-limit)".into())
+        }
+        None => Some("was cut short: the guest waits for input that does not come".into()),
+    };
+    let note = why.map(|why| format!("the training run {why}; it last said: {}", output.text()));
     let profile = session.vm.take_profile().context("the profile that was started")?;
-    guest.located(profile)
+    Ok((guest.located(profile)?, note))
 }
 
 /// What the guest is told to run: `command`, else what the image's configuration says.

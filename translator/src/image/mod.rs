@@ -27,7 +27,8 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
-use std::io::{BufReader, ErrorKind, Read};
+use std::fs::File;
+use std::io::{BufReader, ErrorKind, Read, Seek};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -70,8 +71,11 @@ pub struct Image {
     pub digest: String,
 }
 
+/// The path that stands for standard input.
+pub const STDIN: &str = "-";
+
 /// Opens an OCI layout directory, an archive of `docker save` or an `oci-archive` (plain, gzip or zstd), or a root
-/// directory. A directory is taken for a layout if it has a file `oci-layout`.
+/// directory. A directory is taken for a layout if it has a file `oci-layout`. [`STDIN`] is an archive from standard input.
 ///
 /// Errors name the file, the member or blob, and what was expected of it.
 pub fn open(path: &Path, mut progress: impl FnMut(Progress)) -> Result<Image> {
@@ -79,6 +83,9 @@ pub fn open(path: &Path, mut progress: impl FnMut(Progress)) -> Result<Image> {
 }
 
 fn open_any(path: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Image> {
+    if path == Path::new(STDIN) {
+        return finish_archive(&Store::open_archive(standard_input()?)?, progress);
+    }
     let kind = match path.metadata() {
         Err(error) if error.kind() == ErrorKind::NotFound => bail!("is not there; {FILE_OF_IMAGE}"),
         kind => kind.context("cannot open")?,
@@ -87,9 +94,22 @@ fn open_any(path: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Image> {
         return finish(ImageConfig::default(), rootdir::read(path, progress)?, progress);
     }
     ensure!(kind.is_dir() || kind.is_file(), "is neither a directory nor a file");
-    let store = if kind.is_dir() { Store::Directory(path.to_owned()) } else { Store::open_archive(path)? };
-    let packing = packing(&store)?;
-    let tree = packing.unpack(&store, progress)?;
+    let open = || Store::open_archive(File::open(path).context("cannot open")?);
+    let store = if kind.is_dir() { Store::Directory(path.to_owned()) } else { open()? };
+    finish_archive(&store, progress)
+}
+
+/// All of standard input, in a file without a name: layers are read in another order than that of the archive.
+fn standard_input() -> Result<File> {
+    let mut file = tempfile::tempfile().context("a file for standard input")?;
+    std::io::copy(&mut std::io::stdin().lock(), &mut file).context("cannot read standard input")?;
+    file.rewind()?;
+    Ok(file)
+}
+
+fn finish_archive(store: &Store, progress: &mut dyn FnMut(Progress)) -> Result<Image> {
+    let packing = packing(store)?;
+    let tree = packing.unpack(store, progress)?;
     finish(packing.document.config, tree, progress)
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -41,8 +41,7 @@ pub(crate) enum Stored {
 
 impl Store {
     /// Indexes the archive at `path`.
-    pub(crate) fn open_archive(path: &Path) -> Result<Store> {
-        let mut file = File::open(path).context("cannot open")?;
+    pub(crate) fn open_archive(mut file: File) -> Result<Store> {
         let mut start = Vec::new();
         (&mut file).take(4).read_to_end(&mut start).context("cannot read")?;
         file.rewind()?;

@@ -23,9 +23,10 @@ pub(crate) fn conversion(summary: &Summary) -> Vec<Fact> {
         ("made by", format!("prelift {version}")),
         ("image", format!("{image}, root file system of {} KiB", image_size >> 10)),
     ];
-    let outside = image_file.iter().flat_map(|ImageFile { name, sha256 }| {
-        let size = image_file::file_size(*image_size);
-        [("", format!("outside of the module, in the file {name} of {size} bytes")), ("", format!("sha256:{sha256}"))]
+    let outside = image_file.iter().flat_map(|ImageFile { name, sha256, drive }| {
+        let (size, how) = (image_file::file_size(*image_size), if *drive { "; a drive of the guest" } else { "" });
+        let place = format!("outside of the module, in the file {name} of {size} bytes{how}");
+        [("", place), ("", format!("sha256:{sha256}"))]
     });
     let rest = [
         (
@@ -107,9 +108,9 @@ not lifted      2 mnemonics at 765 places
                 Ud2 457         Sti 308
 ";
         assert_eq!(lines(conversion(&summary).into_iter().chain(unlifted(&summary.code))), expected);
-        summary.image_file = Some(ImageFile { name: "x.erofs".into(), sha256: "00ff".into() });
-        let outside = "2048 KiB\n                outside of the module, in the file x.erofs of 2101248 bytes\n                \
-                       sha256:00ff\nmachine";
+        summary.image_file = Some(ImageFile { name: "x.erofs".into(), sha256: "00ff".into(), drive: true });
+        let outside = "2048 KiB\n                outside of the module, in the file x.erofs of 2101248 bytes; a drive of the guest\n\
+                       \x20               sha256:00ff\nmachine";
         assert!(lines(conversion(&summary)).contains(outside), "{}", lines(conversion(&summary)));
     }
 }

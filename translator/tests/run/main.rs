@@ -4,6 +4,7 @@
 //! Each image is converted once for all tests. `PRELIFT_TEST_VMLINUX=FILE` gives the kernel and saves its build.
 //! Every wait has an end, at which the test says what it expected and what came instead.
 
+mod command;
 mod confinement;
 mod container;
 mod directories;
