@@ -140,7 +140,7 @@ fn the_image_may_be_a_drive() {
     let start = start(&["busybox", "sh", "-c", "cat /sys/block/vdb/serial; busybox wc -c < /bin/busybox"]);
     let code = command::run(&mut session, start, b"", 1 << 30, &mut written).unwrap();
     let busybox = std::fs::metadata("/bin/busybox").unwrap().len();
-    assert_eq!((code, String::from_utf8(written.out).unwrap()), (0, format!("prelift-image\n{busybox}\n")));
+    assert_eq!((code, String::from_utf8(written.out).unwrap()), (0, format!("prelift-image{busybox}\n")));
     let other = ImageSource::of_bytes(vec![0; parts.image.size as usize]);
     assert!(snapshot.restore(&other, ready::backends()).is_err());
 }
