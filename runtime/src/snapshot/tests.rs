@@ -271,7 +271,7 @@ fn damage_is_named() {
     assert!(error(b"").contains("this is no snapshot"));
     let mut other = file.clone();
     other[25] = 7;
-    assert_eq!(error(&other), "snapshot section \"snapshot\", offset 16: expected version 3, found 7");
+    assert_eq!(error(&other), "snapshot section \"snapshot\", offset 16: expected version 4, found 7");
     let mut damaged = file.clone();
     damaged[200] ^= 1;
     assert!(error(&damaged).contains("the checksum does not match"), "{}", error(&damaged));
