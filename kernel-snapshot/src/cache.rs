@@ -172,7 +172,8 @@ fn is_there(path: &Path) -> bool {
     true
 }
 
-/// Removes entries that nobody uses any more, and is not needed where it fails. Their lock files stay, since somebody may wait for one.
+/// Removes entries that nobody uses any more; where that fails, the next try does it. Their lock files stay, since somebody may wait
+/// for one.
 fn remove_unused(folder: &Path) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     for path in entries.filter(|path| unused_for(path).is_some_and(|age| age > UNUSED)) {

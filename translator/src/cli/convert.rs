@@ -74,12 +74,7 @@ impl ConvertArgs {
         image.map_or(Ok(()), |(new, _)| new.publish())?;
         module.publish()?;
         drop(progress);
-        if let Some(note) = &converted.note {
-            eprintln!("prelift: {note}");
-        }
-        if !common.quiet {
-            eprint!("{}", report(&converted));
-        }
+        tell(&converted, common.quiet);
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -87,8 +82,18 @@ impl ConvertArgs {
 /// Largest module that V8 takes, in bytes.
 const V8_MOST: u64 = 1 << 30;
 
+/// Says what a conversion came to; quietly, what is to be known of its training alone.
+pub(super) fn tell(converted: &Converted, quiet: bool) {
+    if let Some(note) = &converted.note {
+        eprintln!("prelift: {note}");
+    }
+    if !quiet {
+        eprint!("{}", report(converted));
+    }
+}
+
 /// What a conversion came to, in a few lines.
-pub(super) fn report(converted: &Converted) -> String {
+fn report(converted: &Converted) -> String {
     let (summary, code) = (&converted.summary, &converted.summary.code);
     let place = summary.image_file.as_ref().map(|file| format!(" outside, in {}", file.name)).unwrap_or_default();
     let mut text = format!(

@@ -71,9 +71,7 @@ impl DemoArgs {
         let engine = Engine::new()?;
         let loaded = engine.load(&converted.module, &cache, &say)?;
         drop(progress);
-        if !common.quiet {
-            eprint!("{}", convert::report(&converted));
-        }
+        convert::tell(&converted, common.quiet);
         drop(converted);
         let mut words = vec!["busybox.wasm".to_owned(), EXACT_EXIT.to_owned(), "--".to_owned()];
         words.extend(args);

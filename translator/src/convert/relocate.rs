@@ -15,7 +15,6 @@ use std::os::unix::fs::FileExt;
 
 /// Bytes that are read at once, whole pages.
 const PIECE: usize = 1 << 20;
-const ELF: [u8; 4] = *b"\x7fELF";
 
 impl Guest {
     /// What ran in this guest, under names that hold for every run.
@@ -40,15 +39,18 @@ fn names(profile: &Profile, root: &Root) -> Result<BTreeMap<CodeAddress, CodeAdd
     let mut names = BTreeMap::new();
     let mut piece = vec![0; PIECE];
     for file in &root.layout.files {
+        if wanted.is_empty() {
+            break;
+        }
+        if !file.is_elf(&root.file)? {
+            continue;
+        }
         let end = file.offset + file.len.next_multiple_of(PAGE as u64);
         for start in (file.offset..end).step_by(PIECE) {
             let piece = &mut piece[..(end - start).min(PIECE as u64) as usize];
             // A file's last page is whole in the image: it begins at a block, and zeros follow it.
             let read = root.file.read_exact_at(piece, start);
             read.with_context(|| format!("{}: cannot read it in the image", file.path.display()))?;
-            if start == file.offset && !piece.starts_with(&ELF) {
-                break;
-            }
             for (page, number) in piece.chunks(PAGE).zip(0..) {
                 let address = IMAGE_BASE.0 + start + number * PAGE as u64;
                 for from in wanted.remove(page).unwrap_or_default() {

@@ -132,10 +132,7 @@ fn add_programs<'i>(files: &mut Files<'i>, image: ImageCode<'i>, max_bytes: u64)
         if files.contains_key(&file.offset) {
             continue;
         }
-        let mut magic = [0; 4];
-        let at = || format!("{}: cannot read it in the image", file.path.display());
-        image.bytes.read_exact_at(&mut magic, file.offset).with_context(at)?;
-        if magic == *b"\x7fELF" {
+        if file.is_elf(image.bytes)? {
             left = match left.checked_sub(file.len) {
                 Some(left) => left,
                 None => return Ok(()),

@@ -40,7 +40,7 @@ pub(crate) enum Stored {
 }
 
 impl Store {
-    /// Indexes the archive at `path`.
+    /// Indexes an archive.
     pub(crate) fn open_archive(mut file: File) -> Result<Store> {
         let mut start = Vec::new();
         (&mut file).take(4).read_to_end(&mut start).context("cannot read")?;

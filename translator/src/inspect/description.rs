@@ -108,9 +108,13 @@ not lifted      2 mnemonics at 765 places
                 Ud2 457         Sti 308
 ";
         assert_eq!(lines(conversion(&summary).into_iter().chain(unlifted(&summary.code))), expected);
-        summary.image_file = Some(ImageFile { name: "x.erofs".into(), sha256: "00ff".into(), drive: true });
-        let outside = "2048 KiB\n                outside of the module, in the file x.erofs of 2101248 bytes; a drive of the guest\n\
-                       \x20               sha256:00ff\nmachine";
-        assert!(lines(conversion(&summary)).contains(outside), "{}", lines(conversion(&summary)));
+        for (drive, how) in [(false, ""), (true, "; a drive of the guest")] {
+            summary.image_file = Some(ImageFile { name: "x.erofs".into(), sha256: "00ff".into(), drive });
+            let outside = format!(
+                "2048 KiB\n                outside of the module, in the file x.erofs of 2101248 bytes{how}\n                \
+                 sha256:00ff\nmachine"
+            );
+            assert!(lines(conversion(&summary)).contains(&outside), "{}", lines(conversion(&summary)));
+        }
     }
 }

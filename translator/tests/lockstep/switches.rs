@@ -151,24 +151,24 @@ fn runs(engine: &mut Engine, source: &RegionSource) -> Tally {
 
 #[test]
 fn code_without_an_optimisation_is_other_code_and_does_the_same() {
-    let programs = [program(), dead_code()];
-    let usual = programs.each_ref().map(|source| {
+    // How much is translated at least, of all and without an optimisation.
+    let programs = [(program(), 700, 500), (dead_code(), 2, 1)];
+    let usual = programs.each_ref().map(|(source, least, _)| {
         let mut engine = load(source, &Options::default());
         let whole = runs(&mut engine, source);
-        assert!(whole.translated > 2 && whole.interpreted < 20, "{whole:?}");
+        assert!(whole.translated > *least && whole.interpreted < 20, "{whole:?}");
         (code(&engine), whole.translated + whole.interpreted)
     });
-    assert!(usual[0].1 > 700);
     for (name, switch) in SWITCHES {
         let mut options = Options::default();
         switch(&mut options);
         let mut same = true;
-        for (source, (usual, retired)) in programs.iter().zip(&usual) {
+        for ((source, _, least), (usual, retired)) in programs.iter().zip(&usual) {
             let mut engine = load(source, &options);
             same &= code(&engine) == *usual;
             let whole = runs(&mut engine, source);
             assert_eq!(whole.translated + whole.interpreted, *retired, "without {name}");
-            assert!(2 * whole.translated > *retired, "without {name}: {whole:?}");
+            assert!(whole.translated > *least, "without {name}: {whole:?}");
         }
         assert!(!same, "without {name} the code is the same");
     }

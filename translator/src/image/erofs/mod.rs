@@ -20,6 +20,7 @@ mod xattr;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -42,6 +43,18 @@ pub struct FileExtent {
     pub offset: u64,
     /// Length in bytes, at least 1.
     pub len: u64,
+}
+
+impl FileExtent {
+    /// Whether it is an ELF file, by its first bytes in the image.
+    pub(crate) fn is_elf(&self, image: &File) -> Result<bool> {
+        const MAGIC: [u8; 4] = *b"\x7fELF";
+        let mut start = [0; MAGIC.len()];
+        // A file that is shorter has zeros behind it, or another file's block.
+        let read = image.read_exact_at(&mut start, self.offset);
+        read.with_context(|| format!("{}: cannot read it in the image", self.path.display()))?;
+        Ok(start == MAGIC)
+    }
 }
 
 /// What was written.
