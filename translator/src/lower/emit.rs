@@ -1,13 +1,14 @@
 //! The function under construction: its bytes, locals and labels.
 
 use super::exits::SideExits;
+use super::outline::{LoopCall, LoopFunction, Outline, Variable};
 use super::tree::Trees;
 use crate::ir::{BlockId, Counter, ExitId, GroupId, Reg, Region, Temp, Type, Value};
 use crate::lift::{Addresses, BranchHints, Options, Privilege, Targets};
 use crate::link::Hint;
 use crate::passes::liveness::Liveness;
 use anyhow::{Context, Result};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use wasm_encoder::{BlockType, InstructionSink, MemArg, MemArgTarget, ValType};
 use x86::vector::float::FloatWidth;
 
@@ -22,6 +23,21 @@ pub(super) const BUDGET: u32 = 3;
 /// What the side exit that is taken has to know: see `exits`.
 pub(super) const EXIT: u32 = 4;
 
+/// Which function is made of the region.
+#[derive(Debug)]
+pub(super) enum Scope<'a> {
+    /// The region's, which calls these loops.
+    Region(&'a [LoopFunction]),
+    /// A loop's.
+    Loop {
+        outline: &'a Outline,
+        /// The local with the number of the way out.
+        way: u32,
+        /// Its side exits so far.
+        exits: Vec<NamedExit>,
+    },
+}
+
 /// What a `br` can go to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Label {
@@ -29,12 +45,45 @@ pub(super) enum Label {
     SideExit(usize),
     /// What follows all blocks.
     End,
+    /// The end of a loop's function.
+    LoopEnd,
     /// The block, which follows the label's end.
     Before(BlockId),
     /// The block, which is the loop's head.
     Loop(BlockId),
     /// An `if`, which nothing goes to.
     If,
+}
+
+/// What a function is made of.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    pub(super) region: &'a Region,
+    pub(super) liveness: &'a Liveness,
+    pub(super) privilege: Privilege,
+    /// The region's number.
+    pub(super) index: u32,
+    pub(super) targets: &'a dyn Targets,
+    pub(super) addresses: &'a Addresses,
+    pub(super) options: &'a Options,
+}
+
+/// A function.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Body {
+    /// Locals and code, as the code section has them.
+    pub code: Vec<u8>,
+    /// Which of its branches are nearly always, or hardly ever, taken.
+    pub hints: Vec<Hint>,
+    /// Where it calls the region's loops.
+    pub(super) calls: Vec<LoopCall>,
+}
+
+impl From<Vec<u8>> for Body {
+    /// Of code that calls no loops, without hints.
+    fn from(code: Vec<u8>) -> Body {
+        Body { code, ..Body::default() }
+    }
 }
 
 /// The function under construction.
@@ -46,6 +95,7 @@ pub(super) struct Emitter<'a> {
     pub(super) targets: &'a dyn Targets,
     pub(super) addresses: &'a Addresses,
     pub(super) options: &'a Options,
+    pub(super) scope: Scope<'a>,
     pub(super) code: Vec<u8>,
     pub(super) labels: Vec<Label>,
     /// Whether the variables are in the processor's state when the function begins, not in its locals.
@@ -66,8 +116,13 @@ pub(super) struct Emitter<'a> {
     exit: NamedExit,
     /// Places in the code of branches that are nearly always, or hardly ever, taken.
     hints: Vec<(usize, bool)>,
+    /// Where it calls the region's loops.
+    pub(super) calls: Vec<LoopCall>,
+    /// How many parameters come before the locals.
+    parameters: u32,
     locals: Vec<ValType>,
     registers: [Option<u32>; Reg::COUNT],
+    temps: BTreeMap<Temp, u32>,
     free: HashMap<ValType, Vec<u32>>,
     /// Locals of the current block's values.
     held: HashMap<Value, u32>,
@@ -86,8 +141,8 @@ pub(super) struct BlockLocals {
 }
 
 /// A side exit: its constant (see `exits`), and where it enters the ladder.
-#[derive(Default)]
-struct NamedExit {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct NamedExit {
     constant: i64,
     rung: usize,
 }
@@ -112,14 +167,9 @@ pub(super) fn unaligned(offset: u32) -> MemArg {
 }
 
 impl<'a> Emitter<'a> {
-    pub(super) fn new(
-        region: &'a Region,
-        liveness: &'a Liveness,
-        (privilege, index): (Privilege, u32),
-        targets: &'a dyn Targets,
-        addresses: &'a Addresses,
-        options: &'a Options,
-    ) -> Self {
+    /// A function with so many parameters, without locals.
+    pub(super) fn new(given: Given<'a>, parameters: u32) -> Self {
+        let Given { region, liveness, privilege, index, targets, addresses, options } = given;
         Emitter {
             region,
             liveness,
@@ -128,6 +178,7 @@ impl<'a> Emitter<'a> {
             targets,
             addresses,
             options,
+            scope: Scope::Region(&[]),
             code: Vec::new(),
             labels: Vec::new(),
             loads_variables: true,
@@ -139,8 +190,11 @@ impl<'a> Emitter<'a> {
             counter: None,
             exit: NamedExit::default(),
             hints: Vec::new(),
-            locals: vec![ValType::I64; 2 + region.temps as usize],
+            calls: Vec::new(),
+            parameters,
+            locals: Vec::new(),
             registers: [None; Reg::COUNT],
+            temps: BTreeMap::new(),
             free: HashMap::new(),
             held: HashMap::new(),
             reserved: HashMap::new(),
@@ -153,10 +207,9 @@ impl<'a> Emitter<'a> {
         InstructionSink::new(&mut self.code)
     }
 
-    /// The function, whose locals begin at `first`: [`BUDGET`], or after it; and what the engine should know of its branches.
-    pub(super) fn finish(self, first: u32) -> (wasm_encoder::Function, Vec<Hint>) {
-        let own = self.locals.into_iter().skip((first - BUDGET) as usize);
-        let mut function = wasm_encoder::Function::new_with_locals_types(own);
+    /// The function.
+    pub(super) fn finish(self) -> Body {
+        let mut function = wasm_encoder::Function::new_with_locals_types(self.locals);
         let start = function.byte_len();
         function.raw(self.code);
         let hints = match self.options.branch_hints {
@@ -164,7 +217,9 @@ impl<'a> Emitter<'a> {
             BranchHints::Omitted => Vec::new(),
         };
         let hint = |(place, taken): (usize, bool)| Hint { place: (start + place) as u32, taken };
-        (function, hints.into_iter().map(hint).collect())
+        let hints = hints.into_iter().map(hint).collect();
+        let calls = self.calls.into_iter().map(|call| LoopCall { place: start + call.place, ..call }).collect();
+        Body { code: function.into_raw_body(), hints, calls }
     }
 
     /// Takes the side exit that was named last if the condition on the stack holds, which it hardly ever does, so that the engine
@@ -192,7 +247,13 @@ impl<'a> Emitter<'a> {
 
     /// Takes the side exit that was named last.
     pub(super) fn take_exit(&mut self) {
-        let NamedExit { constant, rung } = self.exit;
+        if !self.leave_loop_by(self.exit) {
+            self.take(self.exit);
+        }
+    }
+
+    /// Takes a side exit of the region's function.
+    pub(super) fn take(&mut self, NamedExit { constant, rung }: NamedExit) {
         if let Some(counter) = self.counter {
             self.put_back(counter);
         }
@@ -253,13 +314,29 @@ impl<'a> Emitter<'a> {
         self.locals.len() as u32
     }
 
-    fn new_local(&mut self, ty: ValType) -> u32 {
+    /// A local that nothing else uses.
+    pub(super) fn new_local(&mut self, ty: ValType) -> u32 {
         self.locals.push(ty);
-        // The parameters come before the locals.
-        BUDGET + self.locals.len() as u32 - 1
+        self.parameters + self.locals.len() as u32 - 1
+    }
+
+    /// Says which local a variable is.
+    pub(super) fn bind(&mut self, variable: Variable, local: u32) {
+        match variable {
+            Variable::Reg(reg) => self.registers[reg.index()] = Some(local),
+            Variable::Temp(temp) => drop(self.temps.insert(temp, local)),
+        }
     }
 
     /// The local of a variable.
+    pub(super) fn variable(&mut self, variable: Variable) -> u32 {
+        match variable {
+            Variable::Reg(reg) => self.register(reg),
+            Variable::Temp(temp) => self.temp(temp),
+        }
+    }
+
+    /// The local of a part of the guest's state.
     pub(super) fn register(&mut self, reg: Reg) -> u32 {
         match self.registers[reg.index()] {
             Some(local) => local,
@@ -271,9 +348,16 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// The local of a temporary: they come first.
-    pub(super) fn temp(&self, temp: Temp) -> u32 {
-        EXIT + 1 + temp.0
+    /// The local of a temporary.
+    pub(super) fn temp(&mut self, temp: Temp) -> u32 {
+        match self.temps.get(&temp) {
+            Some(local) => *local,
+            None => {
+                let local = self.new_local(ValType::I64);
+                self.temps.insert(temp, local);
+                local
+            }
+        }
     }
 
     /// A local for a value of the current block.
@@ -307,8 +391,9 @@ impl<'a> Emitter<'a> {
     /// Goes back to what locals were used for. Those that are new since, but for variables', are free.
     pub(super) fn restore_block_locals(&mut self, before: BlockLocals) {
         (self.free, self.held, self.members) = (before.free, before.held, before.members);
-        let new = self.locals[before.count as usize..].iter().zip(BUDGET + before.count..);
-        for (ty, local) in new.filter(|(_, local)| !self.registers.contains(&Some(*local))) {
+        let new = self.locals[before.count as usize..].iter().zip(self.parameters + before.count..);
+        let variables: BTreeSet<u32> = self.registers.iter().flatten().chain(self.temps.values()).copied().collect();
+        for (ty, local) in new.filter(|(_, local)| !variables.contains(local)) {
             self.free.entry(*ty).or_default().push(local);
         }
     }
@@ -379,7 +464,8 @@ impl<'a> Emitter<'a> {
     }
 }
 
-fn val_type(ty: Type) -> ValType {
+/// The Wasm type of an IR type.
+pub(super) fn val_type(ty: Type) -> ValType {
     match ty {
         Type::Int => ValType::I64,
         Type::Vec => ValType::V128,

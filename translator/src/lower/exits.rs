@@ -37,6 +37,16 @@ pub struct SideExits {
 }
 
 impl SideExits {
+    /// Those of both.
+    pub(super) fn and(self, other: SideExits) -> SideExits {
+        SideExits {
+            miss: self.miss + other.miss,
+            rare: self.rare + other.rare,
+            budget: self.budget + other.budget,
+            unlifted: self.unlifted + other.unlifted,
+        }
+    }
+
     /// Counts an exit, if it is a side exit.
     pub(super) fn add(&mut self, exit: &Exit) {
         match exit.kind {

@@ -126,7 +126,7 @@ fn pending(region: &Region) -> (Vec<u32>, Vec<u32>) {
     // The root is come to from outside, too; a callee has taken off what retired; and a test looks at the budget, whoever comes to it.
     let nothing = |id: BlockId| {
         let meets = predecessors[id.index()].len() > 1;
-        let tested = heads[id.index()] || id == region.root || region.block(id).check.is_some();
+        let tested = heads[id.index()] || id == region.root || region.block(id).check.is_some() || looks(region, id);
         tested
             || come_back.contains(&id)
             || meets && !ran(region, id)
@@ -147,6 +147,13 @@ fn pending(region: &Region) -> (Vec<u32>, Vec<u32>) {
         after[id.index()] = if takes_all || total > MOST_PENDING { 0 } else { total };
     }
     (before, after)
+}
+
+/// Whether the block tests what is left of a loop's own count.
+fn looks(region: &Region, id: BlockId) -> bool {
+    let block = region.block(id);
+    let left = block.counter.map(|counter| counter.left);
+    block.insts.iter().any(|value| matches!(region.inst(*value), Inst::Temp(temp) if Some(*temp) == left))
 }
 
 fn ran(region: &Region, id: BlockId) -> bool {

@@ -6,6 +6,7 @@ use crate::random::Random;
 use crate::reference::{DATA, Reference};
 use crate::run::{BASE, Tally, compare_in, source};
 use runtime::translated::abi::ExitReason;
+use translator::lower::Body;
 use translator::lift::{
     BranchHints, Calls, Chain, Checks, ColdChecks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, Options, Peeling,
     Placement, Privilege, Products, RegionSource, SystemCode, TailCalls, Targets, Twins, WriteBack,
@@ -131,9 +132,8 @@ fn load(source: &RegionSource, options: &Options) -> Engine {
 
 /// The code, and what the engine is told of it.
 fn code(engine: &Engine) -> (Vec<u8>, Vec<(u32, bool)>) {
-    let region = &engine.regions[0];
-    let hints = region.hints.iter().map(|hint| (hint.place, hint.taken)).collect();
-    (region.function.clone().into_raw_body(), hints)
+    let Body { code, hints, .. } = &engine.regions[0].body;
+    (code.clone(), hints.iter().map(|hint| (hint.place, hint.taken)).collect())
 }
 
 /// To the end, and with pages missing and the budget ending anywhere.

@@ -4,23 +4,28 @@
 //!   pages: budget test of the loop's head
 //!          may the next iteration's bytes be accessed, and for how many iterations more do they stay in these pages?
 //!          floor = budget - that many iterations, but not less than the loop needs; left = budget - floor
-//!          branch if so: test, head
-//!   test:  branch left >= 0: copy of head, pages
+//!          branch if so: copy of head, head
 //!   copy of the loop without these checks, which takes what retires off `left`; its back edges lead to `test`
+//!   test:  branch left >= 0: copy of head, pages
 //!   head:  the loop as it was; its back edges lead to `pages`
 //! ```
 //!
 //! The budget falls by at least the shortest way around in every iteration, so that the test that every back edge needs
 //! anyway tells when a page may end. Where a page is missed, or an access lies in two, one iteration is made as it always
-//! was. Nothing in a loop without calls changes the TLB, and a page with code is never in its write table.
+//! was. Where the flags that a back edge brings are known ([`flags`]), only back edges lead to `pages`, and who comes from outside to `head`.
+//! Nothing in a loop without calls changes the TLB, and a page with code is never in its write table.
 //!
 //! Only innermost loops without calls, and accesses that every iteration makes.
 
 mod affine;
+mod flags;
 
 use super::{budget, copy};
-use crate::ir::{Access, Block, BlockId, BudgetCheck, Builder, Counter, Inst, Region, Temp, Terminator, Value};
+use crate::ir::{
+    Access, Block, BlockId, BudgetCheck, Builder, Counter, Inst, OutlinedLoop, Region, Temp, Terminator, Value,
+};
 use affine::{Affine, Motion};
+use flags::HeadFlags;
 use std::collections::{BTreeMap, BTreeSet};
 use x86::{BinOp, Compare, Width};
 
@@ -214,7 +219,8 @@ fn split(region: &mut Region, found: &Loop, plan: &Plan, check: BudgetCheck) {
     let distances: Vec<Temp> = plan.ranges.iter().map(|_| region.add_temp()).collect();
     let empty = |region: &mut Region| region.add_block(Block::empty(offset, flags, Terminator::Jump(found.head)));
     let (pages, test) = (empty(region), empty(region));
-    for id in region.block_ids() {
+    let flags = HeadFlags::of(region, found);
+    for id in region.block_ids().filter(|id| flags.is_none() || found.body.contains(id)) {
         region.blocks[id.index()].terminator.redirect(|to| if to == found.head { pages } else { to });
     }
 
@@ -240,11 +246,15 @@ fn split(region: &mut Region, found: &Loop, plan: &Plan, check: BudgetCheck) {
         });
     }
 
-    region.blocks[found.head.index()].check = None;
+    match flags {
+        None => region.blocks[found.head.index()].check = None,
+        Some(flags) => set_first(region, copies[&found.head], &flags),
+    }
     let (insts, condition) = pages_block(region, plan, &distances, counter, check.need, cost);
+    let exit = region.add_exit(region.exits[check.exit.index()]);
     let block = &mut region.blocks[pages.index()];
-    (block.check, block.insts) = (Some(check), insts);
-    block.terminator = Terminator::Branch { condition, then: test, other: found.head };
+    (block.check, block.insts) = (Some(BudgetCheck { exit, ..check }), insts);
+    block.terminator = Terminator::Branch { condition, then: copies[&found.head], other: found.head };
 
     let again = way_out(region, pages, counter);
     let mut builder = Builder::new(region);
@@ -254,6 +264,17 @@ fn split(region: &mut Region, found: &Loop, plan: &Plan, check: BudgetCheck) {
     let block = &mut region.blocks[test.index()];
     (block.insts, block.counter) = (insts, Some(counter));
     block.terminator = Terminator::Branch { condition, then: copies[&found.head], other: again };
+    region.outlined.push(OutlinedLoop { head: copies[&found.head], counter });
+}
+
+/// Sets the flags before all else that a block does.
+fn set_first(region: &mut Region, id: BlockId, flags: &HeadFlags) {
+    let mut builder = Builder::new(region);
+    flags.set(&mut builder);
+    let mut insts = builder.finish();
+    let block = &mut region.blocks[id.index()];
+    insts.append(&mut block.insts);
+    block.insts = insts;
 }
 
 /// A block on the way to another, where the budget goes back into its variable.
