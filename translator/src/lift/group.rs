@@ -108,8 +108,10 @@ impl Lifter<'_> {
             let condition = self.not(condition);
             self.builder.push(Inst::ExitIf { condition, exit });
         }
-        if let Some(odd) = self.odd(&group) {
-            let holds = self.all_hold(&group);
+        if let Some(found) = self.found(&group) {
+            let usual = self.imm(if group.rounds { QUICK.into() } else { 0 });
+            let odd = self.compare(Compare::Ne, Width::W32, found, usual);
+            let holds = self.all_hold(&group, found);
             let fails = self.not(holds);
             let condition = self.both(odd, fails);
             self.builder.push(Inst::ExitIf { condition, exit });
@@ -119,35 +121,30 @@ impl Lifter<'_> {
         }
     }
 
-    /// Whether something is not ordinary.
-    fn odd(&mut self, group: &Group) -> Option<Value> {
+    /// Which lanes have a number that is not ordinary, and where results are rounded what MXCSR says: that has none of the four
+    /// bits of lanes.
+    fn found(&mut self, group: &Group) -> Option<Value> {
         let mut words = Vec::new();
         for w in [F32, F64] {
             words.extend(self.odd_lanes(w, &group.numbers));
         }
-        let mut usual = 0;
         if group.rounds {
-            // The four bits of lanes are none of MXCSR's that matter.
-            words.push(self.mode());
-            usual = QUICK;
+            let mxcsr = self.builder.get(Reg::MXCSR);
+            words.push(self.and_imm(mxcsr, QUICK_BITS.into()));
         }
-        let all = words.into_iter().reduce(|a, b| self.bin(BinOp::Or, Width::W64, a, b))?;
-        let usual = self.imm(usual.into());
-        Some(self.compare(Compare::Ne, Width::W32, all, usual))
+        words.into_iter().reduce(|a, b| self.bin(BinOp::Or, Width::W64, a, b))
     }
 
-    /// MXCSR without the flags that do not matter.
-    fn mode(&mut self) -> Value {
-        let mxcsr = self.builder.get(Reg::MXCSR);
-        self.and_imm(mxcsr, QUICK_BITS.into())
-    }
-
-    /// Whether each operation's own test holds.
-    fn all_hold(&mut self, group: &Group) -> Value {
+    /// Whether each operation's own test holds. MXCSR is taken from what was found: what a loop does not change an engine would look at
+    /// before it, and keep in registers though it is seldom asked for.
+    fn all_hold(&mut self, group: &Group, found: Value) -> Value {
         let mut conditions = group.conditions.clone();
         if group.rounds {
-            let mode = self.mode();
-            let (common, clear) = (self.imm(QUICK.into()), self.imm((QUICK & !PE).into()));
+            // A shift, since a mask would give MXCSR again.
+            let lowest = QUICK_BITS.trailing_zeros();
+            let shift = self.imm(lowest.into());
+            let mode = self.bin(BinOp::Shr, Width::W64, found, shift);
+            let (common, clear) = (self.imm((QUICK >> lowest).into()), self.imm(((QUICK & !PE) >> lowest).into()));
             let inexact = self.compare(Compare::Eq, Width::W32, mode, common);
             let not_yet = self.compare(Compare::Eq, Width::W32, mode, clear);
             let exact = self.all_of(group.exact.clone());

@@ -38,7 +38,7 @@ const FEW: u64 = 4;
 /// Most ranges that are checked before a loop: each costs some ten operations there.
 const MOST_RANGES: usize = 4;
 /// Most bytes that a range moves by in an iteration, and that it has: else pages end too soon.
-const MOST_STEP: u64 = 512;
+const MOST_STEP: u64 = 256;
 const MOST_SPAN: i64 = 512;
 
 /// An innermost loop.
