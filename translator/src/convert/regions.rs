@@ -105,7 +105,10 @@ impl Regions {
             raw.bindings.len(),
             plan.first_function.0
         );
-        Ok(Regions { code: Code { functions, types: raw.types, bindings: raw.bindings, summary, figures, plan }, trained: raw.trained })
+        Ok(Regions {
+            code: Code { functions, types: raw.types, bindings: raw.bindings, summary, figures, plan },
+            trained: raw.trained,
+        })
     }
 }
 

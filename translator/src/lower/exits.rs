@@ -104,11 +104,8 @@ pub(super) fn home(reg: Reg) -> (usize, u64) {
 pub(super) enum Transfer {
     /// It does not come back.
     ForGood,
-    /// It comes back to this frame, of so many bytes.
-    Call {
-        /// Estimate of its size.
-        frame: i32,
-    },
+    /// It comes back to this frame.
+    Call,
 }
 
 impl Emitter<'_> {
@@ -247,7 +244,7 @@ impl Emitter<'_> {
             self.address(offset);
             self.op().i64_eq().if_(BlockType::Empty);
             self.enter_region(chain, how);
-            if let Transfer::Call { .. } = how {
+            if let Transfer::Call = how {
                 self.op().br(1);
             }
             self.op().end();
@@ -268,9 +265,12 @@ impl Emitter<'_> {
     fn enter(&mut self, function: u32, how: Transfer) {
         self.op().local_get(ROOM);
         match how {
-            Transfer::ForGood => self.op().return_call(function),
-            Transfer::Call { frame } => self.op().i32_const(frame).i32_sub().call(function),
-        };
+            Transfer::ForGood => drop(self.op().return_call(function)),
+            Transfer::Call => {
+                self.frame_size();
+                self.op().i32_sub().call(function);
+            }
+        }
     }
 
     fn leave_for(&mut self, reason: ExitReason) {
@@ -339,7 +339,6 @@ impl Emitter<'_> {
 mod tests {
     use super::*;
     use crate::lift::{Addresses, NoTargets, Options, RegionSource, SourceBlock};
-    use runtime::translated::helpers::Helper;
 
     #[test]
     fn side_exits_are_counted_by_cause() {
@@ -353,16 +352,7 @@ mod tests {
             entries: vec![0],
             inlined: Vec::new(),
         };
-        let addresses = Addresses {
-            cpu: 0,
-            jump_cache: 0,
-            kernel_stamps: 0,
-            table: 0,
-            first_type: 0,
-            first_shared: 0,
-            helpers: [0; Helper::COUNT],
-            result: 0,
-        };
+        let addresses = Addresses::default();
         let translated = crate::lower::translate(&source, &NoTargets, &addresses, &Options::default()).unwrap();
         assert_eq!(translated.side_exits, SideExits { miss: 2, rare: 0, budget: 1, unlifted: 1 });
     }

@@ -60,5 +60,5 @@ fn emit(region: &Region, addresses: &Addresses) -> Result<Vec<u8>> {
     emitter.labels.push(super::emit::Label::End);
     emitter.control_flow()?;
     emitter.op().end().local_get(src).end();
-    Ok(emitter.finish().code)
+    Ok(emitter.finish()?.code)
 }

@@ -36,7 +36,7 @@ pub use emit::Body;
 pub use exits::SideExits;
 pub use outline::Outlined;
 
-use crate::lift::{self, Addresses, Jumps, Options, RegionSource, Targets};
+use crate::lift::{self, Addresses, Jumps, Loops, Options, RegionSource, Targets};
 use crate::passes;
 use anyhow::{Context, Result, ensure};
 use emit::{Emitter, Given, Scope};
@@ -87,8 +87,9 @@ pub fn translate(
 
 /// The region's function, those of its loops, and the side exits of all.
 fn lower(given: Given<'_>) -> Result<(Body, Vec<Outlined>, SideExits)> {
-    let Given { region, liveness, .. } = given;
-    let outlines = region.outlined.iter().filter_map(|outlined| Outline::of(region, liveness, *outlined));
+    let Given { region, liveness, options, .. } = given;
+    let outlined = if options.loops == Loops::Outlined { &region.outlined[..] } else { &[] };
+    let outlines = outlined.iter().filter_map(|outlined| Outline::of(region, liveness, *outlined));
     let loops = outlines.map(|outline| LoopFunction::new(given, outline)).collect::<Result<Vec<_>>>()?;
     let mut emitter = Emitter::new(given, emit::BUDGET);
     emitter.scope = Scope::Region(&loops);
@@ -112,6 +113,6 @@ fn lower(given: Given<'_>) -> Result<(Body, Vec<Outlined>, SideExits)> {
     emitter.side_exits();
     emitter.op().end();
     let side_exits = loops.iter().fold(emitter.exit_counts, |sum, made| sum.and(made.side_exits));
-    let body = emitter.finish();
+    let body = emitter.finish()?;
     Ok((body, loops.into_iter().map(LoopFunction::outlined).collect(), side_exits))
 }

@@ -14,7 +14,7 @@
 //! the loop's function knows nothing of what it does not use, the budget's variable included: it counts by itself
 //! ([`Counter`](crate::ir::Counter)).
 
-use super::emit::{BASE, Body, Emitter, Given, Label, NamedExit, Scope, val_type};
+use super::emit::{BASE, Body, Emitter, Given, Label, NamedExit, Scope, fill_in, val_type};
 use super::exits::SideExits;
 use super::structure::Shape;
 use crate::ir::{BlockId, Counter, Inst, OutlinedLoop, Reg, RegSet, Region, Temp, Terminator};
@@ -83,7 +83,8 @@ impl Outline {
     /// What is found of a loop, if it can be a function: if nothing leaves it but by a block after it or a side exit.
     pub(super) fn of(region: &Region, liveness: &Liveness, outlined: OutlinedLoop) -> Option<Outline> {
         let OutlinedLoop { head, counter } = outlined;
-        let body: BTreeSet<BlockId> = region.block_ids().filter(|id| region.block(*id).counter == Some(counter)).collect();
+        let body: BTreeSet<BlockId> =
+            region.block_ids().filter(|id| region.block(*id).counter == Some(counter)).collect();
         let mut ways = Vec::new();
         let (mut used, mut set) = (BTreeSet::from([Variable::Temp(counter.left)]), BTreeSet::new());
         for &id in &body {
@@ -166,7 +167,7 @@ impl LoopFunction {
             Scope::Loop { exits, .. } => std::mem::take(exits),
             Scope::Region(_) => Vec::new(),
         };
-        let body = emitter.finish();
+        let body = emitter.finish()?;
         Ok(LoopFunction { outline, exits, side_exits, body })
     }
 
@@ -188,12 +189,7 @@ impl Body {
     /// Fills in the indices of the region's loops, of which the first has this one.
     pub fn call_loops_from(&mut self, first: u32) {
         for LoopCall { place, callee } in std::mem::take(&mut self.calls) {
-            let index = first + callee;
-            let bytes = self.code[place..].iter_mut().zip(0..INDEX_BYTES);
-            bytes.for_each(|(byte, number)| {
-                let more = if number + 1 < INDEX_BYTES { 0x80 } else { 0 };
-                *byte = (index >> (7 * number)) as u8 & 0x7f | more;
-            });
+            fill_in(&mut self.code[place..place + INDEX_BYTES], first + callee);
         }
     }
 }
@@ -290,5 +286,52 @@ impl<'a> Emitter<'a> {
             }
             this.take(*last);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lift::{Addresses, Loops, NoTargets, Options, Privilege, RegionSource, SourceBlock};
+    use crate::lower::{Translated, translate};
+    use wasmparser::BinaryReader;
+
+    /// Instructions that move two registers through memory, and their loop's end.
+    fn translated(end: &[u8], options: &Options) -> Translated {
+        // mov rax, [rdi]; mov [rsi], rax; add rdi, 8; add rsi, 8
+        let code = [&[0x48, 0x8b, 0x07, 0x48, 0x89, 0x06, 0x48, 0x83, 0xc7, 8, 0x48, 0x83, 0xc6, 8][..], end].concat();
+        let source = RegionSource {
+            privilege: Privilege::User,
+            index: 0,
+            name: "f".into(),
+            blocks: vec![SourceBlock { offset: 0, bytes: code, runs: None }],
+            entries: vec![0],
+            inlined: Vec::new(),
+        };
+        translate(&source, &NoTargets, &Addresses::default(), options).unwrap()
+    }
+
+    /// cmp rdi, rdx; jne the start; ret
+    const COMPARED: [u8; 6] = [0x48, 0x39, 0xd7, 0x75, 0xed, 0xc3];
+
+    #[test]
+    fn a_hoisted_loop_is_a_function_of_what_it_uses() {
+        let made = translated(&COMPARED, &Options::default());
+        let [outlined] = &made.loops[..] else { panic!("{} loops", made.loops.len()) };
+        // Base, RDX, RSI, RDI, two distances and what is left; RAX, RSI, RDI, operation and operands of the flags and what is left, and the way out.
+        assert_eq!(outlined.ty.params(), [ValType::I64; 7]);
+        assert_eq!(outlined.ty.results(), [&[ValType::I64; 7][..], &[ValType::I32]].concat());
+        let inline = translated(&COMPARED, &Options { loops: Loops::Inline, ..Options::default() });
+        assert!(inline.loops.is_empty() && inline.body.code.len() > made.body.code.len());
+    }
+
+    #[test]
+    fn calls_of_loops_get_their_indices() {
+        let mut made = translated(&COMPARED, &Options::default());
+        let [LoopCall { place, callee: 0 }] = made.body.calls[..] else { panic!("{:?}", made.body.calls) };
+        assert_eq!(made.body.code[place - 1], CALL);
+        made.body.call_loops_from(0x1234567);
+        let index = BinaryReader::new(&made.body.code[place..place + INDEX_BYTES], 0).read_var_u32();
+        assert_eq!(index.unwrap(), 0x123_4567);
     }
 }

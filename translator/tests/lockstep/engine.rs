@@ -138,7 +138,8 @@ fn module(regions: &[Translated]) -> Vec<u8> {
 
 /// Every hint must be of an `if` or a `br_if`; engines refuse others, or take them for another branch's.
 fn hints_name_branches(region: &Translated, options: &Options) {
-    for Body { code, hints, .. } in [&region.body].into_iter().chain(region.loops.iter().map(|outlined| &outlined.body)) {
+    for Body { code, hints, .. } in [&region.body].into_iter().chain(region.loops.iter().map(|outlined| &outlined.body))
+    {
         assert!(hints.is_sorted_by(|a, b| a.place < b.place));
         assert!(hints.iter().all(|hint| matches!(code[hint.place as usize], 0x04 | 0x0d)));
     }

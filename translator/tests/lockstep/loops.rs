@@ -21,7 +21,15 @@ const ACCESSES: [&[u8]; 9] = [
 ];
 /// ADD of a constant to RBX, RSI, RDI, RCX.
 const MOVES: [[u8; 3]; 4] = [[0x48, 0x81, 0xc3], [0x48, 0x81, 0xc6], [0x48, 0x81, 0xc7], [0x48, 0x81, 0xc1]];
-const STEPS: [i32; 12] = [1, 2, 8, 12, 16, 24, 64, -1, -8, -16, -40, 300];
+const STEPS: [i32; 12] = [1, 2, 8, 12, 16, 24, 200, -1, -8, -16, -40, 300];
+/// What counts R11 down; R12 is 0.
+const COUNTS: [&[u8]; 5] = [
+    &[0x41, 0xff, 0xcb],                         // dec r11d
+    &[0x49, 0xff, 0xcb],                         // dec r11
+    &[0x49, 0x83, 0xeb, 0x01],                   // sub r11, 1
+    &[0x49, 0x83, 0xc3, 0xff],                   // add r11, -1
+    &[0x4d, 0x8d, 0x5b, 0xff, 0x4d, 0x39, 0xe3], // lea r11, [r11-1]; cmp r11, r12
+];
 /// MOV R9, [RBX+RAX] of what RAX has in its low bits.
 const SCATTERED: [u8; 9] = [0x25, 0xff, 0x0f, 0, 0, 0x4c, 0x8b, 0x0c, 0x03];
 
@@ -56,8 +64,9 @@ fn random_loop(random: &mut Random) -> Vec<u8> {
         }
     }
     moves.iter().for_each(|step| code.extend(step));
-    // dec r11d; jnz; jmp out
-    code.extend([0x41, 0xff, 0xcb, 0x0f, 0x85]);
+    code.extend(COUNTS[random.below(COUNTS.len() as u64) as usize]);
+    // jnz; jmp out
+    code.extend([0x0f, 0x85]);
     let back = -(code.len() as i32 + 4);
     code.extend(back.to_le_bytes());
     code.extend([0xe9, 0xf7, 0x0f, 0, 0]);

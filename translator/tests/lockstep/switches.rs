@@ -6,16 +6,16 @@ use crate::random::Random;
 use crate::reference::{DATA, Reference};
 use crate::run::{BASE, Tally, compare_in, source};
 use runtime::translated::abi::ExitReason;
-use translator::lower::Body;
 use translator::lift::{
-    BranchHints, Calls, Chain, Checks, ColdChecks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, Options, Peeling,
-    Placement, Privilege, Products, RegionSource, SystemCode, TailCalls, Targets, Twins, WriteBack,
+    BranchHints, Calls, Chain, Checks, ColdChecks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, Loops, Options,
+    Peeling, Placement, Privilege, Products, RegionSource, SystemCode, TailCalls, Targets, Twins, WriteBack,
 };
+use translator::lower::Body;
 
 type Switch = (&'static str, fn(&mut Options));
 
 #[rustfmt::skip]
-const SWITCHES: [Switch; 16] = [
+const SWITCHES: [Switch; 17] = [
     ("tail calls",      |options| options.tail_calls = TailCalls::No),
     ("paired calls",    |options| options.calls = Calls::Chained),
     ("local jumps",     |options| options.jumps = Jumps::Chained),
@@ -24,6 +24,7 @@ const SWITCHES: [Switch; 16] = [
     ("twins",           |options| options.twins = Twins::Omitted),
     ("called checks",   |options| options.cold_checks = ColdChecks::Inline),
     ("hoisted checks",  |options| options.loop_checks = LoopChecks::InPlace),
+    ("outlined loops",  |options| options.loops = Loops::Inline),
     ("peeling",         |options| options.peeling = Peeling::Omitted),
     ("ladder",          |options| options.write_back = WriteBack::All),
     ("placement",       |options| options.placement = Placement::AtEnds),
