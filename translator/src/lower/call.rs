@@ -12,7 +12,7 @@
 //! all frames unwind. Nothing but translated code runs between the call and its return, so that no stamp can have changed.
 //!
 //! A Wasm stack that overflows traps, so what calls may use is counted, in bytes: each region's frame is estimated by
-//! its locals, which are all known when the function is complete. Of 4,147 frames that Cranelift made of the benchmark's code, 0.46 of
+//! its locals, which are all known when the function is complete. Of 4,147 frames that Cranelift made of the benchmark's code, 0.39 of
 //! the estimates in the mean, one was larger than 1.5 times its estimate, 2.5; the room is three eighths of wasmtime's stack.
 
 use super::emit::{Emitter, ROOM};
