@@ -42,13 +42,14 @@ Examples:
 impl SnapshotArgs {
     pub(super) fn execute(self, common: &Common) -> Result<ExitCode> {
         expect_folder(&self.output)?;
+        let entrypoint = self.snapshot.entrypoint()?;
         let (progress, cache) = (common.progress(), common.cache()?);
         let say = |text: &str| progress.step(text);
         let request = self.kernel.guest(&self.machine);
         let root = Root::read(&self.image, None, &say)?;
         let vmlinux = request.kernel.vmlinux(&cache, &say)?;
         let mut guest = prepare(root, &vmlinux, &request, &cache, &say)?;
-        if let Some(entrypoint) = self.snapshot.entrypoint()? {
+        if let Some(entrypoint) = entrypoint {
             say("running the program to where its snapshot is taken");
             guest.advance(&entrypoint)?;
         }

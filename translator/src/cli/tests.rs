@@ -94,6 +94,14 @@ fn a_place_without_a_folder_is_refused_before_work_is_done() {
     assert_eq!(verb.execute(&common).unwrap_err().to_string(), error);
 }
 
+#[test]
+fn options_of_a_snapshot_are_looked_at_before_work_is_done() {
+    let out = tempfile::tempdir().unwrap().path().with_extension("snapshot").display().to_string();
+    let Cli { common, verb } = Cli::try_parse_from(["prelift", "snapshot", "--tty", "/nonexistent.tar", &out]).unwrap();
+    let error = verb.execute(&common).unwrap_err().to_string();
+    assert!(error.ends_with("expected --snapshot entrypoint with them"), "{error}");
+}
+
 /// A root file system of a GiB and more, most of it a hole.
 fn large_root(folder: &Path) -> PathBuf {
     let root = folder.join("root");
