@@ -1,6 +1,6 @@
 //! `prelift inspect`: what is inside a module.
 
-use super::write_file;
+use super::{expect_folder, write_file};
 use crate::inspect::{Report, RunStats, page, text};
 use anyhow::{Context, Result};
 use clap::Args;
@@ -43,6 +43,7 @@ Examples:
 
 impl InspectArgs {
     pub(super) fn execute(self) -> Result<ExitCode> {
+        self.html.as_deref().map_or(Ok(()), expect_folder)?;
         let path = self.module.display();
         let module = std::fs::read(&self.module).with_context(|| format!("cannot read {path}"))?;
         let report = Report::read(&module).with_context(|| path.to_string())?;

@@ -1,6 +1,6 @@
 //! Groups of options that several verbs share.
 
-use super::output::{NewFile, expect_folder, folder};
+use super::output::{NewFile, folder, place};
 use crate::convert::{CodeChoices, Entrypoint, GuestRequest, KernelChoice, Training, Until};
 use crate::discover::{self, Coverage, InlineCap};
 use crate::lift;
@@ -77,9 +77,9 @@ impl ImageOptions {
         let Some(path) = &self.external_image else { return Ok(None) };
         let expected = || format!("--external-image {}: expected the path of a file, in UTF-8", path.display());
         let name = path.file_name().and_then(|name| name.to_str()).with_context(expected)?;
-        expect_folder(path)?;
+        let (image, module) = (place(path)?, place(module)?);
         ensure!(
-            (folder(path), path.file_name()) != (folder(module), module.file_name()),
+            (folder(&image), image.file_name()) != (folder(&module), module.file_name()),
             "--external-image {}: expected another file than the module's",
             path.display()
         );
