@@ -33,6 +33,11 @@ pub struct MachineOptions {
     /// The guest's processor: x86-64, x86-64-v2 or x86-64-v3
     #[arg(long, value_name = "LEVEL", default_value = Level::default().name(), value_parser = parse_level)]
     pub cpu: Level,
+}
+
+/// How the guest reaches its root file system.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct DriveOptions {
     /// Give the guest its root file system, which is outside of the module, as a drive that it reads into its RAM, in place of
     /// memory: takes no RAM for the structures of its pages (1/64 of its size); always so where memory has no room for it
     #[arg(long)]
@@ -230,8 +235,15 @@ impl KernelOptions {
 
     /// The guest that these options and those of the machine ask for.
     pub fn guest(&self, machine: &MachineOptions) -> GuestRequest {
-        let MachineOptions { ram, cpu, image_drive } = *machine;
-        GuestRequest { kernel: self.choice(), ram_size: ram, level: cpu, image_drive, ..GuestRequest::default() }
+        let MachineOptions { ram, cpu } = *machine;
+        GuestRequest { kernel: self.choice(), ram_size: ram, level: cpu, ..GuestRequest::default() }
+    }
+}
+
+impl DriveOptions {
+    /// The guest, with a drive if these options ask for one.
+    pub fn of(&self, guest: GuestRequest) -> GuestRequest {
+        GuestRequest { image_drive: self.image_drive, ..guest }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `prelift snapshot`: boots an image and saves the machine.
 
-use super::options::{KernelOptions, MachineOptions, SnapshotOptions};
+use super::options::{DriveOptions, KernelOptions, MachineOptions, SnapshotOptions};
 use super::{Common, expect_folder, write_file};
 use crate::convert::{Root, prepare, write_snapshot};
 use anyhow::Result;
@@ -22,6 +22,9 @@ pub struct SnapshotArgs {
     /// Machine.
     #[command(flatten)]
     pub machine: MachineOptions,
+    /// Drive.
+    #[command(flatten)]
+    pub drive: DriveOptions,
     /// Snapshot.
     #[command(flatten)]
     pub snapshot: SnapshotOptions,
@@ -45,7 +48,7 @@ impl SnapshotArgs {
         let entrypoint = self.snapshot.entrypoint()?;
         let (progress, cache) = (common.progress(), common.cache()?);
         let say = |text: &str| progress.step(text);
-        let request = self.kernel.guest(&self.machine);
+        let request = self.drive.of(self.kernel.guest(&self.machine));
         let root = Root::read(&self.image, None, &say)?;
         let vmlinux = request.kernel.vmlinux(&cache, &say)?;
         let mut guest = prepare(root, &vmlinux, &request, &cache, &say)?;

@@ -66,6 +66,13 @@ fn ram_is_a_multiple_of_two_mebibytes_below_four_gibibytes() {
 }
 
 #[test]
+fn a_drive_is_for_an_image_that_may_be_outside() {
+    let command = Cli::command();
+    let verbs = command.get_subcommands().filter(|verb| verb.get_arguments().any(|arg| arg.get_id() == "image_drive"));
+    assert_eq!(verbs.map(clap::Command::get_name).collect::<Vec<_>>(), ["convert", "snapshot"]);
+}
+
+#[test]
 fn errors_name_their_causes() {
     let error = anyhow::anyhow!("line one\nline two").context("cannot build");
     assert_eq!(report(&error), "prelift: error: cannot build\n  because: line one\n           line two\n");
