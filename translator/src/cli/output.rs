@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use std::fs::{File, Permissions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
@@ -99,6 +99,37 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     new.publish()
 }
 
+/// Writes to standard output. Nobody need read it to its end.
+///
+/// # Errors
+/// If it cannot be written for another reason.
+pub(super) fn print(text: &str) -> Result<()> {
+    print_to(&mut io::stdout().lock(), text)
+}
+
+fn print_to(out: &mut impl Write, text: &str) -> Result<()> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
+        _ => Ok(()),
+    }
+}
+
 fn cannot_write(path: &Path) -> String {
     format!("cannot write {}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_may_go_and_a_full_disk_is_an_error() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        drop(reader);
+        print_to(&mut writer, "x").unwrap();
+        let mut full = File::options().write(true).open("/dev/full").unwrap();
+        assert!(format!("{:#}", print_to(&mut full, "x").unwrap_err()).contains("No space left"));
+    }
 }
