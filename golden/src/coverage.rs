@@ -3,7 +3,7 @@
 //! | word | meaning |
 //! |---|---|
 //! | `lifted` | translated code carries it out |
-//! | `helper` | translated code leaves for the interpreter, which does |
+//! | `interpreted` | translated code leaves for the interpreter, which does |
 //! | `absent` | #UD, logged |
 //!
 //! Each code is encoded with registers and with memory wherever it can be, decoded, lifted and run; where the forms differ the table
@@ -26,7 +26,7 @@ pub enum Coverage {
     /// Translated code carries it out.
     Lifted,
     /// The interpreter carries it out.
-    Helper,
+    Interpreted,
     /// Nobody does.
     Absent,
 }
@@ -35,7 +35,7 @@ impl Coverage {
     fn name(self) -> &'static str {
         match self {
             Coverage::Lifted => "lifted",
-            Coverage::Helper => "helper",
+            Coverage::Interpreted => "interpreted",
             Coverage::Absent => "absent",
         }
     }
@@ -84,7 +84,7 @@ fn of(code: Code, case: &Case) -> Option<Coverage> {
         return Some(Coverage::Lifted);
     }
     let absent = matches!(Interpreter::new().run(case).end, End::Refused(why) if why.starts_with("not implemented"));
-    Some(if absent { Coverage::Absent } else { Coverage::Helper })
+    Some(if absent { Coverage::Absent } else { Coverage::Interpreted })
 }
 
 /// The table as text: counts, then a line a code.
@@ -96,7 +96,7 @@ pub fn table(entries: &[Entry]) -> String {
     for level in Level::ALL {
         let of_level: Vec<&Entry> = entries.iter().filter(|entry| entry.level == level).collect();
         let count = |form| of_level.iter().filter(|entry| entry.forms.contains(&form)).count();
-        let counts = [Coverage::Lifted, Coverage::Helper, Coverage::Absent]
+        let counts = [Coverage::Lifted, Coverage::Interpreted, Coverage::Absent]
             .map(|form| format!("{} {}", count(form), form.name()));
         // Writing to a String cannot fail.
         let _ = writeln!(out, "\n# {}: {} codes; {}", level.name(), of_level.len(), counts.join(", "));

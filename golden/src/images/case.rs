@@ -61,7 +61,7 @@ pub fn parse(name: &str, text: &str) -> Result<Case> {
         match key {
             "about" => {}
             "env" => case.run.env.push(variable(value).with_context(|| format!("line {}", number + 1))?),
-            "stdin" => case.run.stdin = value.replace("\\n", "\n").replace("\\\\", "\\").into_bytes(),
+            "stdin" => case.run.stdin = unescaped(value).into_bytes(),
             "argument" => arguments.push(value.to_owned()),
             "command" => program = Some(value.to_owned()),
             "native" => case.not_native = Some(value.to_owned()),
@@ -77,7 +77,42 @@ pub fn parse(name: &str, text: &str) -> Result<Case> {
     Ok(case)
 }
 
+/// The text with `\n` and `\\` as what they stand for; other backslashes are themselves.
+fn unescaped(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        let (meant, skipped) = match after.as_bytes().first() {
+            Some(b'n') => ('\n', 1),
+            Some(b'\\') => ('\\', 1),
+            _ => ('\\', 0),
+        };
+        out.push_str(before);
+        out.push(meant);
+        rest = &after[skipped..];
+    }
+    out + rest
+}
+
 fn variable(text: &str) -> Result<(String, String)> {
     let (name, value) = text.split_once('=').context("expected NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_escape_is_read_once() {
+        for (text, expected) in
+            [(r"a\nb\n", "a\nb\n"), (r"a\\nb", r"a\nb"), (r"\\\n", "\\\n"), (r"\t\", r"\t\"), ("", "")]
+        {
+            assert_eq!(
+                parse("name", &format!("stdin: {text}\n---\n")).unwrap().run.stdin,
+                expected.as_bytes(),
+                "{text}"
+            );
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::Common;
 use super::options::{CodeOptions, KernelOptions, MachineOptions, TrainOptions};
+use super::output::print;
 use crate::compare::{self, Command, Outcomes};
 use crate::convert::{Request, Training, convert};
 use crate::engine::Engine;
@@ -58,7 +59,7 @@ impl CompareArgs {
         let command = Command { words: self.command.clone(), env: Vec::new(), stdin: self.stdin()? };
         let outcomes = self.run(&command, common)?;
         let differences = compare::differences(&outcomes);
-        print!("{}", compare::report(&outcomes, &differences));
+        print(&compare::report(&outcomes, &differences))?;
         Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 

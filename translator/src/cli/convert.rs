@@ -1,6 +1,8 @@
 //! `prelift convert`: an image in, a module out.
 
-use super::options::{CodeOptions, ImageOptions, KernelOptions, MachineOptions, SnapshotOptions, TrainOptions};
+use super::options::{
+    CodeOptions, DriveOptions, ImageOptions, KernelOptions, MachineOptions, SnapshotOptions, TrainOptions,
+};
 use super::{Common, NewFile, expect_folder};
 use crate::convert::{Converted, ExternalImage, Request, convert};
 use anyhow::Result;
@@ -22,6 +24,9 @@ pub struct ConvertArgs {
     /// Machine.
     #[command(flatten)]
     pub machine: MachineOptions,
+    /// Drive.
+    #[command(flatten)]
+    pub drive: DriveOptions,
     /// Snapshot.
     #[command(flatten)]
     pub snapshot: SnapshotOptions,
@@ -62,7 +67,7 @@ impl ConvertArgs {
         let progress = common.progress();
         let request = Request {
             image: &self.image,
-            guest: self.kernel.guest(&self.machine),
+            guest: self.drive.of(self.kernel.guest(&self.machine)),
             training: self.train.training(self.snapshot.command()?)?,
             entrypoint: self.snapshot.entrypoint()?,
             code: self.code.choices(),

@@ -1,10 +1,10 @@
 //! `prelift inspect`: what is inside a module.
 
-use super::write_file;
+use super::output::print;
+use super::{expect_folder, write_file};
 use crate::inspect::{Report, RunStats, page, text};
 use anyhow::{Context, Result};
 use clap::Args;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -43,6 +43,7 @@ Examples:
 
 impl InspectArgs {
     pub(super) fn execute(self) -> Result<ExitCode> {
+        self.html.as_deref().map_or(Ok(()), expect_folder)?;
         let path = self.module.display();
         let module = std::fs::read(&self.module).with_context(|| format!("cannot read {path}"))?;
         let report = Report::read(&module).with_context(|| path.to_string())?;
@@ -52,11 +53,8 @@ impl InspectArgs {
             write_file(html, page(&name, &report, stats.as_ref()).as_bytes())?;
             return Ok(ExitCode::SUCCESS);
         }
-        let text = if self.json { serde_json::to_string_pretty(&report.json())? + "\n" } else { text(&report)? };
-        match io::stdout().write_all(text.as_bytes()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("cannot write the summary"),
-            _ => Ok(ExitCode::SUCCESS),
-        }
+        print(&if self.json { serde_json::to_string_pretty(&report.json())? + "\n" } else { text(&report)? })?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 

@@ -1,10 +1,10 @@
 //! `prelift kernel`: builds the guest kernel.
 
-use super::{Common, write_file};
+use super::{Common, expect_folder, write_file};
 use anyhow::{Context, Result};
 use clap::Args;
 use kernel_snapshot::kernel::{KernelRequest, Source, build};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Build the guest kernel
@@ -32,6 +32,8 @@ Examples:
 
 impl KernelArgs {
     pub(super) fn execute(self, common: &Common) -> Result<ExitCode> {
+        expect_folder(&self.output)?;
+        self.config.as_deref().map_or(Ok(()), expect_folder)?;
         let progress = common.progress();
         let source = self.source.map_or(Source::Debian, Source::Path);
         let kernel = build(&KernelRequest { source, cache: &common.cache()? }, &|text| progress.step(text))?;
@@ -43,7 +45,7 @@ impl KernelArgs {
     }
 }
 
-fn copy(from: &std::path::Path, to: &std::path::Path) -> Result<()> {
+fn copy(from: &Path, to: &Path) -> Result<()> {
     let bytes = std::fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
     write_file(to, &bytes)
 }

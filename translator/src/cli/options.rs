@@ -1,6 +1,6 @@
 //! Groups of options that several verbs share.
 
-use super::output::{NewFile, expect_folder, folder};
+use super::output::{NewFile, folder, place};
 use crate::convert::{CodeChoices, Entrypoint, GuestRequest, KernelChoice, Training, Until};
 use crate::discover::{self, Coverage, InlineCap};
 use crate::lift;
@@ -33,6 +33,11 @@ pub struct MachineOptions {
     /// The guest's processor: x86-64, x86-64-v2 or x86-64-v3
     #[arg(long, value_name = "LEVEL", default_value = Level::default().name(), value_parser = parse_level)]
     pub cpu: Level,
+}
+
+/// How the guest reaches its root file system.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct DriveOptions {
     /// Give the guest its root file system, which is outside of the module, as a drive that it reads into its RAM, in place of
     /// memory: takes no RAM for the structures of its pages (1/64 of its size); always so where memory has no room for it
     #[arg(long)]
@@ -77,9 +82,9 @@ impl ImageOptions {
         let Some(path) = &self.external_image else { return Ok(None) };
         let expected = || format!("--external-image {}: expected the path of a file, in UTF-8", path.display());
         let name = path.file_name().and_then(|name| name.to_str()).with_context(expected)?;
-        expect_folder(path)?;
+        let (image, module) = (place(path)?, place(module)?);
         ensure!(
-            (folder(path), path.file_name()) != (folder(module), module.file_name()),
+            (folder(&image), image.file_name()) != (folder(&module), module.file_name()),
             "--external-image {}: expected another file than the module's",
             path.display()
         );
@@ -233,8 +238,15 @@ impl KernelOptions {
 
     /// The guest that these options and those of the machine ask for.
     pub fn guest(&self, machine: &MachineOptions) -> GuestRequest {
-        let MachineOptions { ram, cpu, image_drive } = *machine;
-        GuestRequest { kernel: self.choice(), ram_size: ram, level: cpu, image_drive, ..GuestRequest::default() }
+        let MachineOptions { ram, cpu } = *machine;
+        GuestRequest { kernel: self.choice(), ram_size: ram, level: cpu, ..GuestRequest::default() }
+    }
+}
+
+impl DriveOptions {
+    /// The guest, with a drive if these options ask for one.
+    pub fn of(&self, guest: GuestRequest) -> GuestRequest {
+        GuestRequest { image_drive: self.image_drive, ..guest }
     }
 }
 

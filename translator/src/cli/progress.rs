@@ -34,25 +34,6 @@ impl Progress {
             Shown::Terminal(bar) => bar.set_message(text.to_owned()),
         }
     }
-
-    /// Something that the user should know, and that stays on the screen.
-    pub fn warn(&self, text: &str) {
-        match &self.shown {
-            Shown::Terminal(bar) => bar.suspend(|| eprintln!("prelift: warning: {text}")),
-            _ => eprintln!("prelift: warning: {text}"),
-        }
-    }
-
-    /// `done` of `total` parts of the present step are finished. On a terminal this draws a bar.
-    pub fn position(&self, done: u64, total: u64) {
-        if let Shown::Terminal(bar) = &self.shown {
-            if bar.length() != Some(total) {
-                bar.set_length(total);
-                bar.set_style(style("{spinner} {msg} [{bar:24}] {pos}/{len} {elapsed}"));
-            }
-            bar.set_position(done);
-        }
-    }
 }
 
 impl Drop for Progress {
@@ -64,11 +45,8 @@ impl Drop for Progress {
 }
 
 fn spinner() -> ProgressBar {
-    let bar = ProgressBar::new_spinner().with_style(style("{spinner} {msg} {elapsed}"));
+    let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
+    let bar = ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
     bar.enable_steady_tick(Duration::from_millis(120));
     bar
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }

@@ -8,7 +8,6 @@ use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
 use runtime::host::directories;
 use runtime::host::layer::Lock;
-use runtime::host::run::FAILED;
 use runtime::image_file::{self, ImageFileError};
 use runtime::label;
 use runtime::session::StreamKind;
@@ -89,20 +88,8 @@ impl RunArgs {
         let of_module: Option<convert::Summary> = description.and_then(|json| serde_json::from_value(json).ok());
         let program = checkpoint::program(&options.told, of_module.as_ref())?;
         // A module cannot keep other runs from its state.
-        let _lock = match options.told.state.as_deref().map(Lock::take).transpose() {
-            Ok(lock) => lock,
-            Err(error) => {
-                eprintln!("prelift: {error}");
-                return Ok(ExitCode::from(FAILED));
-            }
-        };
-        let image = match image_beside(&path, of_module.as_ref(), options.told.image.as_deref()) {
-            Ok(image) => image,
-            Err(error) => {
-                eprintln!("prelift: {error}");
-                return Ok(ExitCode::from(FAILED));
-            }
-        };
+        let _lock = options.told.state.as_deref().map(Lock::take).transpose()?;
+        let image = image_beside(&path, of_module.as_ref(), options.told.image.as_deref())?;
         let files = Files::of(&options.told, image.as_deref())?;
         let progress = common.progress();
         let compiled = engine.load_file(module, &cache, &|text| progress.step(text))?;

@@ -1,6 +1,6 @@
 //! `prelift snapshot`: boots an image and saves the machine.
 
-use super::options::{KernelOptions, MachineOptions, SnapshotOptions};
+use super::options::{DriveOptions, KernelOptions, MachineOptions, SnapshotOptions};
 use super::{Common, expect_folder, write_file};
 use crate::convert::{Root, prepare, write_snapshot};
 use anyhow::Result;
@@ -22,6 +22,9 @@ pub struct SnapshotArgs {
     /// Machine.
     #[command(flatten)]
     pub machine: MachineOptions,
+    /// Drive.
+    #[command(flatten)]
+    pub drive: DriveOptions,
     /// Snapshot.
     #[command(flatten)]
     pub snapshot: SnapshotOptions,
@@ -42,13 +45,14 @@ Examples:
 impl SnapshotArgs {
     pub(super) fn execute(self, common: &Common) -> Result<ExitCode> {
         expect_folder(&self.output)?;
+        let entrypoint = self.snapshot.entrypoint()?;
         let (progress, cache) = (common.progress(), common.cache()?);
         let say = |text: &str| progress.step(text);
-        let request = self.kernel.guest(&self.machine);
+        let request = self.drive.of(self.kernel.guest(&self.machine));
         let root = Root::read(&self.image, None, &say)?;
         let vmlinux = request.kernel.vmlinux(&cache, &say)?;
         let mut guest = prepare(root, &vmlinux, &request, &cache, &say)?;
-        if let Some(entrypoint) = self.snapshot.entrypoint()? {
+        if let Some(entrypoint) = entrypoint {
             say("running the program to where its snapshot is taken");
             guest.advance(&entrypoint)?;
         }

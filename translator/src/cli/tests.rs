@@ -2,6 +2,7 @@
 
 use super::*;
 use clap::CommandFactory;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 /// Every example in a command's help.
@@ -65,6 +66,13 @@ fn ram_is_a_multiple_of_two_mebibytes_below_four_gibibytes() {
 }
 
 #[test]
+fn a_drive_is_for_an_image_that_may_be_outside() {
+    let command = Cli::command();
+    let verbs = command.get_subcommands().filter(|verb| verb.get_arguments().any(|arg| arg.get_id() == "image_drive"));
+    assert_eq!(verbs.map(clap::Command::get_name).collect::<Vec<_>>(), ["convert", "snapshot"]);
+}
+
+#[test]
 fn errors_name_their_causes() {
     let error = anyhow::anyhow!("line one\nline two").context("cannot build");
     assert_eq!(report(&error), "prelift: error: cannot build\n  because: line one\n           line two\n");
@@ -92,6 +100,78 @@ fn a_place_without_a_folder_is_refused_before_work_is_done() {
     let words = ["prelift", "convert", &image, &folder.path().join("no/out").display().to_string()].map(str::to_owned);
     let Cli { common, verb } = Cli::try_parse_from(words).unwrap();
     assert_eq!(verb.execute(&common).unwrap_err().to_string(), error);
+}
+
+#[test]
+fn what_is_no_regular_file_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    let socket = std::os::unix::net::UnixListener::bind(place("socket")).unwrap();
+    for (target, link) in [("socket", "to-socket"), ("loop", "loop")] {
+        symlink(target, place(link)).unwrap();
+    }
+    for (name, expected) in [
+        ("socket", "expected a regular file or nothing"),
+        ("to-socket", "expected a regular file or nothing"),
+        ("loop", "too many symbolic links"),
+    ] {
+        let path = place(name);
+        let expected = format!("cannot write {}: {expected}", path.display());
+        assert_eq!(expect_folder(&path).unwrap_err().to_string(), expected);
+        assert_eq!(write_file(&path, b"x").unwrap_err().to_string(), expected);
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+    drop(socket);
+}
+
+#[test]
+fn a_symbolic_link_is_written_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    ["links", "files"].iter().for_each(|name| std::fs::create_dir(place(name)).unwrap());
+    std::fs::write(place("files/there"), "old").unwrap();
+    for (target, link) in
+        [("../files/there", "links/a"), ("../files/new", "links/b"), ("a", "links/c"), ("no/x", "links/d")]
+    {
+        symlink(target, place(link)).unwrap();
+    }
+    for (link, file) in [("links/a", "files/there"), ("links/b", "files/new"), ("links/c", "files/there")] {
+        write_file(&place(link), link.as_bytes()).unwrap();
+        assert_eq!(std::fs::read(place(file)).unwrap(), link.as_bytes());
+        assert!(place(link).is_symlink() && !place(file).is_symlink(), "{link}");
+    }
+    assert!(expect_folder(&place("links/d")).unwrap_err().to_string().ends_with("no is no directory"));
+    assert_eq!(std::fs::read_dir(place("files")).unwrap().count(), 2);
+}
+
+/// Every verb that writes a file, with `-` for its name; before the first thing that it would read, none of which is there.
+#[test]
+fn an_output_is_a_file() {
+    for words in [
+        &["convert", "i", "-"][..],
+        &["convert", "--external-image=-", "i", "o"],
+        &["link", "s", "i", "-"],
+        &["snapshot", "i", "-"],
+        &["profile", "s", "i", "-"],
+        &["translate", "p", "-"],
+        &["kernel", "-"],
+        &["kernel", "--config=-", "o"],
+        &["demo", "--keep=-"],
+        &["inspect", "--html=-", "m"],
+    ] {
+        let Cli { common, verb } = Cli::try_parse_from([&["prelift", "--no-cache"], words].concat()).unwrap();
+        let error = verb.execute(&common).unwrap_err().to_string();
+        assert!(error.starts_with("cannot write -: the output is a file, expected its name"), "{words:?}: {error}");
+    }
+    expect_folder("./-".as_ref()).unwrap();
+}
+
+#[test]
+fn options_of_a_snapshot_are_looked_at_before_work_is_done() {
+    let out = tempfile::tempdir().unwrap().path().with_extension("snapshot").display().to_string();
+    let Cli { common, verb } = Cli::try_parse_from(["prelift", "snapshot", "--tty", "/nonexistent.tar", &out]).unwrap();
+    let error = verb.execute(&common).unwrap_err().to_string();
+    assert!(error.ends_with("expected --snapshot entrypoint with them"), "{error}");
 }
 
 /// A root file system of a GiB and more, most of it a hole.
@@ -135,7 +215,10 @@ fn an_image_is_another_file_than_its_module() {
         verb.execute(&common).unwrap_err().to_string()
     };
     assert!(refused(&path).ends_with("expected another file than the module's"));
+    let link = folder.path().join("link");
+    symlink("x", &link).unwrap();
+    assert!(refused(link.to_str().unwrap()).ends_with("expected another file than the module's"));
     assert!(refused("/").contains("expected the path of a file"));
     assert!(refused("/nonexistent/x").ends_with("/nonexistent is no directory"));
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }

@@ -5,7 +5,7 @@
 //! arguments, variables, user and directories are those that it was started with.
 
 use super::guest::Guest;
-use super::train::start_message;
+use super::train::{answer, last_words, start_message};
 use crate::image::ImageConfig;
 use anyhow::{Context, Result, bail, ensure};
 use channel::{Start, ToHost, WindowSize};
@@ -79,12 +79,8 @@ fn reach(session: &mut Session, start: Start, to: &Entrypoint, limit: u64, spoke
     loop {
         match session.step(limit, spoken)? {
             Event::Message(ToHost::Exit(code)) => bail!("it ended, with exit code {code}"),
-            Event::Message(ToHost::Failed(reason)) => bail!("the guest's init: {reason}"),
             Event::Message(ToHost::Listening) => return Ok(()),
-            Event::Message(message) => match launch.answer(&message) {
-                Some(answer) => session.send(&answer),
-                None => bail!("the guest's init said {message:?}: expected the program's end"),
-            },
+            Event::Message(message) => answer(session, &mut launch, &message)?,
             Event::Idle(timer) => match (timer, &to.until) {
                 (_, Until::Waits) if calm.lasts(session, spoken) => return Ok(()),
                 (Some(timer), _) => session.vm.advance_tsc(timer),
@@ -149,10 +145,8 @@ impl Spoken {
 
     /// Where the program did not get, and its last words.
     fn report(&self) -> String {
-        const SHOWN: usize = 200;
         let all: Vec<u8> = self.pieces.iter().flat_map(|(_, bytes)| bytes).copied().collect();
-        let last = String::from_utf8_lossy(&all[all.len().saturating_sub(SHOWN)..]).trim().to_owned();
-        format!("the program did not get to where its snapshot is taken; it last said: {last}")
+        format!("the program did not get to where its snapshot is taken; {}", last_words(&all))
     }
 }
 

@@ -13,6 +13,7 @@ use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::Path;
 use std::time::{Duration, Instant};
+use wasmparser::{Parser, Payload};
 use wasmtime::Module;
 
 /// Kind of the cache's entries, and the file in one.
@@ -83,7 +84,8 @@ impl Engine {
     }
 
     fn code(&self, module: &[u8], progress: &dyn Fn(&str)) -> Result<(Vec<u8>, Duration)> {
-        progress(&format!("compiling {:.1} MB of WebAssembly", module.len() as f64 / 1e6));
+        let size = code_size(module).map(|size| format!("{:.1} MB of ", f64::from(size) / 1e6));
+        progress(&format!("compiling {}WebAssembly", size.unwrap_or_default()));
         let start = Instant::now();
         let code = self.wasmtime.precompile_module(module).map_err(|error| anyhow!(error));
         Ok((code.context("cannot compile the module")?, start.elapsed()))
@@ -94,6 +96,14 @@ impl Engine {
         // wasmtime itself checks that it was made by a compatible engine.
         unsafe { Module::deserialize_file(&self.wasmtime, path) }.map_err(|error| anyhow!(error))
     }
+}
+
+/// Size of a module's code. Most of a module are data, which are not compiled.
+fn code_size(module: &[u8]) -> Option<u32> {
+    Parser::new(0).parse_all(module).find_map(|payload| match payload {
+        Ok(Payload::CodeSectionStart { size, .. }) => Some(size),
+        _ => None,
+    })
 }
 
 /// Collects what is hashed, so that a digest of it can be taken.

@@ -2,6 +2,7 @@
 
 use super::*;
 use kernel_snapshot::cache::Cache;
+use std::cell::RefCell;
 
 /// Copies what it reads from standard input to standard output, then exits with its number of arguments plus 200.
 const PROGRAM: &str = r#"
@@ -86,6 +87,16 @@ fn a_file_that_is_known_is_not_read_again_and_one_that_was_changed_is() {
     std::fs::remove_dir_all(directory.path().join("cache/compiled")).unwrap();
     assert_eq!(run(), (2, true));
     assert_eq!(engine.load(&module(2).unwrap(), &cache, &|_| ()).unwrap().origin, Origin::Cached);
+}
+
+#[test]
+fn data_are_not_said_to_be_compiled() {
+    let said = RefCell::new(Vec::new());
+    let module =
+        format!(r#"(module (memory 32) (func (export "_start")) (data (i32.const 0) "{}"))"#, "x".repeat(2_000_000));
+    let say = |text: &str| said.borrow_mut().push(text.to_owned());
+    Engine::new().unwrap().load(&wat::parse_str(module).unwrap(), &Cache::Refused, &say).unwrap();
+    assert_eq!(said.into_inner(), ["compiling 0.0 MB of WebAssembly"]);
 }
 
 #[test]

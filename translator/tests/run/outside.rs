@@ -115,7 +115,7 @@ fn is_refused(access: Access) {
     fs::remove_file(&image).unwrap();
     let missing = run(&mut prelift_run_of(&module, &[], &["true"]));
     assert_eq!((missing.0, &*missing.1), (Some(125), ""));
-    let expected = format!("prelift: {}: No such file or directory", image.display());
+    let expected = format!("prelift: error: {}: No such file or directory", image.display());
     assert!(
         missing.2.starts_with(&expected) && missing.2.contains(&format!("a file of {size} bytes")),
         "{}",

@@ -151,7 +151,7 @@ fn a_state_is_one_images_and_one_runs() {
     let mut first = Piped::spawn(prelift(state.path(), "echo up; read line; echo $line").stdin(Stdio::piped()));
     first.stdout.expect("up\n");
     let (code, stdout, stderr) = run(&mut prelift(state.path(), "echo ran"));
-    let busy = format!("prelift: {path}: another run has this state: expected to be the only one\n");
+    let busy = format!("prelift: error: {path}: another run has this state: expected to be the only one\n");
     assert_eq!((code, stdout, stderr), (Some(125), String::new(), busy));
     assert_eq!(first.finish().0.code(), Some(0), "the first run goes on");
     assert_eq!(output(&mut prelift(state.path(), "echo ran")), "ran\n");
