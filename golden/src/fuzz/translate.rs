@@ -3,8 +3,8 @@
 use crate::wasm::{FIRST_REGION, module_of};
 use anyhow::{Context, Result};
 use translator::lift::{
-    BranchHints, Calls, Chain, Checks, ColdChecks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, Loops, NoTargets,
-    Options, Peeling, Placement, Privilege, Products, RegionSource, SourceBlock, SystemCode, TailCalls, Targets, Twins,
+    BranchHints, Calls, Chain, Checks, ColdChecks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, NoTargets, Options,
+    Peeling, Placement, Privilege, Products, RegionSource, SourceBlock, SystemCode, TailCalls, Targets, Twins,
     WriteBack,
 };
 use translator::link::features;
@@ -44,7 +44,6 @@ pub fn translate(input: &[u8]) -> Result<()> {
         twins: if cut & 8 == 0 { Twins::Written } else { Twins::Omitted },
         cold_checks: if cut & 0x20 == 0 { ColdChecks::Called } else { ColdChecks::Inline },
         loop_checks: if shape & 0x10 == 0 { LoopChecks::Hoisted } else { LoopChecks::InPlace },
-        loops: if cut & 0x40 == 0 { Loops::Outlined } else { Loops::Inline },
         peeling: if cut & 0x10 == 0 { Peeling::Copied } else { Peeling::Omitted },
         placement: if cut & 4 == 0 { Placement::Cheapest } else { Placement::AtEnds },
         write_back: if shape & 0x80 == 0 { WriteBack::Ladder } else { WriteBack::All },

@@ -4,8 +4,8 @@
 use anyhow::Result;
 use runtime::translated::helpers::{Helper, Kind};
 use translator::lift::{Addresses, TailCalls};
+use translator::lower::Translated;
 use translator::lower::shared::{self, SharedType};
-use translator::lower::{Outlined, Translated};
 use wasm_encoder::{
     CodeSection, EntityType, ExportKind, ExportSection, FuncType, FunctionSection, ImportSection, MemorySection,
     MemoryType, Module, RefType, TableSection, TableType, TypeSection, ValType,
@@ -28,28 +28,18 @@ pub(super) fn region_name(number: u32) -> String {
 /// The module that holds the regions in order, with a memory of `pages` Wasm pages.
 pub(super) fn of_regions(regions: &[Translated], addresses: Addresses, pages: u64) -> Result<Vec<u8>> {
     let (mut functions, mut code, mut exports) = (FunctionSection::new(), CodeSection::new(), ExportSection::new());
-    for (_, ty, body) in shared::functions(&addresses, TailCalls::Yes)? {
+    for (_, ty, function) in shared::functions(&addresses, TailCalls::Yes)? {
         functions.function(ty as u32);
-        code.raw(&body);
+        code.function(&function);
     }
     exports.export(MEMORY, ExportKind::Memory, 0);
-    let mut types = types();
-    let mut loops: Vec<&Outlined> = Vec::new();
     for (number, region) in (0..).zip(regions) {
         functions.function(SharedType::Region as u32);
-        let mut body = region.body.clone();
-        body.call_loops_from(FIRST_REGION + (regions.len() + loops.len()) as u32);
-        code.raw(&body.code);
-        loops.extend(&region.loops);
+        code.function(&region.function);
         exports.export(&region_name(number), ExportKind::Func, FIRST_REGION + number);
     }
-    for outlined in loops {
-        functions.function(types.len());
-        types.ty().func_type(&outlined.ty);
-        code.raw(&outlined.body.code);
-    }
     let mut module = Module::new();
-    module.section(&types).section(&helpers()).section(&functions).section(&table()).section(&memory(pages));
+    module.section(&types()).section(&helpers()).section(&functions).section(&table()).section(&memory(pages));
     module.section(&exports).section(&code);
     Ok(module.finish())
 }

@@ -153,9 +153,6 @@ pub struct CodeOptions {
     /// Check the accesses of a loop in it, in place of before it where addresses move by constants
     #[arg(long)]
     pub no_hoisted_checks: bool,
-    /// Leave loops whose checks are made before them in their region's function, in place of functions of their own
-    #[arg(long)]
-    pub no_outlined_loops: bool,
     /// Lead whoever comes into a loop at several places through a switch, in place of a copy of a short way to its head
     #[arg(long)]
     pub no_peeling: bool,
@@ -346,7 +343,6 @@ impl CodeOptions {
         let cold_checks = if inline_checks { lift::ColdChecks::Inline } else { lift::ColdChecks::Called };
         let in_place = self.no_hoisted_checks;
         let loop_checks = if in_place { lift::LoopChecks::InPlace } else { lift::LoopChecks::Hoisted };
-        let loops = if self.no_outlined_loops { lift::Loops::Inline } else { lift::Loops::Outlined };
         let peeling = if self.no_peeling { lift::Peeling::Omitted } else { lift::Peeling::Copied };
         let write_back = if self.no_ladder { lift::WriteBack::All } else { lift::WriteBack::Ladder };
         let placement = if self.no_placement { lift::Placement::AtEnds } else { lift::Placement::Cheapest };
@@ -368,7 +364,6 @@ impl CodeOptions {
                 twins,
                 cold_checks,
                 loop_checks,
-                loops,
                 peeling,
                 write_back,
                 placement,

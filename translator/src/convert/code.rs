@@ -5,9 +5,9 @@ use super::guest::Root;
 use super::module::Plan;
 use crate::discover::{self, Binary, Directory, Discovery, Exits, Guess, ImageCode, Inputs, Region, RegionBlock};
 use crate::lift::{Addresses, Chain, Inlined, Options, Privilege, RegionSource, SourceBlock, Targets};
-use crate::link::{FuncIndex, Function, Runtime, TypeIndex};
+use crate::link::{FuncIndex, Function, Runtime};
+use crate::lower;
 use crate::lower::shared::{self, SharedType};
-use crate::lower::{self, Body, Outlined};
 use anyhow::{Context, Result};
 use core::mem::offset_of;
 use rayon::prelude::*;
@@ -17,7 +17,7 @@ use runtime::translated::abi::{ExitReason, LEFT};
 use runtime::translated::binding::RegionCode;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use wasm_encoder::{FuncType, InstructionSink, MemArg, MemArgTarget};
+use wasm_encoder::{InstructionSink, MemArg, MemArgTarget};
 
 /// Which code is translated, and how.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,10 +31,8 @@ pub struct CodeChoices {
 /// Translated code, ready to be linked.
 #[derive(Debug)]
 pub struct Code {
-    /// The regions' functions by number, those that they share, then the regions' loops.
+    /// The regions' functions by number, then those that they share.
     pub functions: Vec<Function>,
-    /// The types of loops, which come after those that all regions share.
-    pub types: Vec<FuncType>,
     /// What the runtime binds the regions by.
     pub bindings: Vec<RegionCode>,
     /// Counts.
@@ -101,11 +99,9 @@ impl Targets for Chains<'_> {
     }
 }
 
-/// One region's function, its loops, the code it is bound by, and its counts.
+/// One region's function, the code it is bound by, and its counts.
 struct Done {
-    name: String,
-    body: Body,
-    loops: Vec<Outlined>,
+    function: Function,
     binding: RegionCode,
     figures: RegionFigures,
     refused: Option<String>,
@@ -158,80 +154,44 @@ impl Code {
         let mut summary = CodeSummary { regions: done.len(), ..CodeSummary::default() };
         let mut figures = Figures { first_function: plan.first_function, binaries, regions: Vec::new() };
         let mut unlifted = BTreeMap::<String, u64>::new();
-        let shared = shared::functions(&plan.addresses, options.tail_calls)?;
         let (mut functions, mut bindings) = (Vec::new(), Vec::new());
-        let mut loops = Loops::after(&plan, done.len() + shared.len());
-        for mut region in done {
+        for region in done {
             summary.entries += region.binding.entries.len();
             summary.instructions += u64::from(region.figures.instructions);
             summary.guest_bytes += u64::from(region.figures.guest_bytes);
-            summary.wasm_bytes += region.body.code.len() as u64;
-            summary.wasm_bytes += region.loops.iter().map(|outlined| outlined.body.code.len() as u64).sum::<u64>();
+            summary.wasm_bytes += region.function.code.byte_len() as u64;
             summary.refused.extend(region.refused);
             for Unlifted { mnemonic, places, .. } in &region.figures.unlifted {
                 *unlifted.entry(mnemonic.clone()).or_default() += u64::from(*places);
             }
-            region.body.call_loops_from(loops.next);
-            loops.add(&region.name, region.loops);
-            let (name, ty, Body { code, hints, .. }) = (region.name, plan.ty(SharedType::Region), region.body);
-            functions.push(Function { name, ty, code, hints });
+            functions.push(region.function);
             bindings.push(region.binding);
             figures.regions.push(region.figures);
         }
         summary.unlifted = unlifted.into_iter().collect();
         summary.unlifted.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), name.clone()));
-        for (name, ty, code) in shared {
+        for (name, ty, code) in shared::functions(&plan.addresses, options.tail_calls)? {
             functions.push(Function { name: name.into(), ty: plan.ty(ty), code, hints: Vec::new() });
         }
-        functions.extend(loops.functions);
-        Ok(Code { functions, types: loops.types, bindings, summary, figures, plan })
-    }
-}
-
-/// The loops of all regions, as they get their places.
-struct Loops {
-    /// The index of the next.
-    next: u32,
-    first_type: TypeIndex,
-    types: Vec<FuncType>,
-    functions: Vec<Function>,
-}
-
-impl Loops {
-    /// None yet, after so many functions of translated code.
-    fn after(plan: &Plan, functions: usize) -> Loops {
-        let next = plan.first_function.plus(functions as u32).0;
-        Loops { next, first_type: plan.own_type(0), types: Vec::new(), functions: Vec::new() }
-    }
-
-    fn add(&mut self, region: &str, loops: Vec<Outlined>) {
-        for (number, Outlined { ty, body }) in loops.into_iter().enumerate() {
-            let known = self.types.iter().position(|known| *known == ty).unwrap_or(self.types.len());
-            if known == self.types.len() {
-                self.types.push(ty);
-            }
-            let name = format!("{region}:loop{number}");
-            let ty = TypeIndex(self.first_type.0 + known as u32);
-            self.functions.push(Function { name, ty, code: body.code, hints: body.hints });
-            self.next += 1;
-        }
+        Ok(Code { functions, bindings, summary, figures, plan })
     }
 }
 
 fn one(region: &Region, targets: &dyn Targets, plan: &Plan, options: &Options) -> Done {
     let mut binding = region.code();
-    let name = region.name.clone();
+    let (name, ty) = (region.name.clone(), plan.ty(SharedType::Region));
     match lower::translate(&source(region), targets, &plan.addresses, options) {
         Ok(translated) => {
             binding.entries = translated.entries.iter().map(|&offset| offset as u32).collect();
             let figures = RegionFigures::translated(region, &binding, &translated);
-            Done { name, body: translated.body, loops: translated.loops, binding, figures, refused: None }
+            let function = Function { name, ty, code: translated.function, hints: translated.hints };
+            Done { function, binding, figures, refused: None }
         }
         Err(error) => {
             binding.entries.clear();
             let figures = RegionFigures::refused(region, &binding);
-            let body = Body::from(unbound(&plan.addresses));
-            Done { name, body, loops: Vec::new(), binding, figures, refused: Some(format!("{error:#}")) }
+            let function = Function { name, ty, code: unbound(&plan.addresses), hints: Vec::new() };
+            Done { function, binding, figures, refused: Some(format!("{error:#}")) }
         }
     }
 }
@@ -263,7 +223,7 @@ fn source_blocks(blocks: &[RegionBlock]) -> Vec<SourceBlock> {
 
 /// The function of a region that could not be translated: it is never bound, and leaves to the dispatcher where another
 /// region's fixed exit leads to it.
-fn unbound(addresses: &Addresses) -> Vec<u8> {
+fn unbound(addresses: &Addresses) -> wasm_encoder::Function {
     let mut code = Vec::new();
     let offset = u64::from(addresses.cpu) + offset_of!(Cpu, exit_reason) as u64;
     let at = MemArg { offset, align: 2, target: MemArgTarget::Memory(0), ordering: None };
@@ -271,5 +231,5 @@ fn unbound(addresses: &Addresses) -> Vec<u8> {
     sink.i32_const(0).i32_const(ExitReason::Stale as i32).i32_store(at).i64_const(LEFT as i64).end();
     let mut function = wasm_encoder::Function::new([]);
     function.raw(code);
-    function.into_raw_body()
+    function
 }

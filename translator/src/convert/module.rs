@@ -41,11 +41,6 @@ impl Plan {
         TypeIndex(self.addresses.ty(ty))
     }
 
-    /// Index of a type that is not shared.
-    pub(super) fn own_type(&self, number: u32) -> TypeIndex {
-        TypeIndex(self.addresses.first_type + SharedType::COUNT + number)
-    }
-
     pub(super) fn new(runtime: &Runtime, regions: usize) -> Result<Plan> {
         let kernel_stamps = runtime.memory_end().next_multiple_of(64);
         let table = regions as u64 * 8;
@@ -188,7 +183,7 @@ pub fn module(runtime: &Runtime, guest: &Guest, code: Code, summary: &Summary, f
     }
     placer.data.push(Overlay { address: plan.layout_symbol, bytes: layout_bytes(&layout).into() });
     let additions = Additions {
-        types: types().into_iter().chain(code.types).collect(),
+        types: types().into(),
         functions: code.functions,
         memory_end: placer.next,
         data: placer.data,

@@ -2,8 +2,7 @@
 //!
 //! ```text
 //! magic, section "regions" { runtime's SHA-256, instructions of the training run, summary (JSON),
-//!                            types of loops { parameters, results }, functions { name, type, body, hints },
-//!                            bindings { mode, entries, ranges },
+//!                            functions { name, type, body, hints }, bindings { mode, entries, ranges },
 //!                            what is known of each (the module's section `prelift.regions`) }
 //! ```
 //!
@@ -15,17 +14,17 @@ use super::module::Plan;
 use super::stage::{read_file, seal, unseal};
 use crate::link::{Function, Hint, Runtime, TypeIndex};
 use crate::lower::shared::SharedType;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use runtime::profile::Mode;
 use runtime::snapshot::{CodecError, Reader, Writer};
 use runtime::translated::binding::RegionCode;
 use sha2::{Digest as _, Sha256};
 use std::path::Path;
-use wasm_encoder::{Encode, FuncType, ValType};
+use wasm_encoder::ValType;
 use wasmparser::{BinaryReader, FunctionBody};
 
 const MAGIC: &str = "prelift regions\n";
-const VERSION: u16 = 5;
+const VERSION: u16 = 4;
 /// A region lies within this many bytes of its base.
 const SPAN: u32 = 1 << 31;
 
@@ -46,7 +45,6 @@ struct Raw {
     runtime: [u8; 32],
     trained: u64,
     summary: Vec<u8>,
-    types: Vec<FuncType>,
     functions: Vec<RawFunction>,
     bindings: Vec<RegionCode>,
     figures: Vec<u8>,
@@ -58,15 +56,14 @@ impl Regions {
     /// # Errors
     /// If the summary cannot be written as JSON.
     pub fn write(self, runtime: &[u8]) -> Result<Vec<u8>> {
-        let Code { functions, types, bindings, summary, figures, plan } = self.code;
+        let Code { functions, bindings, summary, figures, plan } = self.code;
         let first_type = plan.addresses.first_type;
         let functions = functions.into_iter();
         let raw = Raw {
             runtime: Sha256::digest(runtime).into(),
             trained: self.trained,
             summary: serde_json::to_vec(&summary)?,
-            types,
-            functions: functions.map(|f| (f.name, f.ty.0 - first_type, f.code, f.hints)).collect(),
+            functions: functions.map(|f| (f.name, f.ty.0 - first_type, f.code.into_raw_body(), f.hints)).collect(),
             bindings,
             figures: figures.encode(),
         };
@@ -90,8 +87,8 @@ impl Regions {
         );
         let plan = Plan::new(runtime, raw.bindings.len())?;
         let summary = serde_json::from_slice(&raw.summary).context("the regions' summary")?;
-        let function = |(name, ty, code, hints): RawFunction| {
-            check_locals(&code).with_context(|| format!("function {name:?}"))?;
+        let function = |(name, ty, body, hints): RawFunction| {
+            let code = body_of(&body).with_context(|| format!("function {name:?}"))?;
             Ok(Function { name, ty: TypeIndex(plan.addresses.first_type + ty), code, hints })
         };
         let functions = raw.functions.into_iter().map(function).collect::<Result<Vec<_>>>()?;
@@ -105,10 +102,7 @@ impl Regions {
             raw.bindings.len(),
             plan.first_function.0
         );
-        Ok(Regions {
-            code: Code { functions, types: raw.types, bindings: raw.bindings, summary, figures, plan },
-            trained: raw.trained,
-        })
+        Ok(Regions { code: Code { functions, bindings: raw.bindings, summary, figures, plan }, trained: raw.trained })
     }
 }
 
@@ -117,11 +111,6 @@ impl Raw {
         to.field(&self.runtime);
         to.field(&self.trained);
         to.bytes(&self.summary);
-        to.field(&(self.types.len() as u32));
-        for ty in &self.types {
-            to.bytes(&type_codes(ty.params()));
-            to.bytes(&type_codes(ty.results()));
-        }
         to.field(&(self.functions.len() as u32));
         for (name, ty, body, hints) in &self.functions {
             to.bytes(name.as_bytes());
@@ -138,16 +127,12 @@ impl Raw {
 
     fn load(from: &mut Reader<'_>) -> Result<Raw, CodecError> {
         let (runtime, trained, summary) = (from.field()?, from.field()?, from.bytes()?.to_vec());
-        let (types, functions, bindings, figures) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut raw = Raw { runtime, trained, summary, types, functions, bindings, figures };
-        for _ in 0..from.field::<u32>()? {
-            let (parameters, results) = (load_types(from)?, load_types(from)?);
-            raw.types.push(FuncType::new(parameters, results));
-        }
+        let (functions, bindings, figures) = (Vec::new(), Vec::new(), Vec::new());
+        let mut raw = Raw { runtime, trained, summary, functions, bindings, figures };
         for _ in 0..from.field::<u32>()? {
             let name = String::from_utf8_lossy(from.bytes()?).into_owned();
             let ty = from.field()?;
-            from.check(ty < SharedType::COUNT + raw.types.len() as u32, "a type of translated code")?;
+            from.check(ty < SharedType::COUNT, "a type of translated code")?;
             let body = from.bytes()?.to_vec();
             let hints = load_hints(body.len(), from)?;
             raw.functions.push((name, ty, body, hints));
@@ -210,29 +195,29 @@ fn load_binding(from: &mut Reader<'_>) -> Result<RegionCode, CodecError> {
     Ok(region)
 }
 
-/// Checks that a body begins with locals. What its operators do is validated with the whole module.
-fn check_locals(body: &[u8]) -> Result<()> {
-    let mut locals = FunctionBody::new(BinaryReader::new(body, 0)).get_locals_reader()?;
-    (0..locals.get_count()).try_for_each(|_| locals.read().map(drop))?;
-    Ok(())
-}
-
-/// Types of values as the core specification encodes them (5.3.1, 5.3.2).
-fn type_codes(types: &[ValType]) -> Vec<u8> {
-    let mut codes = Vec::new();
-    types.iter().for_each(|ty| ty.encode(&mut codes));
-    codes
-}
-
-fn load_types(from: &mut Reader<'_>) -> Result<Vec<ValType>, CodecError> {
-    let known = [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::V128];
-    let mut types = Vec::new();
-    for code in from.bytes()?.to_vec() {
-        let ty = known.into_iter().find(|ty| type_codes(&[*ty]) == [code]);
-        from.check(ty.is_some(), "the type of a number or a vector")?;
-        types.extend(ty);
+/// A function body from its bytes. What its operators do is validated with the whole module.
+fn body_of(bytes: &[u8]) -> Result<wasm_encoder::Function> {
+    let body = FunctionBody::new(BinaryReader::new(bytes, 0));
+    let mut locals = Vec::new();
+    let mut reader = body.get_locals_reader()?;
+    for _ in 0..reader.get_count() {
+        let (count, ty) = reader.read()?;
+        locals.push((count, value_type(ty)?));
     }
-    Ok(types)
+    let mut function = wasm_encoder::Function::new(locals);
+    function.raw(bytes[reader.original_position() as usize..].iter().copied());
+    Ok(function)
+}
+
+fn value_type(ty: wasmparser::ValType) -> Result<ValType> {
+    Ok(match ty {
+        wasmparser::ValType::I32 => ValType::I32,
+        wasmparser::ValType::I64 => ValType::I64,
+        wasmparser::ValType::F32 => ValType::F32,
+        wasmparser::ValType::F64 => ValType::F64,
+        wasmparser::ValType::V128 => ValType::V128,
+        wasmparser::ValType::Ref(_) => bail!("a local of type {ty}: expected a number or a vector"),
+    })
 }
 
 #[cfg(test)]
@@ -249,7 +234,6 @@ mod tests {
             runtime: [3; 32],
             trained: 9,
             summary: b"{}".to_vec(),
-            types: vec![FuncType::new([ValType::I64, ValType::V128], [ValType::V128, ValType::I32])],
             functions: vec![("f".into(), 2, function.into_raw_body(), vec![Hint { place: 1, taken: true }])],
             bindings: vec![RegionCode {
                 mode: Mode::User,
@@ -270,20 +254,17 @@ mod tests {
     fn regions_come_back() {
         let back = load(&raw()).unwrap();
         assert_eq!(
-            (back.runtime, back.trained, &back.types, &back.functions, &back.bindings, &back.figures),
-            ([3; 32], 9, &raw().types, &raw().functions, &raw().bindings, &vec![1, 2])
+            (back.runtime, back.trained, &back.functions, &back.bindings, &back.figures),
+            ([3; 32], 9, &raw().functions, &raw().bindings, &vec![1, 2])
         );
+        let body = &back.functions[0].2;
+        assert_eq!(&body_of(body).unwrap().into_raw_body(), body);
     }
 
     #[test]
     fn what_cannot_be_is_refused() {
         let mut wrong = raw();
         wrong.functions[0].1 = SharedType::COUNT;
-        assert!(load(&wrong).is_ok(), "the type of a loop");
-        wrong.functions[0].1 += 1;
-        assert!(load(&wrong).is_err());
-        let mut wrong = raw();
-        wrong.types.push(FuncType::new([ValType::FUNCREF], []));
         assert!(load(&wrong).is_err());
         let mut wrong = raw();
         wrong.bindings[0].ranges.push((5, vec![0]));
@@ -292,7 +273,7 @@ mod tests {
         wrong.bindings[0].ranges.push((u32::MAX, vec![0, 0]));
         assert!(load(&wrong).is_err());
         for cut in 0..4 {
-            assert!(check_locals(&raw().functions[0].2[..cut]).is_err(), "cut at {cut}");
+            assert!(body_of(&raw().functions[0].2[..cut]).is_err(), "cut at {cut}");
         }
     }
 }

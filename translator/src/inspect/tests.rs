@@ -46,7 +46,7 @@ fn module(figures: &[u8]) -> Vec<u8> {
     let function = |(name, size): (&str, usize)| {
         let mut code = wasm_encoder::Function::new([]);
         code.raw(vec![0x01; size - 2]).raw([0x0b]);
-        Function { name: name.into(), ty: runtime.first_type(), code: code.into_raw_body(), hints: Vec::<Hint>::new() }
+        Function { name: name.into(), ty: runtime.first_type(), code, hints: Vec::<Hint>::new() }
     };
     let additions = Additions {
         types: vec![FuncType::new([], [])],

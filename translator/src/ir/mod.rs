@@ -332,15 +332,6 @@ impl Block {
     }
 }
 
-/// A loop that gets a function of its own, so that the engine allocates registers for it alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OutlinedLoop {
-    /// The one block that it is entered by.
-    pub head: BlockId,
-    /// What its blocks count the budget by, and no others.
-    pub counter: Counter,
-}
-
 /// A region.
 #[derive(Debug, Clone)]
 pub struct Region {
@@ -356,8 +347,6 @@ pub struct Region {
     pub groups: Vec<Group>,
     /// How many temporaries there are.
     pub temps: u32,
-    /// Loops that are functions of their own.
-    pub outlined: Vec<OutlinedLoop>,
     /// The block that the function starts with.
     pub root: BlockId,
     /// Whether it has VEX instructions on vector registers, which the control registers and XCR0 must allow.
@@ -378,7 +367,6 @@ impl Region {
             exits: Vec::new(),
             groups: Vec::new(),
             temps: 0,
-            outlined: Vec::new(),
             root: BlockId(0),
             uses_sse: false,
             wide_products: false,

@@ -93,7 +93,7 @@ impl Targets for NoTargets {
 }
 
 /// Where the runtime's state is, and what the module numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Addresses {
     /// Linear-memory address of `Cpu`.
     pub cpu: u32,
@@ -197,15 +197,6 @@ pub enum LoopChecks {
     InPlace,
 }
 
-/// Where a loop is whose checks are made before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Loops {
-    /// In a function of its own: [`crate::lower`].
-    Outlined,
-    /// In the region's.
-    Inline,
-}
-
 /// What becomes of loops that are entered at several places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peeling {
@@ -297,8 +288,6 @@ pub struct Options {
     pub cold_checks: ColdChecks,
     /// Where the accesses of a loop are checked.
     pub loop_checks: LoopChecks,
-    /// Functions of loops.
-    pub loops: Loops,
     /// What becomes of loops that are entered at several places.
     pub peeling: Peeling,
     /// What a side exit writes back.
@@ -330,7 +319,6 @@ impl Default for Options {
             twins: Twins::Written,
             cold_checks: ColdChecks::Called,
             loop_checks: LoopChecks::Hoisted,
-            loops: Loops::Outlined,
             peeling: Peeling::Copied,
             write_back: WriteBack::Ladder,
             placement: Placement::Cheapest,

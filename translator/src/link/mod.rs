@@ -79,8 +79,8 @@ pub struct Function {
     pub name: String,
     /// Its type: one of [`Additions::types`] (from [`Runtime::first_type`] on) or one that the runtime has.
     pub ty: TypeIndex,
-    /// Locals and code, as the code section has them.
-    pub code: Vec<u8>,
+    /// Locals and body.
+    pub code: wasm_encoder::Function,
     /// What the engine should know of its branches, ascending.
     pub hints: Vec<Hint>,
 }

@@ -28,13 +28,13 @@ fn link(runtime: &Runtime, additions: Additions<'_>) -> anyhow::Result<crate::Ma
     runtime.link(additions, &tempfile::tempfile().unwrap())
 }
 
-fn body(instructions: &[Instruction<'_>]) -> Vec<u8> {
+fn body(instructions: &[Instruction<'_>]) -> wasm_encoder::Function {
     let mut code = wasm_encoder::Function::new([]);
     instructions.iter().for_each(|instruction| {
         code.instruction(instruction);
     });
     code.instruction(&Instruction::End);
-    code.into_raw_body()
+    code
 }
 
 /// `first` tail-calls `second`, which returns `double(argument) + the i64 at 3 pages`.

@@ -163,10 +163,11 @@ impl Runtime {
 fn take_bodies(functions: Vec<Function>) -> (Vec<Function>, Tail<'static>) {
     let mut bodies = Tail { count: u32::try_from(functions.len()).unwrap_or(u32::MAX), pieces: Vec::new() };
     let take = |function: Function| {
+        let body = function.code.into_raw_body();
         let mut size = Vec::new();
-        function.code.len().encode(&mut size);
-        bodies.pieces.extend([size.into(), function.code.into()]);
-        Function { code: Vec::new(), ..function }
+        body.len().encode(&mut size);
+        bodies.pieces.extend([size.into(), body.into()]);
+        Function { code: wasm_encoder::Function::new([]), ..function }
     };
     let functions = functions.into_iter().map(take).collect();
     (functions, bodies)

@@ -29,11 +29,18 @@ const SLOT: u32 = 8;
 const LARGEST: u32 = (1 << 20) - 1;
 const I32_CONST: u8 = 0x41;
 /// Bytes of a constant that is written when the function is complete: [`LARGEST`] and a sign.
-pub(super) const FRAME_BYTES: usize = 3;
+const FRAME_BYTES: usize = 3;
 
 /// Estimates the frame of a function with so many locals.
 pub(super) fn frame(locals: u32) -> u32 {
     (FRAME + SLOT * locals).min(LARGEST)
+}
+
+/// Writes the constant at the start of the code.
+pub(super) fn fill_in(code: &mut [u8], frame: u32) {
+    for (place, byte) in code.iter_mut().take(FRAME_BYTES).enumerate() {
+        *byte = (frame >> (7 * place)) as u8 & 0x7f | if place + 1 < FRAME_BYTES { 0x80 } else { 0 };
+    }
 }
 
 impl Emitter<'_> {

@@ -2,7 +2,6 @@
 
 use super::call;
 use super::exits::SideExits;
-use super::outline::{LoopCall, LoopFunction, Outline, Variable};
 use super::tree::Trees;
 use crate::ir::{BlockId, Counter, ExitId, GroupId, Reg, Region, Temp, Type, Value};
 use crate::lift::{Addresses, BranchHints, Options, Privilege, Targets};
@@ -10,7 +9,7 @@ use crate::link::Hint;
 use crate::passes::liveness::Liveness;
 use anyhow::{Context, Result, bail};
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use wasm_encoder::{BlockType, InstructionSink, MemArg, MemArgTarget, ValType};
 use x86::vector::float::FloatWidth;
 
@@ -25,21 +24,6 @@ pub(super) const BUDGET: u32 = 3;
 /// What the side exit that is taken has to know: see `exits`.
 pub(super) const EXIT: u32 = 4;
 
-/// Which function is made of the region.
-#[derive(Debug)]
-pub(super) enum Scope<'a> {
-    /// The region's, which calls these loops.
-    Region(&'a [LoopFunction]),
-    /// A loop's.
-    Loop {
-        outline: &'a Outline,
-        /// The local with the number of the way out.
-        way: u32,
-        /// Its side exits so far.
-        exits: Vec<NamedExit>,
-    },
-}
-
 /// What a `br` can go to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Label {
@@ -47,45 +31,12 @@ pub(super) enum Label {
     SideExit(usize),
     /// What follows all blocks.
     End,
-    /// The end of a loop's function.
-    LoopEnd,
     /// The block, which follows the label's end.
     Before(BlockId),
     /// The block, which is the loop's head.
     Loop(BlockId),
     /// An `if`, which nothing goes to.
     If,
-}
-
-/// What a function is made of.
-#[derive(Clone, Copy)]
-pub(super) struct Given<'a> {
-    pub(super) region: &'a Region,
-    pub(super) liveness: &'a Liveness,
-    pub(super) privilege: Privilege,
-    /// The region's number.
-    pub(super) index: u32,
-    pub(super) targets: &'a dyn Targets,
-    pub(super) addresses: &'a Addresses,
-    pub(super) options: &'a Options,
-}
-
-/// A function.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Body {
-    /// Locals and code, as the code section has them.
-    pub code: Vec<u8>,
-    /// Which of its branches are nearly always, or hardly ever, taken.
-    pub hints: Vec<Hint>,
-    /// Where it calls the region's loops.
-    pub(super) calls: Vec<LoopCall>,
-}
-
-impl From<Vec<u8>> for Body {
-    /// Of code that calls no loops, without hints.
-    fn from(code: Vec<u8>) -> Body {
-        Body { code, ..Body::default() }
-    }
 }
 
 /// The function under construction.
@@ -97,7 +48,6 @@ pub(super) struct Emitter<'a> {
     pub(super) targets: &'a dyn Targets,
     pub(super) addresses: &'a Addresses,
     pub(super) options: &'a Options,
-    pub(super) scope: Scope<'a>,
     pub(super) code: Vec<u8>,
     pub(super) labels: Vec<Label>,
     /// Whether the variables are in the processor's state when the function begins, not in its locals.
@@ -114,21 +64,16 @@ pub(super) struct Emitter<'a> {
     pub(super) never_ran: bool,
     /// What holds the budget in the current block, if not its variable.
     pub(super) counter: Option<Counter>,
+    /// Places in the code of the size of the function's own frame.
+    pub(super) frames: Vec<usize>,
+    /// A label that code goes to and that is not open: a defect.
+    missing: Cell<Option<Label>>,
     /// The side exit that is taken next, if one is.
     exit: NamedExit,
     /// Places in the code of branches that are nearly always, or hardly ever, taken.
     hints: Vec<(usize, bool)>,
-    /// Where it calls the region's loops.
-    pub(super) calls: Vec<LoopCall>,
-    /// Places in the code of the size of its own frame.
-    pub(super) frames: Vec<usize>,
-    /// A label that code goes to and that is not open: a defect.
-    missing: Cell<Option<Label>>,
-    /// How many parameters come before the locals.
-    parameters: u32,
     locals: Vec<ValType>,
     registers: [Option<u32>; Reg::COUNT],
-    temps: BTreeMap<Temp, u32>,
     free: HashMap<ValType, Vec<u32>>,
     /// Locals of the current block's values.
     held: HashMap<Value, u32>,
@@ -147,8 +92,8 @@ pub(super) struct BlockLocals {
 }
 
 /// A side exit: its constant (see `exits`), and where it enters the ladder.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct NamedExit {
+#[derive(Default)]
+struct NamedExit {
     constant: i64,
     rung: usize,
 }
@@ -167,23 +112,20 @@ pub(super) fn at(offset: u32, bytes: u64) -> MemArg {
     MemArg { offset: offset.into(), align: bytes.trailing_zeros(), target: MemArgTarget::Memory(0), ordering: None }
 }
 
-/// Writes a number as LEB128 into room that was left for it, whose last bits are not needed.
-pub(super) fn fill_in(room: &mut [u8], number: u32) {
-    let last = room.len() - 1;
-    for (place, byte) in room.iter_mut().enumerate() {
-        *byte = (number >> (7 * place)) as u8 & 0x7f | if place < last { 0x80 } else { 0 };
-    }
-}
-
 /// A place of any alignment.
 pub(super) fn unaligned(offset: u32) -> MemArg {
     at(offset, 1)
 }
 
 impl<'a> Emitter<'a> {
-    /// A function with so many parameters, without locals.
-    pub(super) fn new(given: Given<'a>, parameters: u32) -> Self {
-        let Given { region, liveness, privilege, index, targets, addresses, options } = given;
+    pub(super) fn new(
+        region: &'a Region,
+        liveness: &'a Liveness,
+        (privilege, index): (Privilege, u32),
+        targets: &'a dyn Targets,
+        addresses: &'a Addresses,
+        options: &'a Options,
+    ) -> Self {
         Emitter {
             region,
             liveness,
@@ -192,7 +134,6 @@ impl<'a> Emitter<'a> {
             targets,
             addresses,
             options,
-            scope: Scope::Region(&[]),
             code: Vec::new(),
             labels: Vec::new(),
             loads_variables: true,
@@ -202,15 +143,12 @@ impl<'a> Emitter<'a> {
             hinted: true,
             never_ran: region.blocks.iter().all(|block| block.runs.is_none_or(|runs| runs == 0)),
             counter: None,
-            exit: NamedExit::default(),
-            hints: Vec::new(),
-            calls: Vec::new(),
             frames: Vec::new(),
             missing: Cell::new(None),
-            parameters,
-            locals: Vec::new(),
+            exit: NamedExit::default(),
+            hints: Vec::new(),
+            locals: vec![ValType::I64; 2 + region.temps as usize],
             registers: [None; Reg::COUNT],
-            temps: BTreeMap::new(),
             free: HashMap::new(),
             held: HashMap::new(),
             reserved: HashMap::new(),
@@ -223,17 +161,18 @@ impl<'a> Emitter<'a> {
         InstructionSink::new(&mut self.code)
     }
 
-    /// The function.
+    /// The function, whose locals begin at `first`: [`BUDGET`], or after it; and what the engine should know of its branches.
     ///
     /// # Errors
     /// A defect: code goes to a label that is not open.
-    pub(super) fn finish(mut self) -> Result<Body> {
+    pub(super) fn finish(mut self, first: u32) -> Result<(wasm_encoder::Function, Vec<Hint>)> {
         if let Some(label) = self.missing.get() {
             bail!("{label:?} is not open where it is gone to");
         }
         let frame = call::frame(self.local_count());
-        self.frames.iter().for_each(|place| fill_in(&mut self.code[*place..*place + call::FRAME_BYTES], frame));
-        let mut function = wasm_encoder::Function::new_with_locals_types(self.locals);
+        self.frames.iter().for_each(|place| call::fill_in(&mut self.code[*place..], frame));
+        let own = self.locals.into_iter().skip((first - BUDGET) as usize);
+        let mut function = wasm_encoder::Function::new_with_locals_types(own);
         let start = function.byte_len();
         function.raw(self.code);
         let hints = match self.options.branch_hints {
@@ -241,9 +180,7 @@ impl<'a> Emitter<'a> {
             BranchHints::Omitted => Vec::new(),
         };
         let hint = |(place, taken): (usize, bool)| Hint { place: (start + place) as u32, taken };
-        let hints = hints.into_iter().map(hint).collect();
-        let calls = self.calls.into_iter().map(|call| LoopCall { place: start + call.place, ..call }).collect();
-        Ok(Body { code: function.into_raw_body(), hints, calls })
+        Ok((function, hints.into_iter().map(hint).collect()))
     }
 
     /// Takes the side exit that was named last if the condition on the stack holds, which it hardly ever does, so that the engine
@@ -271,13 +208,7 @@ impl<'a> Emitter<'a> {
 
     /// Takes the side exit that was named last.
     pub(super) fn take_exit(&mut self) {
-        if !self.leave_loop_by(self.exit) {
-            self.take(self.exit);
-        }
-    }
-
-    /// Takes a side exit of the region's function.
-    pub(super) fn take(&mut self, NamedExit { constant, rung }: NamedExit) {
+        let NamedExit { constant, rung } = self.exit;
         if let Some(counter) = self.counter {
             self.put_back(counter);
         }
@@ -338,29 +269,13 @@ impl<'a> Emitter<'a> {
         self.locals.len() as u32
     }
 
-    /// A local that nothing else uses.
-    pub(super) fn new_local(&mut self, ty: ValType) -> u32 {
+    fn new_local(&mut self, ty: ValType) -> u32 {
         self.locals.push(ty);
-        self.parameters + self.locals.len() as u32 - 1
-    }
-
-    /// Says which local a variable is.
-    pub(super) fn bind(&mut self, variable: Variable, local: u32) {
-        match variable {
-            Variable::Reg(reg) => self.registers[reg.index()] = Some(local),
-            Variable::Temp(temp) => drop(self.temps.insert(temp, local)),
-        }
+        // The parameters come before the locals.
+        BUDGET + self.locals.len() as u32 - 1
     }
 
     /// The local of a variable.
-    pub(super) fn variable(&mut self, variable: Variable) -> u32 {
-        match variable {
-            Variable::Reg(reg) => self.register(reg),
-            Variable::Temp(temp) => self.temp(temp),
-        }
-    }
-
-    /// The local of a part of the guest's state.
     pub(super) fn register(&mut self, reg: Reg) -> u32 {
         match self.registers[reg.index()] {
             Some(local) => local,
@@ -372,16 +287,9 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// The local of a temporary.
-    pub(super) fn temp(&mut self, temp: Temp) -> u32 {
-        match self.temps.get(&temp) {
-            Some(local) => *local,
-            None => {
-                let local = self.new_local(ValType::I64);
-                self.temps.insert(temp, local);
-                local
-            }
-        }
+    /// The local of a temporary: they come first.
+    pub(super) fn temp(&self, temp: Temp) -> u32 {
+        EXIT + 1 + temp.0
     }
 
     /// A local for a value of the current block.
@@ -415,9 +323,8 @@ impl<'a> Emitter<'a> {
     /// Goes back to what locals were used for. Those that are new since, but for variables', are free.
     pub(super) fn restore_block_locals(&mut self, before: BlockLocals) {
         (self.free, self.held, self.members) = (before.free, before.held, before.members);
-        let new = self.locals[before.count as usize..].iter().zip(self.parameters + before.count..);
-        let variables: BTreeSet<u32> = self.registers.iter().flatten().chain(self.temps.values()).copied().collect();
-        for (ty, local) in new.filter(|(_, local)| !variables.contains(local)) {
+        let new = self.locals[before.count as usize..].iter().zip(BUDGET + before.count..);
+        for (ty, local) in new.filter(|(_, local)| !self.registers.contains(&Some(*local))) {
             self.free.entry(*ty).or_default().push(local);
         }
     }
@@ -491,8 +398,7 @@ impl<'a> Emitter<'a> {
     }
 }
 
-/// The Wasm type of an IR type.
-pub(super) fn val_type(ty: Type) -> ValType {
+fn val_type(ty: Type) -> ValType {
     match ty {
         Type::Int => ValType::I64,
         Type::Vec => ValType::V128,

@@ -37,16 +37,6 @@ pub struct SideExits {
 }
 
 impl SideExits {
-    /// Those of both.
-    pub(super) fn and(self, other: SideExits) -> SideExits {
-        SideExits {
-            miss: self.miss + other.miss,
-            rare: self.rare + other.rare,
-            budget: self.budget + other.budget,
-            unlifted: self.unlifted + other.unlifted,
-        }
-    }
-
     /// Counts an exit, if it is a side exit.
     pub(super) fn add(&mut self, exit: &Exit) {
         match exit.kind {
@@ -339,6 +329,7 @@ impl Emitter<'_> {
 mod tests {
     use super::*;
     use crate::lift::{Addresses, NoTargets, Options, RegionSource, SourceBlock};
+    use runtime::translated::helpers::Helper;
 
     #[test]
     fn side_exits_are_counted_by_cause() {
@@ -352,7 +343,16 @@ mod tests {
             entries: vec![0],
             inlined: Vec::new(),
         };
-        let addresses = Addresses::default();
+        let addresses = Addresses {
+            cpu: 0,
+            jump_cache: 0,
+            kernel_stamps: 0,
+            table: 0,
+            first_type: 0,
+            first_shared: 0,
+            helpers: [0; Helper::COUNT],
+            result: 0,
+        };
         let translated = crate::lower::translate(&source, &NoTargets, &addresses, &Options::default()).unwrap();
         assert_eq!(translated.side_exits, SideExits { miss: 2, rare: 0, budget: 1, unlifted: 1 });
     }

@@ -4,12 +4,12 @@
 //! with an instruction that reads flags. It is a switch over the operations, each with the formulas of `x86::flags`,
 //! recorded as a block of IR.
 
-use super::emit::{BASE, Emitter, Given};
+use super::emit::{BASE, Emitter};
 use crate::ir::{Block, Builder, FlagsAt, Inst, Reg, Region, Terminator};
 use crate::lift::{Addresses, NoTargets, Options, Privilege, flags_word};
 use crate::passes::liveness;
 use anyhow::{Context, Result};
-use wasm_encoder::{BlockType, FuncType, ValType};
+use wasm_encoder::{BlockType, FuncType, Function, ValType};
 use x86::{FlagOp, Width};
 
 // Parameters. The operation is where a region has its entry point, for the switch.
@@ -26,7 +26,7 @@ pub fn flags_word_type() -> FuncType {
 ///
 /// # Errors
 /// A defect of the translator.
-pub fn flags_word_function(addresses: &Addresses) -> Result<Vec<u8>> {
+pub fn flags_word_function(addresses: &Addresses) -> Result<Function> {
     let mut region = Region::new();
     let end = region.add_block(Block::empty(0, FlagsAt::EXPLICIT, Terminator::Switch(Vec::new())));
     let mut arms = Vec::new();
@@ -47,12 +47,10 @@ pub fn flags_word_function(addresses: &Addresses) -> Result<Vec<u8>> {
     emit(&region, addresses).context("the flags function")
 }
 
-fn emit(region: &Region, addresses: &Addresses) -> Result<Vec<u8>> {
+fn emit(region: &Region, addresses: &Addresses) -> Result<Function> {
     let liveness = liveness::Liveness::default();
     let options = Options::default();
-    let (privilege, index, targets) = (Privilege::Kernel, 0, &NoTargets);
-    let given = Given { region, liveness: &liveness, privilege, index, targets, addresses, options: &options };
-    let mut emitter = Emitter::new(given, CARRY + 1);
+    let mut emitter = Emitter::new(region, &liveness, (Privilege::Kernel, 0), &NoTargets, addresses, &options);
     emitter.loads_variables = false;
     let [dst, src, carry] = [Reg::FLAG_DST, Reg::FLAG_SRC, Reg::FLAG_CARRY].map(|reg| emitter.register(reg));
     emitter.op().local_get(DST).local_set(dst).local_get(SRC).local_set(src).local_get(CARRY).local_set(carry);
@@ -60,5 +58,5 @@ fn emit(region: &Region, addresses: &Addresses) -> Result<Vec<u8>> {
     emitter.labels.push(super::emit::Label::End);
     emitter.control_flow()?;
     emitter.op().end().local_get(src).end();
-    Ok(emitter.finish()?.code)
+    Ok(emitter.finish(CARRY + 1)?.0)
 }

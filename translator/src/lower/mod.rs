@@ -23,7 +23,6 @@ mod integer;
 pub mod jump;
 pub mod lookup;
 mod memory;
-mod outline;
 mod prologue;
 pub mod shared;
 mod structure;
@@ -32,24 +31,23 @@ mod truth;
 mod twin;
 mod vector;
 
-pub use emit::Body;
 pub use exits::SideExits;
-pub use outline::Outlined;
 
-use crate::lift::{self, Addresses, Jumps, Loops, Options, RegionSource, Targets};
-use crate::passes;
-use anyhow::{Context, Result, ensure};
-use emit::{Emitter, Given, Scope};
-use outline::{LoopFunction, Outline};
-use wasm_encoder::ValType;
+use crate::ir::Region;
+use crate::lift::{self, Addresses, Jumps, Options, RegionSource, Targets};
+use crate::link::Hint;
+use crate::passes::{self, liveness::Liveness};
+use anyhow::{Context, Result};
+use emit::Emitter;
+use wasm_encoder::Function;
 
 /// A translated region.
 #[derive(Debug, Clone)]
 pub struct Translated {
     /// Its function, of type [`shared::SharedType::Region`].
-    pub body: Body,
-    /// The loops that it calls: [`Body::call_loops_from`] says where they are.
-    pub loops: Vec<Outlined>,
+    pub function: Function,
+    /// Which of its branches are nearly always, or hardly ever, taken.
+    pub hints: Vec<Hint>,
     /// Offsets of its entry points, by number: those of the source, and after them those where a callee or the
     /// interpreter comes back to.
     pub entries: Vec<i64>,
@@ -78,25 +76,22 @@ pub fn translate(
     }
     let in_region = || format!("region {} ({})", source.index, source.name);
     let liveness = passes::run(&mut region, options).with_context(in_region)?;
-    let RegionSource { privilege, index, .. } = *source;
-    let given = Given { region: &region, liveness: &liveness, privilege, index, targets, addresses, options };
-    let (body, loops, side_exits) = lower(given).with_context(in_region)?;
+    let lowered = lower(&region, &liveness, source, targets, addresses, options).with_context(in_region)?;
+    let (function, hints, side_exits) = lowered;
     let lift::Lifted { entries, lifted, unlifted, .. } = lifted;
-    Ok(Translated { body, loops, entries, lifted, unlifted, side_exits })
+    Ok(Translated { function, hints, entries, lifted, unlifted, side_exits })
 }
 
-/// The region's function, those of its loops, and the side exits of all.
-fn lower(given: Given<'_>) -> Result<(Body, Vec<Outlined>, SideExits)> {
-    let Given { region, liveness, options, .. } = given;
-    let outlined = if options.loops == Loops::Outlined { &region.outlined[..] } else { &[] };
-    let outlines = outlined.iter().filter_map(|outlined| Outline::of(region, liveness, *outlined));
-    let loops = outlines.map(|outline| LoopFunction::new(given, outline)).collect::<Result<Vec<_>>>()?;
-    let mut emitter = Emitter::new(given, emit::BUDGET);
-    emitter.scope = Scope::Region(&loops);
-    for own in [emit::BUDGET, emit::EXIT] {
-        let local = emitter.new_local(ValType::I64);
-        ensure!(local == own, "local {local} was to be {own}");
-    }
+fn lower(
+    region: &Region,
+    liveness: &Liveness,
+    source: &RegionSource,
+    targets: &dyn Targets,
+    addresses: &Addresses,
+    options: &Options,
+) -> Result<(Function, Vec<Hint>, SideExits)> {
+    let whose = (source.privilege, source.index);
+    let mut emitter = Emitter::new(region, liveness, whose, targets, addresses, options);
     emitter.test_stamp();
     if region.uses_sse {
         emitter.test_sse();
@@ -112,7 +107,7 @@ fn lower(given: Given<'_>) -> Result<(Body, Vec<Outlined>, SideExits)> {
     emitter.op().unreachable();
     emitter.side_exits();
     emitter.op().end();
-    let side_exits = loops.iter().fold(emitter.exit_counts, |sum, made| sum.and(made.side_exits));
-    let body = emitter.finish()?;
-    Ok((body, loops.into_iter().map(LoopFunction::outlined).collect(), side_exits))
+    let side_exits = emitter.exit_counts;
+    let (function, hints) = emitter.finish(emit::BUDGET)?;
+    Ok((function, hints, side_exits))
 }

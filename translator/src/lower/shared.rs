@@ -9,7 +9,7 @@ use super::lookup::{lookup_function, lookup_type};
 use crate::ir::Access;
 use crate::lift::{Addresses, Privilege, TailCalls};
 use anyhow::Result;
-use wasm_encoder::{FuncType, ValType};
+use wasm_encoder::{FuncType, Function, ValType};
 
 /// A type of translated code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,20 +68,20 @@ impl Shared {
         ALL.iter().position(|(shared, ..)| *shared == self).unwrap_or_default() as u32
     }
 
-    fn function(self, addresses: &Addresses) -> Result<Vec<u8>> {
+    fn function(self, addresses: &Addresses) -> Result<Function> {
         Ok(match self {
             Shared::FlagsWord => flags_word_function(addresses)?,
-            Shared::Lookup(privilege, access) => lookup_function(privilege, access, addresses).into_raw_body(),
-            Shared::Jump(privilege) => jump_function(privilege, addresses).into_raw_body(),
+            Shared::Lookup(privilege, access) => lookup_function(privilege, access, addresses),
+            Shared::Jump(privilege) => jump_function(privilege, addresses),
         })
     }
 }
 
-/// The functions for a kind of engine, in order: name, type, and body as the code section has it.
+/// The functions for a kind of engine, in order: name, type and body.
 ///
 /// # Errors
 /// A defect of the translator.
-pub fn functions(addresses: &Addresses, tail_calls: TailCalls) -> Result<Vec<(&'static str, SharedType, Vec<u8>)>> {
+pub fn functions(addresses: &Addresses, tail_calls: TailCalls) -> Result<Vec<(&'static str, SharedType, Function)>> {
     let fits = |shared: &Shared| tail_calls == TailCalls::Yes || !matches!(shared, Shared::Jump(_));
     let chosen = ALL.iter().filter(|(shared, ..)| fits(shared));
     chosen.map(|(shared, name, ty)| Ok((*name, *ty, shared.function(addresses)?))).collect()

@@ -5,7 +5,7 @@
 //! dominates; any other block is put where it is jumped to. The walk keeps its own stack, so that deep trees do not recurse.
 
 use super::emit::{Emitter, Label, SELECTOR};
-use crate::ir::{BlockId, Terminator};
+use crate::ir::{BlockId, Region, Terminator};
 use anyhow::{Result, ensure};
 use petgraph::algo::dominators::simple_fast;
 use petgraph::graphmap::DiGraphMap;
@@ -21,42 +21,40 @@ pub(super) struct Shape {
     is_head: Vec<bool>,
 }
 
-/// Analyses what a function is made of, from its first block on.
+/// Analyses a region.
 ///
 /// # Errors
 /// A loop that is entered past its head: the graph was to be made reducible before.
-fn analyse(emitter: &Emitter<'_>, root: BlockId) -> Result<Shape> {
-    let region = emitter.region;
+pub(super) fn analyse(region: &Region) -> Result<Shape> {
     let mut graph = DiGraphMap::<u32, ()>::new();
-    graph.add_node(root.0);
+    graph.add_node(region.root.0);
     for id in region.block_ids() {
-        for to in emitter.successors(id) {
+        for to in region.block(id).terminator.successors() {
             graph.add_edge(id.0, to.0, ());
         }
     }
     let count = region.blocks.len();
     let mut order = vec![usize::MAX; count];
-    let mut postorder = petgraph::visit::DfsPostOrder::new(&graph, root.0);
+    let mut postorder = petgraph::visit::DfsPostOrder::new(&graph, region.root.0);
     let mut visited = Vec::new();
     while let Some(id) = postorder.next(&graph) {
         visited.push(id);
     }
     visited.reverse();
     visited.iter().enumerate().for_each(|(number, id)| order[*id as usize] = number);
-    let dominators = simple_fast(&graph, root.0);
+    let dominators = simple_fast(&graph, region.root.0);
     let mut shape =
         Shape { order, joins: vec![Vec::new(); count], is_join: vec![false; count], is_head: vec![false; count] };
     let mut forward = vec![0; count];
     for &id in &visited {
-        let id = BlockId(id);
-        let by_number = matches!(region.block(id).terminator, Terminator::Switch(_)) || emitter.loop_at(id).is_some();
-        for to in emitter.successors(id) {
-            if shape.is_back(id, to) {
+        let terminator = &region.block(BlockId(id)).terminator;
+        for to in terminator.successors() {
+            if shape.is_back(BlockId(id), to) {
                 shape.is_head[to.index()] = true;
-                let dominated = dominators.dominators(id.0).is_some_and(|mut all| all.any(|d| d == to.0));
+                let dominated = dominators.dominators(id).is_some_and(|mut all| all.any(|d| d == to.0));
                 ensure!(dominated, "the loop at {to} has several heads");
             } else {
-                forward[to.index()] += if by_number { 2 } else { 1 };
+                forward[to.index()] += if matches!(terminator, Terminator::Switch(_)) { 2 } else { 1 };
             }
         }
     }
@@ -77,7 +75,7 @@ impl Shape {
     }
 
     /// Where a `br` from one block to another goes; `None` if the block is put right there.
-    pub(super) fn label(&self, from: BlockId, to: BlockId) -> Option<Label> {
+    fn label(&self, from: BlockId, to: BlockId) -> Option<Label> {
         if self.is_back(from, to) {
             Some(Label::Loop(to))
         } else {
@@ -100,9 +98,8 @@ impl Emitter<'_> {
     /// # Errors
     /// What analysis or a block refuses.
     pub(super) fn control_flow(&mut self) -> Result<()> {
-        let root = self.first_block();
-        let shape = analyse(self, root)?;
-        let mut steps = vec![Step::Tree(root)];
+        let shape = analyse(self.region)?;
+        let mut steps = vec![Step::Tree(self.region.root)];
         while let Some(step) = steps.pop() {
             match step {
                 Step::Tree(id) => self.tree(&shape, id, &mut steps),
@@ -122,7 +119,7 @@ impl Emitter<'_> {
         match label {
             Label::Loop(_) => self.op().loop_(BlockType::Empty),
             Label::If => self.op().if_(BlockType::Empty),
-            Label::Before(_) | Label::SideExit(_) | Label::End | Label::LoopEnd => self.op().block(BlockType::Empty),
+            Label::Before(_) | Label::SideExit(_) | Label::End => self.op().block(BlockType::Empty),
         };
         self.labels.push(label);
     }
@@ -153,15 +150,6 @@ impl Emitter<'_> {
     }
 
     fn code(&mut self, shape: &Shape, id: BlockId, steps: &mut Vec<Step>) -> Result<()> {
-        if let Some(way) = self.way_out(id) {
-            self.leave_loop(way);
-            return Ok(());
-        }
-        if let Some((number, made)) = self.loop_at(id) {
-            let to = self.call_loop(shape, number, made)?;
-            self.go(shape, id, to, steps);
-            return Ok(());
-        }
         let trees = self.body(id)?;
         let block = self.region.block(id);
         match &block.terminator {

@@ -8,7 +8,7 @@ use runtime::translated::abi::{ExitReason, FULL_ROOM, JUMP_CACHE_ENTRIES, JumpCa
 use runtime::translated::helpers::{self, Helper, Kind};
 use translator::lift::{Addresses, BranchHints, NoTargets, Options, Privilege, RegionSource, TailCalls, Targets};
 use translator::lower::shared::{self, SharedType};
-use translator::lower::{Body, Outlined, Translated, translate};
+use translator::lower::{Translated, translate};
 use wasm_encoder::{
     CodeSection, ConstExpr, ElementSection, Elements, EntityType, ExportKind, ExportSection, FuncType, FunctionSection,
     ImportSection, MemorySection, MemoryType, Module, RefType, TableSection, TableType, TypeSection, ValType,
@@ -79,9 +79,9 @@ fn module(regions: &[Translated]) -> Vec<u8> {
     let (mut types, mut functions, mut code) = (TypeSection::new(), FunctionSection::new(), CodeSection::new());
     shared::types().iter().for_each(|ty| types.ty().func_type(ty));
     let mut exports = ExportSection::new();
-    for (_, ty, body) in shared::functions(&ADDRESSES, TailCalls::Yes).expect("they lower") {
+    for (_, ty, function) in shared::functions(&ADDRESSES, TailCalls::Yes).expect("they lower") {
         functions.function(ty as u32);
-        code.raw(&body);
+        code.function(&function);
     }
     let mut imports = ImportSection::new();
     for (number, helper) in (0..).zip(Helper::ALL) {
@@ -94,19 +94,10 @@ fn module(regions: &[Translated]) -> Vec<u8> {
         types.ty().func_type(&FuncType::new(parameters.iter().map(val_type), [val_type(&result)]));
         imports.import("runtime", name, EntityType::Function(SharedType::COUNT + number));
     }
-    let mut loops: Vec<&Outlined> = Vec::new();
     for (number, region) in (0..).zip(regions) {
         functions.function(SharedType::Region as u32);
-        let mut body = region.body.clone();
-        body.call_loops_from(FIRST_FUNCTION + (regions.len() + loops.len()) as u32);
-        code.raw(&body.code);
-        loops.extend(&region.loops);
+        code.function(&region.function);
         exports.export(&format!("region{number}"), ExportKind::Func, FIRST_FUNCTION + number);
-    }
-    for outlined in loops {
-        functions.function(types.len());
-        types.ty().func_type(&outlined.ty);
-        code.raw(&outlined.body.code);
     }
     exports.export("memory", ExportKind::Memory, 0);
     let count = regions.len() as u32;
@@ -138,13 +129,11 @@ fn module(regions: &[Translated]) -> Vec<u8> {
 
 /// Every hint must be of an `if` or a `br_if`; engines refuse others, or take them for another branch's.
 fn hints_name_branches(region: &Translated, options: &Options) {
-    for Body { code, hints, .. } in [&region.body].into_iter().chain(region.loops.iter().map(|outlined| &outlined.body))
-    {
-        assert!(hints.is_sorted_by(|a, b| a.place < b.place));
-        assert!(hints.iter().all(|hint| matches!(code[hint.place as usize], 0x04 | 0x0d)));
-    }
+    let body = region.function.clone().into_raw_body();
+    assert!(region.hints.is_sorted_by(|a, b| a.place < b.place));
+    assert!(region.hints.iter().all(|hint| matches!(body[hint.place as usize], 0x04 | 0x0d)));
     // The stamp is tested at least.
-    assert_eq!(region.body.hints.is_empty(), options.branch_hints == BranchHints::Omitted);
+    assert_eq!(region.hints.is_empty(), options.branch_hints == BranchHints::Omitted);
 }
 
 impl Engine {

@@ -7,15 +7,14 @@ use crate::reference::{DATA, Reference};
 use crate::run::{BASE, Tally, compare_in, source};
 use runtime::translated::abi::ExitReason;
 use translator::lift::{
-    BranchHints, Calls, Chain, Checks, ColdChecks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, Loops, Options,
-    Peeling, Placement, Privilege, Products, RegionSource, SystemCode, TailCalls, Targets, Twins, WriteBack,
+    BranchHints, Calls, Chain, Checks, ColdChecks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, Options, Peeling,
+    Placement, Privilege, Products, RegionSource, SystemCode, TailCalls, Targets, Twins, WriteBack,
 };
-use translator::lower::Body;
 
 type Switch = (&'static str, fn(&mut Options));
 
 #[rustfmt::skip]
-const SWITCHES: [Switch; 17] = [
+const SWITCHES: [Switch; 16] = [
     ("tail calls",      |options| options.tail_calls = TailCalls::No),
     ("paired calls",    |options| options.calls = Calls::Chained),
     ("local jumps",     |options| options.jumps = Jumps::Chained),
@@ -24,7 +23,6 @@ const SWITCHES: [Switch; 17] = [
     ("twins",           |options| options.twins = Twins::Omitted),
     ("called checks",   |options| options.cold_checks = ColdChecks::Inline),
     ("hoisted checks",  |options| options.loop_checks = LoopChecks::InPlace),
-    ("outlined loops",  |options| options.loops = Loops::Inline),
     ("peeling",         |options| options.peeling = Peeling::Omitted),
     ("ladder",          |options| options.write_back = WriteBack::All),
     ("placement",       |options| options.placement = Placement::AtEnds),
@@ -133,8 +131,9 @@ fn load(source: &RegionSource, options: &Options) -> Engine {
 
 /// The code, and what the engine is told of it.
 fn code(engine: &Engine) -> (Vec<u8>, Vec<(u32, bool)>) {
-    let Body { code, hints, .. } = &engine.regions[0].body;
-    (code.clone(), hints.iter().map(|hint| (hint.place, hint.taken)).collect())
+    let region = &engine.regions[0];
+    let hints = region.hints.iter().map(|hint| (hint.place, hint.taken)).collect();
+    (region.function.clone().into_raw_body(), hints)
 }
 
 /// To the end, and with pages missing and the budget ending anywhere.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::discover::{Region, RegionBlock, RegionId};
-use crate::lower::{Body, Translated};
+use crate::lower::Translated;
 use runtime::profile::Mode;
 
 fn unlifted(mnemonic: &str, places: u32, ran: u64) -> Unlifted {
@@ -102,8 +102,8 @@ fn what_is_left_is_told_by_mnemonic() {
     let binding = region.code();
     let side_exits = SideExits { unlifted: 3, ..SideExits::default() };
     let translated = Translated {
-        body: Body::default(),
-        loops: Vec::new(),
+        function: wasm_encoder::Function::new([]),
+        hints: Vec::new(),
         entries: vec![0],
         lifted: 2,
         unlifted: vec![(1, x86::Mnemonic::Cpuid), (4, x86::Mnemonic::Cpuid), (6, x86::Mnemonic::Hlt)],

@@ -21,9 +21,7 @@ mod affine;
 mod flags;
 
 use super::{budget, copy};
-use crate::ir::{
-    Access, Block, BlockId, BudgetCheck, Builder, Counter, Inst, OutlinedLoop, Region, Temp, Terminator, Value,
-};
+use crate::ir::{Access, Block, BlockId, BudgetCheck, Builder, Counter, Inst, Region, Temp, Terminator, Value};
 use affine::{Affine, Motion};
 use flags::HeadFlags;
 use std::collections::{BTreeMap, BTreeSet};
@@ -264,7 +262,6 @@ fn split(region: &mut Region, found: &Loop, plan: &Plan, check: BudgetCheck) {
     let block = &mut region.blocks[test.index()];
     (block.insts, block.counter) = (insts, Some(counter));
     block.terminator = Terminator::Branch { condition, then: copies[&found.head], other: again };
-    region.outlined.push(OutlinedLoop { head: copies[&found.head], counter });
 }
 
 /// Sets the flags before all else that a block does.
