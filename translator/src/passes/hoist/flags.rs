@@ -83,3 +83,49 @@ fn source(region: &Region, insts: &[Value], part: Reg) -> Option<Source> {
         Some(Source::Sum(reg, if op == BinOp::Add { by.wrapping_neg() } else { by }))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lift::{Options, Privilege, RegionSource, SourceBlock, lift};
+    use crate::passes::budget;
+    use x86::Gpr;
+
+    /// Of a loop of `mov rax, [rdi]; add rdi, 8`, what follows, and JNE to its start.
+    fn flags(end: &[u8]) -> Option<HeadFlags> {
+        let mut code = [&[0x48, 0x8b, 0x07, 0x48, 0x83, 0xc7, 8][..], end].concat();
+        code.extend([0x75, (0u8).wrapping_sub(code.len() as u8 + 2), 0xc3]);
+        let (blocks, inlined) = (vec![SourceBlock { offset: 0, bytes: code, runs: None }], Vec::new());
+        let (name, entries) = ("t".into(), vec![0]);
+        let source = RegionSource { privilege: Privilege::User, index: 0, name, blocks, entries, inlined };
+        let region = lift(&source, &Options::default()).unwrap().region;
+        let heads = budget::loop_heads(&region);
+        let found =
+            region.block_ids().find_map(|id| super::super::find(&region, &heads, id).filter(|_| heads[id.index()]));
+        HeadFlags::of(&region, &found.expect("a loop"))
+    }
+
+    fn part(flags: &Option<HeadFlags>, part: Reg) -> Option<Source> {
+        let HeadFlags(known) = flags.as_ref()?;
+        known.iter().find(|(reg, _)| *reg == part).map(|(_, source)| *source)
+    }
+
+    #[test]
+    fn operands_of_a_comparison_are_variables_of_the_loop() {
+        let [rdi, rdx] = [7, 2].map(|number| Reg::gpr(Gpr(number)));
+        // cmp rdi, rdx
+        let compared = flags(&[0x48, 0x39, 0xd7]);
+        assert_eq!(part(&compared, Reg::FLAG_SRC), Some(Source::Sum(rdx, 0)), "{compared:?}");
+        assert_eq!(part(&compared, Reg::FLAG_DST), Some(Source::Sum(rdi, 0)), "{compared:?}");
+        // sub rdx, 1: the operand is what it was before.
+        let counted = flags(&[0x48, 0x83, 0xea, 1]);
+        assert_eq!(part(&counted, Reg::FLAG_SRC), Some(Source::Constant(1)), "{counted:?}");
+        assert_eq!(part(&counted, Reg::FLAG_DST), Some(Source::Sum(rdx, 1)), "{counted:?}");
+    }
+
+    #[test]
+    fn what_no_variable_has_is_not_known() {
+        // test [rdi], rax: a word of memory.
+        assert_eq!(flags(&[0x48, 0x85, 0x07]), None);
+    }
+}
