@@ -135,18 +135,28 @@ impl Vm {
         if self.cpu.cpl == 0 { self.renew_kernel() } else { self.renew_user() }
     }
 
-    /// A number that no generation in use has. When they run out everything that was found is forgotten.
+    /// A number that no generation in use has.
     fn fresh_generation(&mut self) -> u16 {
-        if self.spaces.next == u16::MAX {
-            self.spaces.next = FIRST;
-            self.code.forget_front();
-            self.translated.forget();
-            for slot in &mut self.spaces.slots {
-                *slot = Slot::default();
-            }
+        if self.spaces.next > u16::MAX - 3 {
+            self.begin_numbers_again();
         }
         self.spaces.next += 1;
         self.spaces.next
+    }
+
+    /// Forgets everything that was found. The kernel and the current address space get new numbers at once: what is found under their
+    /// old ones would still be there when others have these.
+    fn begin_numbers_again(&mut self) {
+        self.code.forget_front();
+        self.translated.forget();
+        self.spaces.slots = Default::default();
+        self.spaces.kernel_pages.clear();
+        let [kernel, user] = [FIRST + 1, FIRST + 2];
+        self.spaces.next = user;
+        self.cpu.kernel_generation = u64::from(kernel) << 48;
+        self.cpu.user_generation = u64::from(user) << 48;
+        let (root, used) = (self.cpu.cr3 & !NO_FLUSH, self.spaces.clock);
+        self.spaces.slots[self.spaces.current] = Slot { root, generation: user, used, ..Slot::default() };
     }
 
     /// Kernel code may have been mapped anew.
@@ -307,5 +317,29 @@ impl Vm {
         mmu::flush_non_global(&mut self.cpu);
         self.forget_other_spaces();
         self.review_user();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::devices::Backends;
+    use crate::memory::Memory;
+
+    /// Whoever needs the number after the last, kernel and address space both have new ones then.
+    #[test]
+    fn numbers_begin_again_for_all() {
+        let mut vm = Vm::new(Memory::new(0x4000, 0).unwrap(), 0, Backends::default());
+        for renew in [Vm::renew_kernel, Vm::renew_user] {
+            vm.spaces.next = u16::MAX - 8;
+            (vm.cpu.kernel_generation, vm.cpu.user_generation) = (0x9000 << 48, 0x9001 << 48);
+            for _ in 0..16 {
+                renew(&mut vm);
+                assert_ne!(vm.cpu.kernel_generation, vm.cpu.user_generation);
+            }
+            let now = [vm.cpu.kernel_generation, vm.cpu.user_generation];
+            assert!(now.iter().all(|generation| generation >> 48 < 32), "{now:x?}");
+            assert_eq!(u64::from(vm.spaces.slots[vm.spaces.current].generation) << 48, now[1]);
+        }
     }
 }
