@@ -290,7 +290,7 @@ fn calls_and_returns_agree() {
     // f: inc rax; dec ecx; jz end; call f; end: inc ecx; ret
     let function = vec![0x48, 0xff, 0xc0, 0xff, 0xc9, 0x74, 0x05, 0xe8, 0xf4, 0xff, 0xff, 0xff, 0xff, 0xc1, 0xc3];
     let source = source(&[(0, main), (0x10, function)], &[0]);
-    for (depth, lookups) in [(1, 0), (20, 0), (500, 1)] {
+    for (depth, lookups) in [(1, 0), (20, 0), (1000, 1)] {
         let mut engine = load(&source);
         for (entry, offset) in engine.regions[0].entries.clone().into_iter().enumerate() {
             engine.cache(BASE.wrapping_add_signed(offset), 0, BASE, entry as u32);
