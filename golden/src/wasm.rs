@@ -25,7 +25,7 @@ use runtime::translated::abi::{ExitReason, FULL_ROOM};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use translator::lift::{NoTargets, Options, Privilege, RegionSource, SourceBlock, Targets};
+use translator::lift::{Addresses, NoTargets, Options, Privilege, RegionSource, Registers, SourceBlock, Targets};
 use translator::lower::{self, translate};
 use wasmtime::{Config, Engine, Instance, Module, OptLevel, Store, TypedFunc};
 use x86::Mnemonic;
@@ -33,8 +33,8 @@ use x86::Mnemonic;
 /// Regions that share a module. Cases of the same code share a region.
 const BATCH: usize = 256;
 
-/// Regions' type.
-type Region = TypedFunc<(i64, i32, i32), i64>;
+/// Type of the function that calls regions.
+type Enter = TypedFunc<(i64, i32, i32, i32), i64>;
 
 /// Generated Wasm under wasmtime.
 pub struct Translated {
@@ -71,7 +71,8 @@ struct Bound {
     entries: Vec<i64>,
     /// Instructions that it leaves to the interpreter.
     unlifted: Vec<(i64, Mnemonic)>,
-    function: Region,
+    /// Its entry of the function table.
+    function: u32,
 }
 
 impl Translated {
@@ -112,9 +113,10 @@ impl Translated {
         let instance = Instance::new(&mut store, &module, &helpers)?;
         let memory = instance.get_memory(&mut store, module::MEMORY).context("the module exports no memory")?;
         let mut memory = GuestMemory::new(store, memory);
+        let enter: Enter = instance.get_typed_func(&mut memory.store, module::ENTER)?;
         let mut bound = Vec::new();
         for (number, region) in (0..).zip(regions) {
-            let function = instance.get_typed_func(&mut memory.store, &module::region_name(number))?;
+            let function = module::FIRST_TABLE_ENTRY + number;
             memory.bind(number, layout::CODE);
             bound.push(Bound { entries: region.entries, unlifted: region.unlifted, function });
         }
@@ -123,7 +125,7 @@ impl Translated {
             let region = &bound[numbers[case.code()]];
             self.note_unlifted(&region.unlifted);
             self.interpreter.load(case);
-            let end = self.go(&mut memory, region, most).with_context(|| case.text())?;
+            let end = self.go(&mut memory, &enter, region, most).with_context(|| case.text())?;
             outcomes.push(self.interpreter.outcome(end));
         }
         Ok(outcomes)
@@ -136,12 +138,12 @@ impl Translated {
     }
 
     /// Runs the case that is loaded, for at most so many instructions.
-    fn go(&mut self, memory: &mut GuestMemory, region: &Bound, most: usize) -> Result<End> {
+    fn go(&mut self, memory: &mut GuestMemory, enter: &Enter, region: &Bound, most: usize) -> Result<End> {
         let mut first_left = None;
         let mut budget = most as i64;
         let mut end = None;
         while end.is_none() && budget > 0 {
-            let left_by = self.call(memory, region, &mut budget)?;
+            let left_by = self.call(memory, enter, region, &mut budget)?;
             end = match left_by {
                 Some(ExitReason::Next) => self.interpreter.done(),
                 // What is next is not this run's.
@@ -162,13 +164,20 @@ impl Translated {
     }
 
     /// Calls the region if RIP is at one of its entry points.
-    fn call(&mut self, memory: &mut GuestMemory, region: &Bound, budget: &mut i64) -> Result<Option<ExitReason>> {
+    fn call(
+        &mut self,
+        memory: &mut GuestMemory,
+        enter: &Enter,
+        region: &Bound,
+        budget: &mut i64,
+    ) -> Result<Option<ExitReason>> {
         let offset = self.interpreter.cpu().rip.wrapping_sub(layout::CODE) as i64;
         let entry = region.entries.iter().position(|entry| *entry == offset);
         let Some(entry) = entry.filter(|_| !self.interpreter.traps()) else { return Ok(None) };
         self.interpreter.cpu().budget = *budget;
         memory.load(&mut self.interpreter);
-        region.function.call(&mut memory.store, (layout::CODE as i64, entry as i32, FULL_ROOM))?;
+        let arguments = (layout::CODE as i64, entry as i32, FULL_ROOM, region.function as i32);
+        enter.call(&mut memory.store, arguments)?;
         memory.store(&mut self.interpreter);
         self.tally.translated += (*budget - self.interpreter.cpu().budget) as u64;
         *budget = self.interpreter.cpu().budget;
@@ -181,8 +190,10 @@ impl Translated {
 /// # Errors
 /// A defect of the translator.
 pub(crate) fn module_of(source: &RegionSource, targets: &dyn Targets, options: &Options) -> Result<Vec<u8>> {
-    let region = translate(source, targets, &memory::ADDRESSES, options)?;
-    module::of_regions(&[region], memory::ADDRESSES, memory::WASM_PAGES)
+    let near = memory::ADDRESSES.near.filter(|_| options.registers == Registers::Near);
+    let addresses = Addresses { near, ..memory::ADDRESSES };
+    let region = translate(source, targets, &addresses, options)?;
+    module::of_regions(&[region], addresses, memory::WASM_PAGES)
 }
 
 fn reason_name(reason: ExitReason) -> &'static str {

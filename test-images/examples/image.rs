@@ -3,12 +3,19 @@
 use anyhow::{Result, bail};
 use kernel_snapshot::cache::Cache;
 use std::path::Path;
+use std::process::ExitCode;
 use test_images::debian::{JAVA, LANGUAGES, NODE, PYTHON, SERVERS, TOOLS};
 use test_images::{Format, Recipe};
 
 const NAMES: &str = "busybox, busybox-i386, modes, debug, smc, world, bench, bench-real, python, languages, servers, tools, node, java or go_and_rust";
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    let Err(error) = write() else { return ExitCode::SUCCESS };
+    eprintln!("image: {error:#}");
+    ExitCode::FAILURE
+}
+
+fn write() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [name, output] = &words[..] else { bail!("expected: image NAME OUTPUT, NAME being {NAMES}") };
     recipe(name, Path::new(output))?.write(Format::DockerSave, Path::new(output))

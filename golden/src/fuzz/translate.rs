@@ -4,8 +4,8 @@ use crate::wasm::{FIRST_REGION, module_of};
 use anyhow::{Context, Result};
 use translator::lift::{
     BranchHints, Calls, Chain, Checks, ColdChecks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, NoTargets, Options,
-    Peeling, Placement, Privilege, Products, RegionSource, SourceBlock, SystemCode, TailCalls, Targets, Twins,
-    WriteBack,
+    Peeling, Placement, Privilege, Products, RegionSource, Registers, SourceBlock, SystemCode, TailCalls, Targets,
+    Twins, WriteBack,
 };
 use translator::link::features;
 use wasmparser::Validator;
@@ -45,6 +45,7 @@ pub fn translate(input: &[u8]) -> Result<()> {
         cold_checks: if cut & 0x20 == 0 { ColdChecks::Called } else { ColdChecks::Inline },
         loop_checks: if shape & 0x10 == 0 { LoopChecks::Hoisted } else { LoopChecks::InPlace },
         peeling: if cut & 0x10 == 0 { Peeling::Copied } else { Peeling::Omitted },
+        registers: if cut & 0x40 == 0 { Registers::Near } else { Registers::InPlace },
         placement: if cut & 4 == 0 { Placement::Cheapest } else { Placement::AtEnds },
         write_back: if shape & 0x80 == 0 { WriteBack::Ladder } else { WriteBack::All },
         branch_hints: if cut & 1 == 0 { BranchHints::Named } else { BranchHints::Omitted },

@@ -37,6 +37,7 @@ pub(super) const ADDRESSES: Addresses = Addresses {
     table: 0,
     first_type: module::FIRST_TYPE,
     first_shared: module::FIRST_SHARED,
+    near: Some(0),
     helpers: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
     result: RESULT,
 };

@@ -1,5 +1,5 @@
-//! A module of regions and what they need around them: the functions that regions share, an empty table, a memory. The
-//! runtime's helpers are imported.
+//! A module of regions and what they need around them: the functions that regions share, a table of the regions, a memory.
+//! The runtime's helpers are imported.
 
 use anyhow::Result;
 use runtime::translated::helpers::{Helper, Kind};
@@ -7,8 +7,8 @@ use translator::lift::{Addresses, TailCalls};
 use translator::lower::Translated;
 use translator::lower::shared::{self, SharedType};
 use wasm_encoder::{
-    CodeSection, EntityType, ExportKind, ExportSection, FuncType, FunctionSection, ImportSection, MemorySection,
-    MemoryType, Module, RefType, TableSection, TableType, TypeSection, ValType,
+    CodeSection, ConstExpr, ElementSection, Elements, EntityType, ExportKind, ExportSection, FuncType, FunctionSection,
+    ImportSection, MemorySection, MemoryType, Module, RefType, TableSection, TableType, TypeSection, ValType,
 };
 
 /// Name of the exported memory.
@@ -20,27 +20,30 @@ const FIRST_HELPER_TYPE: u32 = SharedType::COUNT;
 pub(super) const FIRST_SHARED: u32 = Helper::COUNT as u32;
 pub(crate) const FIRST_REGION: u32 = FIRST_SHARED + shared::FUNCTIONS as u32;
 
-/// Export name of region `number`.
-pub(super) fn region_name(number: u32) -> String {
-    format!("region{number}")
-}
+/// Export name of the function that calls regions.
+pub(super) const ENTER: &str = "enter";
+/// The table's entry of the first region.
+pub(super) const FIRST_TABLE_ENTRY: u32 = 1;
 
 /// The module that holds the regions in order, with a memory of `pages` Wasm pages.
 pub(super) fn of_regions(regions: &[Translated], addresses: Addresses, pages: u64) -> Result<Vec<u8>> {
     let (mut functions, mut code, mut exports) = (FunctionSection::new(), CodeSection::new(), ExportSection::new());
-    for (_, ty, function) in shared::functions(&addresses, TailCalls::Yes)? {
+    for (position, (_, ty, function)) in (FIRST_SHARED..).zip(shared::functions(&addresses, TailCalls::Yes)?) {
+        if ty == SharedType::Enter {
+            exports.export(ENTER, ExportKind::Func, position);
+        }
         functions.function(ty as u32);
         code.function(&function);
     }
     exports.export(MEMORY, ExportKind::Memory, 0);
-    for (number, region) in (0..).zip(regions) {
+    for region in regions {
         functions.function(SharedType::Region as u32);
         code.function(&region.function);
-        exports.export(&region_name(number), ExportKind::Func, FIRST_REGION + number);
     }
+    let count = regions.len() as u32;
     let mut module = Module::new();
-    module.section(&types()).section(&helpers()).section(&functions).section(&table()).section(&memory(pages));
-    module.section(&exports).section(&code);
+    module.section(&types()).section(&helpers()).section(&functions).section(&table(count)).section(&memory(pages));
+    module.section(&exports).section(&elements(count)).section(&code);
     Ok(module.finish())
 }
 
@@ -71,12 +74,19 @@ fn helpers() -> ImportSection {
     imports
 }
 
-/// The table that jump functions call through, if the jump cache knew any target.
-fn table() -> TableSection {
+/// The table that regions are called through.
+fn table(regions: u32) -> TableSection {
     let mut tables = TableSection::new();
-    let element_type = RefType::FUNCREF;
-    tables.table(TableType { element_type, table64: false, minimum: 0, maximum: None, shared: false });
+    let (element_type, minimum) = (RefType::FUNCREF, u64::from(FIRST_TABLE_ENTRY + regions));
+    tables.table(TableType { element_type, table64: false, minimum, maximum: None, shared: false });
     tables
+}
+
+fn elements(regions: u32) -> ElementSection {
+    let mut elements = ElementSection::new();
+    let all: Vec<u32> = (FIRST_REGION..FIRST_REGION + regions).collect();
+    elements.active(None, &ConstExpr::i32_const(FIRST_TABLE_ENTRY as i32), Elements::Functions((&all).into()));
+    elements
 }
 
 fn memory(pages: u64) -> MemorySection {

@@ -21,6 +21,7 @@ pub static mut PRELIFT_LAYOUT: Layout = EMPTY;
 const EMPTY: Layout = Layout {
     magic: 0,
     first_function: 0,
+    enter: 0,
     regions: 0,
     kernel_stamps: 0,
     user_stamps: 0,

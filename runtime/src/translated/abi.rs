@@ -18,6 +18,10 @@
 //! - by a side exit: it returns with the reason, and the interpreter takes the instruction at RIP, which has not
 //!   changed any state.
 //!
+//! **The dispatcher** calls a region by way of the *enter* function ([`Enter`]), which the linker adds: while translated code runs, some
+//! of the state is elsewhere, and `enter` brings it there and back. So what is said of `Cpu` here is meant of these places
+//! where a field has one, and helpers look at no such field.
+//!
 //! It may call the runtime's [`helpers`](super::helpers), which leave all that is said here as it is.
 //!
 //! Without tail calls all but the last are a return with [`ExitReason::Next`] as well.
@@ -63,6 +67,9 @@ impl ExitReason {
         ExitReason::Budget,
     ];
 }
+
+/// Calls a region: base, entry, room, and the region's entry of the function table.
+pub type Enter = extern "C" fn(u64, u32, i32, u32) -> u64;
 
 /// The room that the dispatcher gives: bytes of stack for the frames of regions that wait. The engine's default stack is 512
 /// KiB, of which the runtime has the rest.
@@ -116,6 +123,8 @@ pub struct Layout {
     pub magic: u32,
     /// Table index of region 0's function; region `r` has `first_function + r`.
     pub first_function: u32,
+    /// Table index of the function that calls a region for the dispatcher: [`Enter`].
+    pub enter: u32,
     /// Number of regions.
     pub regions: u32,
     /// Stamps of kernel regions.
@@ -155,10 +164,11 @@ pub struct Layout {
 
 impl Layout {
     /// The fields in order, as they lie in memory.
-    pub fn words(&self) -> [u32; 19] {
+    pub fn words(&self) -> [u32; 20] {
         [
             self.magic,
             self.first_function,
+            self.enter,
             self.regions,
             self.kernel_stamps,
             self.user_stamps,

@@ -3,7 +3,7 @@
 
 #![allow(unsafe_code)]
 
-use super::abi::{FULL_ROOM, JUMP_CACHE_ENTRIES, JumpCacheEntry, Layout, STAMP_SLOTS, jump_cache_index};
+use super::abi::{Enter, FULL_ROOM, JUMP_CACHE_ENTRIES, JumpCacheEntry, Layout, STAMP_SLOTS, jump_cache_index};
 use super::binding::{Bindings, EntryPoint};
 use crate::profile::Mode;
 
@@ -138,9 +138,9 @@ impl Translated {
     #[inline(always)]
     pub(crate) fn call(&self, rip: u64, generation: u64) -> u64 {
         let entry = self.jump(jump_cache_index(rip, generation));
-        // SAFETY: in Wasm a function pointer is an index into the function table, and the jump cache holds only indices of
-        // translated regions, which have this signature. Only a linked module enters any.
-        let region: extern "C" fn(u64, u32, i32) -> u64 = unsafe { std::mem::transmute(entry.function as usize) };
-        region(entry.base, entry.entry, FULL_ROOM)
+        // SAFETY: in Wasm a function pointer is an index into the function table, and the linker says that this one is of the
+        // function with this signature. Only a linked module has regions to call.
+        let enter: Enter = unsafe { std::mem::transmute(self.layout.enter as usize) };
+        enter(entry.base, entry.entry, FULL_ROOM, entry.function)
     }
 }

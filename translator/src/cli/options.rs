@@ -156,6 +156,9 @@ pub struct CodeOptions {
     /// Lead whoever comes into a loop at several places through a switch, in place of a copy of a short way to its head
     #[arg(long)]
     pub no_peeling: bool,
+    /// Keep registers where the runtime has them, in place of at the start of linear memory, where their addresses are short
+    #[arg(long)]
+    pub no_near_registers: bool,
     /// Write back at each side exit all that any of them does, in place of what differs there
     #[arg(long)]
     pub no_ladder: bool,
@@ -344,6 +347,8 @@ impl CodeOptions {
         let in_place = self.no_hoisted_checks;
         let loop_checks = if in_place { lift::LoopChecks::InPlace } else { lift::LoopChecks::Hoisted };
         let peeling = if self.no_peeling { lift::Peeling::Omitted } else { lift::Peeling::Copied };
+        let in_place = self.no_near_registers;
+        let registers = if in_place { lift::Registers::InPlace } else { lift::Registers::Near };
         let write_back = if self.no_ladder { lift::WriteBack::All } else { lift::WriteBack::Ladder };
         let placement = if self.no_placement { lift::Placement::AtEnds } else { lift::Placement::Cheapest };
         let unhinted = self.no_branch_hints;
@@ -365,6 +370,7 @@ impl CodeOptions {
                 cold_checks,
                 loop_checks,
                 peeling,
+                registers,
                 write_back,
                 placement,
                 branch_hints,

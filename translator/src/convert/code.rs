@@ -4,20 +4,16 @@ use super::figures::{Figures, RegionFigures, Unlifted};
 use super::guest::Root;
 use super::module::Plan;
 use crate::discover::{self, Binary, Directory, Discovery, Exits, Guess, ImageCode, Inputs, Region, RegionBlock};
-use crate::lift::{Addresses, Chain, Inlined, Options, Privilege, RegionSource, SourceBlock, Targets};
+use crate::lift::{Chain, Inlined, Options, Privilege, RegionSource, Registers, SourceBlock, Targets};
 use crate::link::{FuncIndex, Function, Runtime};
 use crate::lower;
 use crate::lower::shared::{self, SharedType};
 use anyhow::{Context, Result};
-use core::mem::offset_of;
 use rayon::prelude::*;
-use runtime::cpu::Cpu;
 use runtime::profile::{Mode, Profile};
-use runtime::translated::abi::{ExitReason, LEFT};
 use runtime::translated::binding::RegionCode;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use wasm_encoder::{InstructionSink, MemArg, MemArgTarget};
 
 /// Which code is translated, and how.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -124,7 +120,10 @@ impl Code {
         let inputs = Inputs { profile, vmlinux: Some(vmlinux), image };
         let leaves = |insn: &x86::Insn| crate::lift::leaves(insn, options);
         let found = discover::discover(inputs, &leaves, &choices.discover).context("discovery")?;
-        let plan = Plan::new(runtime, found.regions.len())?;
+        let mut plan = Plan::new(runtime, found.regions.len())?;
+        if options.registers == Registers::InPlace {
+            plan.addresses.near = None;
+        }
         Self::lower(found, plan, &Options { level: profile.level, ..*options })
     }
 
@@ -190,7 +189,7 @@ fn one(region: &Region, targets: &dyn Targets, plan: &Plan, options: &Options) -
         Err(error) => {
             binding.entries.clear();
             let figures = RegionFigures::refused(region, &binding);
-            let function = Function { name, ty, code: unbound(&plan.addresses), hints: Vec::new() };
+            let function = Function { name, ty, code: lower::unbound_function(&plan.addresses), hints: Vec::new() };
             Done { function, binding, figures, refused: Some(format!("{error:#}")) }
         }
     }
@@ -219,17 +218,4 @@ fn source_blocks(blocks: &[RegionBlock]) -> Vec<SourceBlock> {
         .iter()
         .map(|block| SourceBlock { offset: block.offset.into(), bytes: block.bytes.clone(), runs: Some(block.count) })
         .collect()
-}
-
-/// The function of a region that could not be translated: it is never bound, and leaves to the dispatcher where another
-/// region's fixed exit leads to it.
-fn unbound(addresses: &Addresses) -> wasm_encoder::Function {
-    let mut code = Vec::new();
-    let offset = u64::from(addresses.cpu) + offset_of!(Cpu, exit_reason) as u64;
-    let at = MemArg { offset, align: 2, target: MemArgTarget::Memory(0), ordering: None };
-    let mut sink = InstructionSink::new(&mut code);
-    sink.i32_const(0).i32_const(ExitReason::Stale as i32).i32_store(at).i64_const(LEFT as i64).end();
-    let mut function = wasm_encoder::Function::new([]);
-    function.raw(code);
-    function
 }

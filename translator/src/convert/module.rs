@@ -15,7 +15,8 @@ use super::guest::Guest;
 use crate::Mapping;
 use crate::lift::Addresses;
 use crate::link::{Additions, FuncIndex, Overlay, Piece, Runtime, TypeIndex};
-use crate::lower::shared::{SharedType, types};
+use crate::lower::shared::{Shared, SharedType, types};
+use crate::lower::state::NEAR_SIZE;
 use anyhow::{Context, Result, ensure};
 use runtime::memory::PAGE;
 use runtime::translated::abi::{Layout, STAMP_SLOTS};
@@ -41,11 +42,21 @@ impl Plan {
         TypeIndex(self.addresses.ty(ty))
     }
 
+    /// The function table's entry of a function that regions share.
+    fn table_entry(&self, shared: Shared) -> u32 {
+        self.first_table_entry + self.addresses.shared(shared) - self.first_function.0
+    }
+
     pub(super) fn new(runtime: &Runtime, regions: usize) -> Result<Plan> {
         let kernel_stamps = runtime.memory_end().next_multiple_of(64);
         let table = regions as u64 * 8;
         let user_stamps = kernel_stamps + table;
         let first_function = runtime.first_function();
+        let first_data = runtime.first_data()?;
+        ensure!(
+            first_data >= u64::from(NEAR_SIZE),
+            "the runtime has data at {first_data:#x}: expected its stack at the start of linear memory"
+        );
         Ok(Plan {
             addresses: Addresses {
                 cpu: runtime.address("PRELIFT_CPU")?.0,
@@ -54,6 +65,7 @@ impl Plan {
                 table: 0,
                 first_type: runtime.first_type().0,
                 first_shared: first_function.plus(regions as u32).0,
+                near: Some(0),
                 helpers: helpers(runtime)?,
                 result: runtime.address("PRELIFT_RESULT")?.0,
             },
@@ -146,6 +158,7 @@ pub fn module(runtime: &Runtime, guest: &Guest, code: Code, summary: &Summary, f
     let mut layout = Layout {
         magic: Layout::MAGIC,
         first_function: plan.first_table_entry,
+        enter: plan.table_entry(Shared::Enter),
         regions: code.bindings.len() as u32,
         kernel_stamps: plan.kernel_stamps as u32,
         user_stamps: plan.user_stamps as u32,

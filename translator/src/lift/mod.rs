@@ -26,8 +26,8 @@ mod x87;
 
 pub use source::{
     Addresses, BranchHints, Calls, Chain, Checks, ColdChecks, FloatTests, Guesses, Helpers, Inlined, Jumps, LoopChecks,
-    NoTargets, Options, Peeling, Placement, Privilege, Products, RegionSource, SourceBlock, SystemCode, TailCalls,
-    Targets, Twins, WriteBack,
+    NoTargets, Options, Peeling, Placement, Privilege, Products, RegionSource, Registers, SourceBlock, SystemCode,
+    TailCalls, Targets, Twins, WriteBack,
 };
 
 use crate::ir::{Builder, FlagsAt, Inst, Reg, Region, Value};

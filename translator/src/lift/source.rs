@@ -107,6 +107,8 @@ pub struct Addresses {
     pub first_type: u32,
     /// Function index of the first of the functions that they share.
     pub first_shared: u32,
+    /// Of the fields of the processor's state that are near while translated code runs ([`crate::lower::state`]), if any are.
+    pub near: Option<u32>,
     /// Function indices of the runtime's helpers.
     pub helpers: [u32; Helper::COUNT],
     /// Of what a helper gives beside its result.
@@ -206,6 +208,15 @@ pub enum Peeling {
     Omitted,
 }
 
+/// Where the registers are between regions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registers {
+    /// At the start of linear memory, where their addresses are short: [`crate::lower::state`].
+    Near,
+    /// Where the runtime has them.
+    InPlace,
+}
+
 /// What a side exit writes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteBack {
@@ -290,6 +301,8 @@ pub struct Options {
     pub loop_checks: LoopChecks,
     /// What becomes of loops that are entered at several places.
     pub peeling: Peeling,
+    /// Where the registers are between regions.
+    pub registers: Registers,
     /// What a side exit writes back.
     pub write_back: WriteBack,
     /// Where variables are loaded and stored.
@@ -320,6 +333,7 @@ impl Default for Options {
             cold_checks: ColdChecks::Called,
             loop_checks: LoopChecks::Hoisted,
             peeling: Peeling::Copied,
+            registers: Registers::Near,
             write_back: WriteBack::Ladder,
             placement: Placement::Cheapest,
             branch_hints: BranchHints::Named,

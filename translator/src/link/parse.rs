@@ -5,7 +5,7 @@
 //! (which wasm-ld turns into immutable globals that hold the symbol's address), memory and table limits.
 
 use super::features::features;
-use super::{FuncIndex, MemoryAddress, TableIndex, TypeIndex, WASM_PAGE};
+use super::{FuncIndex, MemoryAddress, TableIndex, TypeIndex, WASM_PAGE, layout};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -90,6 +90,14 @@ impl Runtime {
     /// guest's RAM. A multiple of [`WASM_PAGE`].
     pub fn memory_end(&self) -> u64 {
         self.memory.initial * WASM_PAGE
+    }
+
+    /// Address of the first byte of linear memory that the runtime's data give.
+    ///
+    /// # Errors
+    /// If an address is not a constant.
+    pub fn first_data(&self) -> Result<u64> {
+        Ok(layout::segments(&self.bytes)?.iter().map(|segment| segment.address).min().unwrap_or(u64::MAX))
     }
 
     /// Names of the exported functions, sorted.

@@ -34,7 +34,8 @@ impl Emitter<'_> {
     /// Takes what retired off the budget.
     fn take_off(&mut self, retired: i64) {
         let local = self.counter.map_or(BUDGET, |counter| self.temp(counter.left));
-        self.op().local_get(local).i64_const(-retired).i64_add().local_set(local);
+        self.get_local(local);
+        self.op().i64_const(-retired).i64_add().local_set(local);
     }
 
     /// Emits the instructions from a position on.
@@ -56,7 +57,8 @@ impl Emitter<'_> {
     fn start(&mut self, block: &Block) -> Result<()> {
         if let Some(check) = block.check {
             self.name_exit(check.exit)?;
-            self.op().local_get(BUDGET).i64_const(check.need.into()).i64_lt_s();
+            self.get_local(BUDGET);
+            self.op().i64_const(check.need.into()).i64_lt_s();
             self.exit_seldom();
         }
         if let Some(selector) = block.select {
@@ -75,7 +77,7 @@ impl Emitter<'_> {
             Type::Unit => {}
         }
         let local = self.hold(value);
-        self.op().local_set(local);
+        self.set_local(local);
         Ok(())
     }
 
@@ -88,12 +90,12 @@ impl Emitter<'_> {
                     self.wide(a)?
                 }
                 let local = self.register(reg);
-                self.op().local_set(local);
+                self.set_local(local);
             }
             Inst::SetTemp(temp, a) => {
                 self.wide(a)?;
                 let local = self.temp(temp);
-                self.op().local_set(local);
+                self.set_local(local);
             }
             Inst::Write(field, a) => self.write_field(field, a)?,
             Inst::Check { access, address, span, exit } => self.check(value, access, address, span, exit)?,

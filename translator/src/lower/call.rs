@@ -64,7 +64,7 @@ impl Emitter<'_> {
         }
         let exit = self.region.exits[id.index()];
         self.write_state(block, id, target)?;
-        self.op().local_get(ROOM);
+        self.get_local(ROOM);
         self.frame_size();
         self.op().i32_le_s();
         self.if_seldom(|this| this.go_on(&exit, target))?;
@@ -80,7 +80,8 @@ impl Emitter<'_> {
         self.address(self.region.block(back).offset);
         self.op().i64_ne();
         self.if_seldom(|this| {
-            this.op().local_get(rip).return_();
+            this.get_local(rip);
+            this.op().return_();
         });
         self.give_back(ValType::I64, rip);
         self.load_registers(back);

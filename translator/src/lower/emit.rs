@@ -24,6 +24,9 @@ pub(super) const BUDGET: u32 = 3;
 /// What the side exit that is taken has to know: see `exits`.
 pub(super) const EXIT: u32 = 4;
 
+/// Opcode (core specification, 5.4.3).
+const LOCAL_TEE: u8 = 0x22;
+
 /// What a `br` can go to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Label {
@@ -68,6 +71,8 @@ pub(super) struct Emitter<'a> {
     pub(super) frames: Vec<usize>,
     /// A label that code goes to and that is not open: a defect.
     missing: Cell<Option<Label>>,
+    /// The last local that was set, and where in the code.
+    last_set: LastSet,
     /// The side exit that is taken next, if one is.
     exit: NamedExit,
     /// Places in the code of branches that are nearly always, or hardly ever, taken.
@@ -89,6 +94,14 @@ pub(super) struct BlockLocals {
     held: HashMap<Value, u32>,
     members: BTreeMap<Value, Places>,
     count: u32,
+}
+
+/// A `local.set`: where it begins and ends in the code, and its local.
+#[derive(Clone, Copy, Default)]
+struct LastSet {
+    start: usize,
+    end: usize,
+    local: u32,
 }
 
 /// A side exit: its constant (see `exits`), and where it enters the ladder.
@@ -145,6 +158,7 @@ impl<'a> Emitter<'a> {
             counter: None,
             frames: Vec::new(),
             missing: Cell::new(None),
+            last_set: LastSet::default(),
             exit: NamedExit::default(),
             hints: Vec::new(),
             locals: vec![ValType::I64; 2 + region.temps as usize],
@@ -273,6 +287,25 @@ impl<'a> Emitter<'a> {
         self.locals.push(ty);
         // The parameters come before the locals.
         BUDGET + self.locals.len() as u32 - 1
+    }
+
+    /// Sets a local to the value on the stack.
+    pub(super) fn set_local(&mut self, local: u32) {
+        let start = self.code.len();
+        self.op().local_set(local);
+        self.last_set = LastSet { start, end: self.code.len(), local };
+    }
+
+    /// Puts a local on the stack. What sets it, if that comes just before, leaves it there (`local.tee`).
+    pub(super) fn get_local(&mut self, local: u32) {
+        let LastSet { start, end, local: last } = self.last_set;
+        if end == self.code.len() && end > start && last == local {
+            self.code[start] = LOCAL_TEE;
+            // A second one of it would leave another there.
+            self.last_set = LastSet::default();
+        } else {
+            self.op().local_get(local);
+        }
     }
 
     /// The local of a variable.

@@ -5,16 +5,17 @@
 //! local: the reason, the instructions to take off the budget, the operation of the lazy flags (or that it is in a variable) and
 //! the offset of the instruction.
 
-use super::emit::{BASE, BUDGET, EXIT, Emitter, Label, ROOM, at};
+use super::emit::{BASE, BUDGET, EXIT, Emitter, Label, ROOM};
 use super::shared::Shared;
+use super::state::{self, Place};
 use crate::ir::{BlockId, Exit, ExitId, ExitKind, Field, FlagsAt, Reg, RegSet, Value};
-use crate::lift::{Chain, Guesses, Privilege, TailCalls};
+use crate::lift::{Addresses, Chain, Guesses, Privilege, TailCalls};
 use anyhow::{Result, bail, ensure};
 use core::mem::offset_of;
 use runtime::cpu::Cpu;
 use runtime::translated::abi::{ExitReason, FULL_ROOM, LEFT};
 use serde::Serialize;
-use wasm_encoder::BlockType;
+use wasm_encoder::{BlockType, Function, InstructionSink};
 use x86::Segment;
 
 const REASON_BITS: u32 = 3;
@@ -66,7 +67,7 @@ pub(super) fn pack(exit: &Exit) -> Result<i64> {
 }
 
 /// Where a variable is in the processor's state, and its size in bytes.
-pub(super) fn home(reg: Reg) -> (usize, u64) {
+pub(super) fn home(reg: Reg) -> Place {
     if let Some(gpr) = reg.as_gpr() {
         return (offset_of!(Cpu, gpr) + 8 * usize::from(gpr.0), 8);
     }
@@ -80,7 +81,7 @@ pub(super) fn home(reg: Reg) -> (usize, u64) {
         Reg::FLAG_DST => (offset_of!(Cpu, flags_dst), 8),
         Reg::FLAG_SRC => (offset_of!(Cpu, flags_src), 8),
         Reg::FLAG_CARRY => (offset_of!(Cpu, flags_carry), 8),
-        Reg::FLAG_OP => (offset_of!(Cpu, flags_op), 4),
+        Reg::FLAG_OP => state::FLAGS_OP,
         Reg::MXCSR => (offset_of!(Cpu, mxcsr), 4),
         Reg::SYSTEM_FLAGS => (offset_of!(Cpu, rflags), 8),
         Reg::KERNEL_GS_BASE => (offset_of!(Cpu, kernel_gs_base), 8),
@@ -105,14 +106,10 @@ impl Emitter<'_> {
 
     /// Stores a variable in the processor's state.
     pub(super) fn store_register(&mut self, reg: Reg) {
-        let (offset, size) = home(reg);
-        let (local, place) = (self.register(reg), at(self.cpu(offset), size));
-        self.op().i32_const(0).local_get(local);
-        match size {
-            16 => self.op().v128_store(place),
-            4 => self.op().i64_store32(place),
-            _ => self.op().i64_store(place),
-        };
+        let local = self.register(reg);
+        self.set(home(reg), |this| {
+            this.get_local(local);
+        });
     }
 
     /// A block's end that leaves.
@@ -145,19 +142,19 @@ impl Emitter<'_> {
     }
 
     fn write_rip(&mut self, exit: &Exit, target: Option<Value>) -> Result<()> {
-        let rip = at(self.cpu(offset_of!(Cpu, rip)), 8);
-        self.op().i32_const(0);
-        match target {
-            Some(target) => self.wide(target)?,
-            None => self.address(exit.offset),
-        }
-        self.op().i64_store(rip);
-        Ok(())
+        self.set(state::RIP, |this| match target {
+            Some(target) => this.wide(target),
+            None => {
+                this.address(exit.offset);
+                Ok(())
+            }
+        })
     }
 
     /// Puts the address at an offset from the region's base on the stack.
     pub(super) fn address(&mut self, offset: i64) {
-        self.op().local_get(BASE).i64_const(offset).i64_add();
+        self.get_local(BASE);
+        self.op().i64_const(offset).i64_add();
     }
 
     /// Returns to the region that waits for this one, if one does: regions of the other privilege may wait below, for addresses
@@ -190,13 +187,11 @@ impl Emitter<'_> {
         let registers = self.liveness.written_back(self.region, block, id);
         registers.iter().for_each(|reg| self.store_register(reg));
         if let FlagsAt::Known(op, w) = exit.flags {
-            let place = at(self.cpu(offset_of!(Cpu, flags_op)), 4);
-            self.op().i32_const(0).i32_const(op.pack(w) as i32).i32_store(place);
+            self.set(state::FLAGS_OP, |this| {
+                this.op().i64_const(op.pack(w).into());
+            });
         }
-        let place = at(self.cpu(offset_of!(Cpu, budget)), 8);
-        self.op().i32_const(0);
-        self.remaining(exit.retired);
-        self.op().i64_store(place);
+        self.set(state::BUDGET, |this| this.remaining(exit.retired));
     }
 
     /// Goes on for good.
@@ -243,7 +238,7 @@ impl Emitter<'_> {
     }
 
     fn enter_region(&mut self, chain: Chain, how: Transfer) {
-        self.op().local_get(BASE);
+        self.get_local(BASE);
         if chain.base_delta != 0 {
             self.op().i64_const(chain.base_delta).i64_add();
         }
@@ -253,7 +248,7 @@ impl Emitter<'_> {
 
     /// The last argument, and the function.
     fn enter(&mut self, function: u32, how: Transfer) {
-        self.op().local_get(ROOM);
+        self.get_local(ROOM);
         match how {
             Transfer::ForGood => drop(self.op().return_call(function)),
             Transfer::Call => {
@@ -264,8 +259,9 @@ impl Emitter<'_> {
     }
 
     fn leave_for(&mut self, reason: ExitReason) {
-        let place = at(self.cpu(offset_of!(Cpu, exit_reason)), 4);
-        self.op().i32_const(0).i32_const(reason as i32).i32_store(place);
+        self.set(state::EXIT_REASON, |this| {
+            this.op().i64_const(reason as i64);
+        });
     }
 
     pub(super) fn return_with(&mut self, reason: ExitReason) {
@@ -296,39 +292,54 @@ impl Emitter<'_> {
         registers = registers.without(Reg::FLAG_OP);
         registers.iter().for_each(|reg| self.store_register(reg));
         if flags {
-            let (local, place) = (self.register(Reg::FLAG_OP), at(self.cpu(offset_of!(Cpu, flags_op)), 4));
-            self.op().i32_const(0).local_get(local);
-            self.exit_field(REASON_BITS + RETIRED_BITS, FLAGS_BITS);
-            self.exit_field(REASON_BITS + RETIRED_BITS, FLAGS_BITS);
-            self.op().i64_const(DYNAMIC).i64_eq().select().i64_store32(place);
+            let local = self.register(Reg::FLAG_OP);
+            self.set(state::FLAGS_OP, |this| {
+                this.get_local(local);
+                this.exit_field(REASON_BITS + RETIRED_BITS, FLAGS_BITS);
+                this.exit_field(REASON_BITS + RETIRED_BITS, FLAGS_BITS);
+                this.op().i64_const(DYNAMIC).i64_eq().select();
+            });
         }
     }
 
     /// Puts some bits of the constant of the side exit on the stack.
     fn exit_field(&mut self, shift: u32, bits: u32) {
-        self.op().local_get(EXIT).i64_const(shift.into()).i64_shr_u().i64_const((1 << bits) - 1).i64_and();
+        self.get_local(EXIT);
+        self.op().i64_const(shift.into()).i64_shr_u().i64_const((1 << bits) - 1).i64_and();
     }
 
     /// Writes what the constant of the side exit says, and leaves.
     fn leave_by_constant(&mut self) {
-        let place = at(self.cpu(offset_of!(Cpu, budget)), 8);
-        self.op().i32_const(0).local_get(BUDGET);
-        self.exit_field(REASON_BITS, RETIRED_BITS);
-        self.op().i64_sub().i64_store(place);
-        let place = at(self.cpu(offset_of!(Cpu, rip)), 8);
-        self.op().i32_const(0).local_get(BASE).local_get(EXIT);
-        self.op().i64_const((REASON_BITS + RETIRED_BITS + FLAGS_BITS).into()).i64_shr_s().i64_add().i64_store(place);
-        let place = at(self.cpu(offset_of!(Cpu, exit_reason)), 4);
-        self.op().i32_const(0);
-        self.exit_field(0, REASON_BITS);
-        self.op().i64_store32(place).i64_const(LEFT as i64);
+        self.set(state::BUDGET, |this| {
+            this.get_local(BUDGET);
+            this.exit_field(REASON_BITS, RETIRED_BITS);
+            this.op().i64_sub();
+        });
+        self.set(state::RIP, |this| {
+            let offset = REASON_BITS + RETIRED_BITS + FLAGS_BITS;
+            this.op().local_get(BASE).local_get(EXIT).i64_const(offset.into()).i64_shr_s().i64_add();
+        });
+        self.set(state::EXIT_REASON, |this| this.exit_field(0, REASON_BITS));
+        self.op().i64_const(LEFT as i64);
     }
+}
+
+/// The function of a region that could not be translated: it is never bound, and leaves to the dispatcher where another
+/// region's fixed exit leads to it.
+pub fn unbound_function(addresses: &Addresses) -> Function {
+    let mut code = Vec::new();
+    let mut sink = InstructionSink::new(&mut code);
+    state::set_constant(&mut sink, state::EXIT_REASON, ExitReason::Stale as i64, addresses);
+    sink.i64_const(LEFT as i64).end();
+    let mut function = Function::new([]);
+    function.raw(code);
+    function
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lift::{Addresses, NoTargets, Options, RegionSource, SourceBlock};
+    use crate::lift::{NoTargets, Options, RegionSource, SourceBlock};
     use runtime::translated::helpers::Helper;
 
     #[test]
@@ -350,6 +361,7 @@ mod tests {
             table: 0,
             first_type: 0,
             first_shared: 0,
+            near: Some(0),
             helpers: [0; Helper::COUNT],
             result: 0,
         };

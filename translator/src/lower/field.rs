@@ -1,33 +1,18 @@
 //! Fields of the processor's state, read and written in place.
 
-use super::emit::{BUDGET, Emitter, at};
+use super::emit::{BUDGET, Emitter};
 use crate::ir::{Counter, Field, Value};
 use anyhow::Result;
 
 impl Emitter<'_> {
     /// Puts a field on the stack, as i64.
     pub(super) fn read_field(&mut self, field: Field) {
-        let (offset, size) = field.place();
-        let place = at(self.cpu(offset), size);
-        let mut sink = self.op();
-        sink.i32_const(0);
-        match size {
-            4 => sink.i64_load32_u(place),
-            _ => sink.i64_load(place),
-        };
+        self.get(field.place());
     }
 
     /// Sets a field.
     pub(super) fn write_field(&mut self, field: Field, value: Value) -> Result<()> {
-        let (offset, size) = field.place();
-        let place = at(self.cpu(offset), size);
-        self.op().i32_const(0);
-        self.wide(value)?;
-        match size {
-            4 => self.op().i64_store32(place),
-            _ => self.op().i64_store(place),
-        };
-        Ok(())
+        self.set(field.place(), |this| this.wide(value))
     }
 
     /// Puts the budget less what has retired on the stack.
@@ -35,7 +20,7 @@ impl Emitter<'_> {
         match self.counter {
             Some(counter) => self.counted(counter),
             None => {
-                self.op().local_get(BUDGET);
+                self.get_local(BUDGET);
             }
         }
         if retired > 0 {
@@ -52,6 +37,6 @@ impl Emitter<'_> {
     /// Puts it back into its variable.
     pub(super) fn put_back(&mut self, counter: Counter) {
         self.counted(counter);
-        self.op().local_set(BUDGET);
+        self.set_local(BUDGET);
     }
 }

@@ -13,7 +13,7 @@ impl Emitter<'_> {
     /// Puts a number on the stack.
     pub(super) fn float(&mut self, value: Value) -> Result<()> {
         if let Some(local) = self.held(value) {
-            self.op().local_get(local);
+            self.get_local(local);
             return Ok(());
         }
         match *self.region.inst(value) {

@@ -44,19 +44,20 @@ impl Emitter<'_> {
         let locals = operands.map(|_| self.scratch(ValType::I64));
         for (operand, local) in operands.into_iter().zip(locals) {
             self.wide(operand)?;
-            self.op().local_set(local);
+            self.set_local(local);
         }
         let [high, low, divisor] = locals;
         let by_helper = |this: &mut Self| {
             this.op().i32_const(op as i32).local_get(high).local_get(low).local_get(divisor);
             this.call_helper(Helper::Integer);
-            this.op().local_set(low);
+            this.set_local(low);
         };
-        self.op().local_get(high).i64_const(0).i64_ne();
+        self.get_local(high);
+        self.op().i64_const(0).i64_ne();
         self.either_seldom(by_helper, |this| {
             this.op().local_get(low).local_get(divisor).i64_div_u().local_set(low);
         });
-        self.op().local_get(low);
+        self.get_local(low);
         locals.into_iter().for_each(|local| self.give_back(ValType::I64, local));
         Ok(())
     }
@@ -72,7 +73,7 @@ impl Emitter<'_> {
         operands.into_iter().try_for_each(|operand| self.wide(operand))?;
         self.call_helper(quick.map_or(Helper::X87, Helper::X87Quick));
         let refused = self.hold(value);
-        self.op().local_set(refused);
+        self.set_local(refused);
         Ok(())
     }
 

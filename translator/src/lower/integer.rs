@@ -16,22 +16,22 @@ impl Emitter<'_> {
     /// Puts an integer on the stack as i64.
     pub(super) fn wide(&mut self, value: Value) -> Result<()> {
         if let Some(local) = self.held(value) {
-            self.op().local_get(local);
+            self.get_local(local);
             return Ok(());
         }
         match *self.region.inst(value) {
             Inst::Const(constant) => drop(self.op().i64_const(constant as i64)),
-            Inst::Base => drop(self.op().local_get(BASE)),
+            Inst::Base => self.get_local(BASE),
             Inst::Read(field) => self.read_field(field),
             Inst::Budget(retired) => self.remaining(retired),
             Inst::Temp(temp) => {
                 let local = self.temp(temp);
-                self.op().local_get(local);
+                self.get_local(local);
             }
             Inst::Distance { access, address } => self.distance(access, address)?,
             Inst::Get(reg) => {
                 let local = self.register(reg);
-                self.op().local_get(local);
+                self.get_local(local);
             }
             Inst::FlagsWord { op, operands: [dst, src, carry] } => {
                 self.wide(dst)?;

@@ -6,9 +6,9 @@
 
 use super::emit::at;
 use super::shared::SharedType;
+use super::state::{self, Home};
 use crate::lift::{Addresses, Privilege};
 use core::mem::{offset_of, size_of};
-use runtime::cpu::Cpu;
 use runtime::translated::abi::{ExitReason, JUMP_CACHE_ENTRIES, JumpCacheEntry, LEFT};
 use wasm_encoder::{BlockType, FuncType, Function, InstructionSink, ValType};
 
@@ -40,8 +40,8 @@ pub fn jump_function(privilege: Privilege, addresses: &Addresses) -> Function {
     sink.local_get(ROOM);
     sink.local_get(ENTRY).i32_load(field(addresses, offset_of!(JumpCacheEntry, function), 4));
     sink.return_call_indirect(addresses.table, addresses.ty(SharedType::Region)).end();
-    let reason = at(addresses.cpu + offset_of!(Cpu, exit_reason) as u32, 4);
-    sink.i32_const(0).i32_const(ExitReason::Next as i32).i32_store(reason).i64_const(LEFT as i64).end();
+    state::set_constant(&mut sink, state::EXIT_REASON, ExitReason::Next as i64, addresses);
+    sink.i64_const(LEFT as i64).end();
     let mut function = Function::new([(1, ValType::I32), (1, ValType::I64)]);
     function.raw(code);
     function
@@ -50,10 +50,10 @@ pub fn jump_function(privilege: Privilege, addresses: &Addresses) -> Function {
 /// What entries of the privilege hold now.
 fn generation(sink: &mut InstructionSink<'_>, privilege: Privilege, addresses: &Addresses) {
     let (place, extra) = match privilege {
-        Privilege::Kernel => (offset_of!(Cpu, kernel_generation), 0),
-        Privilege::User => (offset_of!(Cpu, user_generation), USER),
+        Privilege::Kernel => (state::KERNEL_GENERATION, 0),
+        Privilege::User => (state::USER_GENERATION, USER),
     };
-    sink.i32_const(0).i64_load(at(addresses.cpu + place as u32, 8));
+    Home::of(place, addresses).get(sink);
     if extra != 0 {
         sink.i64_const(extra).i64_add();
     }

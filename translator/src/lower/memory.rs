@@ -106,7 +106,8 @@ impl Emitter<'_> {
         let (tag, distance) = (offset_of!(TlbEntry, tag) as u32, offset_of!(TlbEntry, addend) as u32);
         entry_offset(&mut self.op());
         self.op().local_tee(addend).i64_load(at(table + tag, 8));
-        self.op().local_get(addend).i32_load(at(table + distance, 4)).local_set(addend);
+        self.get_local(addend);
+        self.op().i32_load(at(table + distance, 4)).local_set(addend);
     }
 
     /// Puts on the stack whether the bytes lie in one page that the TLB has.
@@ -175,7 +176,7 @@ impl Emitter<'_> {
     pub(super) fn place_of_group(&mut self, addend: u32, address: u32) -> u32 {
         let place = self.scratch(ValType::I32);
         self.place_in_page(addend, address);
-        self.op().local_set(place);
+        self.set_local(place);
         place
     }
 
@@ -183,7 +184,7 @@ impl Emitter<'_> {
     /// the kernel nearly always do, who sees all memory in one piece.
     fn leave_unless_contiguous(&mut self, group: &Group, address: u32) {
         let access = group.access();
-        self.op().local_get(address);
+        self.get_local(address);
         if self.in_loop() {
             let entries = [self.scratch(ValType::I32), self.scratch(ValType::I32)];
             let locals = Adjacent { address, last: self.scratch(ValType::I64), entries };
@@ -206,9 +207,10 @@ impl Emitter<'_> {
         let each = |this: &mut Self| this.look_each_up(group, address, &places);
         self.either_seldom(each, |this| {
             this.place_in_page(addend, address);
-            this.op().local_set(addend);
+            this.set_local(addend);
             for (member, &place) in group.members.iter().zip(&places) {
-                this.op().local_get(addend).i32_const(member.offset.into()).i32_add().local_set(place);
+                this.get_local(addend);
+                this.op().i32_const(member.offset.into()).i32_add().local_set(place);
             }
         });
         places
@@ -218,7 +220,8 @@ impl Emitter<'_> {
     fn look_up(&mut self, table: u32, (address, addend): (u32, u32), span: u16) {
         self.op().local_tee(address);
         self.load_entry(table, addend);
-        self.op().local_get(address).i64_xor().i64_const(limit(span)).i64_gt_u();
+        self.get_local(address);
+        self.op().i64_xor().i64_const(limit(span)).i64_gt_u();
     }
 
     /// Puts the place of an address on the stack.
@@ -231,7 +234,8 @@ impl Emitter<'_> {
     pub(super) fn look_each_up(&mut self, group: &Group, address: u32, places: &[u32]) {
         let in_loop = self.in_loop();
         for (member, &place) in group.members.iter().zip(places) {
-            self.op().local_get(address).i64_const(member.offset.into()).i64_add();
+            self.get_local(address);
+            self.op().i64_const(member.offset.into()).i64_add();
             if in_loop {
                 self.look_up_here(member, place);
             } else {
@@ -247,7 +251,7 @@ impl Emitter<'_> {
         self.look_up(table, (address, place), member.span);
         self.exit_seldom();
         self.place_in_page(place, address);
-        self.op().local_set(place);
+        self.set_local(place);
         self.give_back(ValType::I64, address);
     }
 
@@ -282,12 +286,12 @@ impl Emitter<'_> {
     /// Puts a place on the stack, but for what it gives: that is to be added to the offset of the access.
     pub(super) fn place(&mut self, value: Value) -> Result<u32> {
         if let Some(local) = self.held(value) {
-            self.op().local_get(local);
+            self.get_local(local);
             return Ok(0);
         }
         if let Inst::Member { group, member } = *self.region.inst(value) {
             let (local, beyond) = self.member(group, member)?;
-            self.op().local_get(local);
+            self.get_local(local);
             return Ok(beyond);
         }
         if let Inst::Place(number) = *self.region.inst(value) {
@@ -298,7 +302,7 @@ impl Emitter<'_> {
             bail!("{:?} is no place in memory", self.region.inst(value));
         };
         if let Ok((local, beyond)) = self.member(check, 0) {
-            self.op().local_get(local);
+            self.get_local(local);
             return Ok(beyond);
         }
         self.whole_place(check)?;

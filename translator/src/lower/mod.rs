@@ -5,7 +5,7 @@
 //!   stamp, or return           prologue
 //!   load variables             prologue
 //!   block …                    labels of the side exits
-//!     blocks                   structure, block, tree, integer, field, float, truth, vector, memory, twin, bulk, call, helper
+//!     blocks                   structure, block, tree, integer, field, state, float, truth, vector, memory, twin, bulk, call, helper
 //!   end …
 //!   write back, return)        exits
 //! ```
@@ -25,13 +25,14 @@ pub mod lookup;
 mod memory;
 mod prologue;
 pub mod shared;
+pub mod state;
 mod structure;
 mod tree;
 mod truth;
 mod twin;
 mod vector;
 
-pub use exits::SideExits;
+pub use exits::{SideExits, unbound_function};
 
 use crate::ir::Region;
 use crate::lift::{self, Addresses, Jumps, Options, RegionSource, Targets};

@@ -2,6 +2,7 @@
 
 use super::emit::{BASE, BUDGET, Emitter, at};
 use super::exits::home;
+use super::state;
 use crate::ir::{BlockId, Reg, Terminator};
 use crate::lift::Privilege;
 use core::mem::offset_of;
@@ -22,16 +23,17 @@ impl Emitter<'_> {
             Privilege::Kernel => {
                 let stamp = at(self.addresses.kernel_stamps + slot, 8);
                 self.op().i32_const(0).i64_load(stamp);
-                offset_of!(Cpu, kernel_generation)
+                state::KERNEL_GENERATION
             }
             Privilege::User => {
-                let stamps = at(self.cpu(offset_of!(Cpu, stamps)), 4);
-                self.op().i32_const(0).i32_load(stamps).i64_load(at(slot, 8));
-                offset_of!(Cpu, user_generation)
+                self.get(state::STAMPS);
+                self.op().i32_wrap_i64().i64_load(at(slot, 8));
+                state::USER_GENERATION
             }
         };
-        let generation = at(self.cpu(generation), 8);
-        self.op().local_get(BASE).i32_const(0).i64_load(generation).i64_add().i64_ne();
+        self.get_local(BASE);
+        self.get(generation);
+        self.op().i64_add().i64_ne();
         self.if_seldom(|this| this.return_with(ExitReason::Stale));
     }
 
@@ -69,21 +71,15 @@ impl Emitter<'_> {
 
     /// Loads the variables that a block, or what follows, reads before they are set.
     pub(super) fn load_registers(&mut self, block: BlockId) {
-        let place = at(self.cpu(offset_of!(Cpu, budget)), 8);
-        self.op().i32_const(0).i64_load(place).local_set(BUDGET);
+        self.get(state::BUDGET);
+        self.set_local(BUDGET);
         self.liveness.live_in[block.index()].iter().for_each(|reg| self.load_register(reg));
     }
 
     /// Loads a variable from the processor's state.
     pub(super) fn load_register(&mut self, reg: Reg) {
-        let (offset, size) = home(reg);
-        let (local, place) = (self.register(reg), at(self.cpu(offset), size));
-        self.op().i32_const(0);
-        match size {
-            16 => self.op().v128_load(place),
-            4 => self.op().i64_load32_u(place),
-            _ => self.op().i64_load(place),
-        };
-        self.op().local_set(local);
+        let local = self.register(reg);
+        self.get(home(reg));
+        self.set_local(local);
     }
 }

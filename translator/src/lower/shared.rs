@@ -6,6 +6,7 @@
 use super::flags_word::{flags_word_function, flags_word_type};
 use super::jump::{jump_function, jump_type};
 use super::lookup::{lookup_function, lookup_type};
+use super::state::{enter_function, enter_type};
 use crate::ir::Access;
 use crate::lift::{Addresses, Privilege, TailCalls};
 use anyhow::Result;
@@ -23,22 +24,26 @@ pub enum SharedType {
     FlagsWord,
     /// Of the lookup functions.
     Lookup,
+    /// Of the enter function.
+    Enter,
 }
 
 impl SharedType {
     /// How many there are.
-    pub const COUNT: u32 = 4;
+    pub const COUNT: u32 = 5;
 }
 
 /// Types of a region, `(base: i64, entry: i32, room: i32) -> i64`, and of the others, by number.
 pub fn types() -> [FuncType; SharedType::COUNT as usize] {
     let region = FuncType::new([ValType::I64, ValType::I32, ValType::I32], [ValType::I64]);
-    [region, jump_type(), flags_word_type(), lookup_type()]
+    [region, jump_type(), flags_word_type(), lookup_type(), enter_type()]
 }
 
 /// A function that all regions share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shared {
+    /// Calls a region for the dispatcher.
+    Enter,
     /// Makes a word of lazy flags.
     FlagsWord,
     /// Looks an address up in the TLB.
@@ -48,11 +53,12 @@ pub enum Shared {
 }
 
 /// How many functions there are.
-pub const FUNCTIONS: usize = 7;
+pub const FUNCTIONS: usize = 8;
 
 /// The functions, in order, with their names and types.
 #[rustfmt::skip]
 const ALL: [(Shared, &str, SharedType); FUNCTIONS] = [
+    (Shared::Enter,                                    "enter",               SharedType::Enter),
     (Shared::FlagsWord,                                "flags",               SharedType::FlagsWord),
     (Shared::Lookup(Privilege::Kernel, Access::Read),  "lookup:kernel:read",  SharedType::Lookup),
     (Shared::Lookup(Privilege::Kernel, Access::Write), "lookup:kernel:write", SharedType::Lookup),
@@ -70,6 +76,7 @@ impl Shared {
 
     fn function(self, addresses: &Addresses) -> Result<Function> {
         Ok(match self {
+            Shared::Enter => enter_function(addresses),
             Shared::FlagsWord => flags_word_function(addresses)?,
             Shared::Lookup(privilege, access) => lookup_function(privilege, access, addresses),
             Shared::Jump(privilege) => jump_function(privilege, addresses),

@@ -9,7 +9,7 @@ impl Emitter<'_> {
     /// Puts a truth value on the stack.
     pub(super) fn truth(&mut self, value: Value) -> Result<()> {
         if let Some(local) = self.held(value) {
-            self.op().local_get(local);
+            self.get_local(local);
             return Ok(());
         }
         match *self.region.inst(value) {

@@ -15,13 +15,13 @@ impl Emitter<'_> {
     /// Puts a vector on the stack.
     pub(super) fn vector(&mut self, value: Value) -> Result<()> {
         if let Some(local) = self.held(value) {
-            self.op().local_get(local);
+            self.get_local(local);
             return Ok(());
         }
         match *self.region.inst(value) {
             Inst::Get(reg) => {
                 let local = self.register(reg);
-                self.op().local_get(local);
+                self.get_local(local);
             }
             Inst::VecConst(constant) => self.vector_constant(constant),
             Inst::LoadVec(pointer, offset) => {

@@ -6,7 +6,9 @@ use runtime::cpu::state::{SegmentRegister, TLB_ENTRIES};
 use runtime::cpu::{Cpu, Tlb, TlbEntry};
 use runtime::translated::abi::{ExitReason, FULL_ROOM, JUMP_CACHE_ENTRIES, JumpCacheEntry, LEFT, jump_cache_index};
 use runtime::translated::helpers::{self, Helper, Kind};
-use translator::lift::{Addresses, BranchHints, NoTargets, Options, Privilege, RegionSource, TailCalls, Targets};
+use translator::lift::{
+    Addresses, BranchHints, NoTargets, Options, Privilege, RegionSource, Registers, TailCalls, Targets,
+};
 use translator::lower::shared::{self, SharedType};
 use translator::lower::{Translated, translate};
 use wasm_encoder::{
@@ -22,6 +24,7 @@ pub(crate) const ADDRESSES: Addresses = Addresses {
     table: 0,
     first_type: 0,
     first_shared: HELPERS,
+    near: Some(0),
     helpers: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
     result: 0x100,
 };
@@ -41,7 +44,7 @@ pub(crate) const FIRST_TABLE_ENTRY: u32 = 1;
 pub(crate) struct Engine {
     store: Store<()>,
     memory: Memory,
-    functions: Vec<TypedFunc<(i64, i32, i32), i64>>,
+    enter: TypedFunc<(i64, i32, i32, i32), i64>,
     pub(crate) regions: Vec<Translated>,
     pub(crate) privilege: Privilege,
 }
@@ -75,11 +78,16 @@ fn helpers(store: &mut Store<()>) -> Vec<Extern> {
 }
 
 /// The module that holds the regions, in order.
-fn module(regions: &[Translated]) -> Vec<u8> {
+fn module(regions: &[Translated], addresses: &Addresses) -> Vec<u8> {
     let (mut types, mut functions, mut code) = (TypeSection::new(), FunctionSection::new(), CodeSection::new());
     shared::types().iter().for_each(|ty| types.ty().func_type(ty));
     let mut exports = ExportSection::new();
-    for (_, ty, function) in shared::functions(&ADDRESSES, TailCalls::Yes).expect("they lower") {
+    for (position, (_, ty, function)) in
+        (HELPERS..).zip(shared::functions(addresses, TailCalls::Yes).expect("they lower"))
+    {
+        if ty == SharedType::Enter {
+            exports.export("enter", ExportKind::Func, position);
+        }
         functions.function(ty as u32);
         code.function(&function);
     }
@@ -94,10 +102,9 @@ fn module(regions: &[Translated]) -> Vec<u8> {
         types.ty().func_type(&FuncType::new(parameters.iter().map(val_type), [val_type(&result)]));
         imports.import("runtime", name, EntityType::Function(SharedType::COUNT + number));
     }
-    for (number, region) in (0..).zip(regions) {
+    for region in regions {
         functions.function(SharedType::Region as u32);
         code.function(&region.function);
-        exports.export(&format!("region{number}"), ExportKind::Func, FIRST_FUNCTION + number);
     }
     exports.export("memory", ExportKind::Memory, 0);
     let count = regions.len() as u32;
@@ -147,10 +154,12 @@ impl Engine {
     }
 
     fn with(sources: &[RegionSource], targets: &dyn Targets, options: &Options, optimise: bool) -> Engine {
-        let translate = |source| translate(source, targets, &ADDRESSES, options).expect("the region translates");
+        let near = ADDRESSES.near.filter(|_| options.registers == Registers::Near);
+        let addresses = Addresses { near, ..ADDRESSES };
+        let translate = |source| translate(source, targets, &addresses, options).expect("the region translates");
         let regions: Vec<Translated> = sources.iter().map(translate).collect();
         regions.iter().for_each(|region| hints_name_branches(region, options));
-        let bytes = module(&regions);
+        let bytes = module(&regions, &addresses);
         if let Err(error) = wasmparser::Validator::new_with_features(translator::link::features()).validate_all(&bytes)
         {
             panic!("{error}\n{}", show(&sources[0]));
@@ -165,10 +174,8 @@ impl Engine {
         let helpers = helpers(&mut store);
         let instance = Instance::new(&mut store, &module, &helpers).expect("the imports fit");
         let memory = instance.get_memory(&mut store, "memory").expect("exported");
-        let functions = (0..regions.len())
-            .map(|number| instance.get_typed_func(&mut store, &format!("region{number}")).expect("exported"))
-            .collect();
-        let mut made = Engine { store, memory, functions, regions, privilege: sources[0].privilege };
+        let enter = instance.get_typed_func(&mut store, "enter").expect("exported");
+        let mut made = Engine { store, memory, enter, regions, privilege: sources[0].privilege };
         made.start();
         made
     }
@@ -314,9 +321,9 @@ impl Engine {
     }
 
     pub(crate) fn call(&mut self, region: usize, base: u64, entry: u32) -> ExitReason {
-        let function = self.functions[region].clone();
-        let arguments = (base as i64, entry as i32, FULL_ROOM);
-        let back = function.call(&mut self.store, arguments).expect("translated code does not trap") as u64;
+        let enter = self.enter.clone();
+        let arguments = (base as i64, entry as i32, FULL_ROOM, FIRST_TABLE_ENTRY as i32 + region as i32);
+        let back = enter.call(&mut self.store, arguments).expect("translated code does not trap") as u64;
         if back != LEFT {
             // As the dispatcher does.
             self.set_cpu64(offset_of!(Cpu, rip), back);

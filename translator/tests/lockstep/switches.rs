@@ -8,13 +8,13 @@ use crate::run::{BASE, Tally, compare_in, source};
 use runtime::translated::abi::ExitReason;
 use translator::lift::{
     BranchHints, Calls, Chain, Checks, ColdChecks, FloatTests, Guesses, Helpers, Jumps, LoopChecks, Options, Peeling,
-    Placement, Privilege, Products, RegionSource, SystemCode, TailCalls, Targets, Twins, WriteBack,
+    Placement, Privilege, Products, RegionSource, Registers, SystemCode, TailCalls, Targets, Twins, WriteBack,
 };
 
 type Switch = (&'static str, fn(&mut Options));
 
 #[rustfmt::skip]
-const SWITCHES: [Switch; 16] = [
+const SWITCHES: [Switch; 17] = [
     ("tail calls",      |options| options.tail_calls = TailCalls::No),
     ("paired calls",    |options| options.calls = Calls::Chained),
     ("local jumps",     |options| options.jumps = Jumps::Chained),
@@ -24,6 +24,7 @@ const SWITCHES: [Switch; 16] = [
     ("called checks",   |options| options.cold_checks = ColdChecks::Inline),
     ("hoisted checks",  |options| options.loop_checks = LoopChecks::InPlace),
     ("peeling",         |options| options.peeling = Peeling::Omitted),
+    ("registers",       |options| options.registers = Registers::InPlace),
     ("ladder",          |options| options.write_back = WriteBack::All),
     ("placement",       |options| options.placement = Placement::AtEnds),
     ("branch hints",    |options| options.branch_hints = BranchHints::Omitted),
