@@ -1,14 +1,15 @@
 //! What translated code and the runtime agree on.
 //!
-//! **A region** is one Wasm function `(base: i64, entry: i32, room: i32) -> i64`. `base` is the guest-virtual address that
+//! **A region** is one Wasm function `(base: i64, entry: i32, room: i32, budget: i64) -> (i64, i64)`. `base` is the guest-virtual address that
 //! the region's offsets count from; `entry` numbers its entry points, densely. On a call `Cpu::rip` already holds the
 //! address of that entry point, the guest state is complete in [`Cpu`](crate::cpu::Cpu), and the region
 //! 1. compares its stamp with `base + generation` (below) and returns with [`ExitReason::Stale`] where they differ;
-//! 2. compares `Cpu::budget` with the most instructions that it can retire before its next check, and returns with
+//! 2. compares `budget` with the most instructions that it can retire before its next check, and returns with
 //!    [`ExitReason::Budget`] where that is more; it does so again at every loop head;
 //! 3. loads what it uses into locals and runs.
 //!
-//! It leaves, always with the guest state written back, RIP precise and the budget reduced by the instructions retired:
+//! It leaves, always with the guest state written back, RIP precise and the budget, which it passes on or returns, reduced by the
+//! instructions retired:
 //! - to a region that is known to hold the target: `return_call`, with that region's `base` and entry;
 //! - by an indirect jump: `return_call` to the *jump* function, which looks `rip` up in [`JumpCacheEntry`]s and
 //!   `return_call_indirect`s, or returns with [`ExitReason::Next`];
@@ -26,8 +27,8 @@
 //!
 //! Without tail calls all but the last are a return with [`ExitReason::Next`] as well.
 //!
-//! **The result** is the address that guest execution goes on at, if a RET brought it there, else [`LEFT`]. A region that
-//! waits goes on if it is the address after its CALL, and otherwise returns it as well. The dispatcher makes it RIP.
+//! **The results** are the address that guest execution goes on at, if a RET brought it there, else [`LEFT`], and the budget. A region
+//! that waits goes on if it is the address after its CALL, and otherwise returns it as well. The dispatcher makes it RIP.
 //!
 //! **Stamps.** Each region has one 64-bit stamp for each address-space slot; kernel regions use one table of their own.
 //! The stamp of region `r` is at `Cpu::stamps + 8 r` (user) or [`Layout::kernel_stamps`]` + 8 r` (kernel). Where the

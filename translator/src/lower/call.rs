@@ -3,8 +3,8 @@
 //! ```text
 //! write back, RIP = callee                           as for any exit
 //! unless room > frame: go on for good                a RET in the callee then returns to the frame below
-//! rip = callee's region (…, room - frame)
-//! return rip unless it is the instruction after the CALL
+//! rip, budget = callee's region (…, room - frame, budget)
+//! return rip, budget unless it is the instruction after the CALL
 //! load variables again
 //! ```
 //!
@@ -15,8 +15,9 @@
 //! its locals, which are all known when the function is complete. Of 4,147 frames that Cranelift made of the benchmark's code, 0.39 of
 //! the estimates in the mean, one was larger than 1.5 times its estimate, 2.5; the room is three eighths of wasmtime's stack.
 
-use super::emit::{Emitter, ROOM};
+use super::emit::{BUDGET, Emitter, ROOM};
 use super::exits::Transfer;
+use super::shared::SharedType;
 use crate::ir::{BlockId, ExitId, Value};
 use crate::lift::{Calls, TailCalls};
 use anyhow::Result;
@@ -69,19 +70,20 @@ impl Emitter<'_> {
         self.op().i32_le_s();
         self.if_seldom(|this| this.go_on(&exit, target))?;
         let how = Transfer::Call;
-        self.op().block(BlockType::Result(ValType::I64));
+        let results = self.addresses.ty(SharedType::Results);
+        self.op().block(BlockType::FunctionType(results));
         if let Some(target) = target {
             self.guess(exit.offset, target, how)?;
         }
         self.transfer(&exit, target, how)?;
         self.op().end();
         let rip = self.scratch(ValType::I64);
+        self.set_local(BUDGET);
         self.op().local_tee(rip);
         self.address(self.region.block(back).offset);
         self.op().i64_ne();
         self.if_seldom(|this| {
-            this.get_local(rip);
-            this.op().return_();
+            this.op().local_get(rip).local_get(BUDGET).return_();
         });
         self.give_back(ValType::I64, rip);
         self.load_registers(back);

@@ -19,7 +19,7 @@ pub(super) const BASE: u32 = 0;
 pub(super) const SELECTOR: u32 = 1;
 /// The parameter that holds how many bytes of stack calls may still use: see `call`.
 pub(super) const ROOM: u32 = 2;
-/// The budget.
+/// The parameter that holds the budget, which changes.
 pub(super) const BUDGET: u32 = 3;
 /// What the side exit that is taken has to know: see `exits`.
 pub(super) const EXIT: u32 = 4;
@@ -77,6 +77,7 @@ pub(super) struct Emitter<'a> {
     exit: NamedExit,
     /// Places in the code of branches that are nearly always, or hardly ever, taken.
     hints: Vec<(usize, bool)>,
+    /// [`EXIT`] and what follows it.
     locals: Vec<ValType>,
     registers: [Option<u32>; Reg::COUNT],
     free: HashMap<ValType, Vec<u32>>,
@@ -161,7 +162,7 @@ impl<'a> Emitter<'a> {
             last_set: LastSet::default(),
             exit: NamedExit::default(),
             hints: Vec::new(),
-            locals: vec![ValType::I64; 2 + region.temps as usize],
+            locals: vec![ValType::I64; 1 + region.temps as usize],
             registers: [None; Reg::COUNT],
             free: HashMap::new(),
             held: HashMap::new(),
@@ -175,18 +176,17 @@ impl<'a> Emitter<'a> {
         InstructionSink::new(&mut self.code)
     }
 
-    /// The function, whose locals begin at `first`: [`BUDGET`], or after it; and what the engine should know of its branches.
+    /// The function, and what the engine should know of its branches.
     ///
     /// # Errors
     /// A defect: code goes to a label that is not open.
-    pub(super) fn finish(mut self, first: u32) -> Result<(wasm_encoder::Function, Vec<Hint>)> {
+    pub(super) fn finish(mut self) -> Result<(wasm_encoder::Function, Vec<Hint>)> {
         if let Some(label) = self.missing.get() {
             bail!("{label:?} is not open where it is gone to");
         }
         let frame = call::frame(self.local_count());
         self.frames.iter().for_each(|place| call::fill_in(&mut self.code[*place..], frame));
-        let own = self.locals.into_iter().skip((first - BUDGET) as usize);
-        let mut function = wasm_encoder::Function::new_with_locals_types(own);
+        let mut function = wasm_encoder::Function::new_with_locals_types(self.locals);
         let start = function.byte_len();
         function.raw(self.code);
         let hints = match self.options.branch_hints {
@@ -286,7 +286,7 @@ impl<'a> Emitter<'a> {
     fn new_local(&mut self, ty: ValType) -> u32 {
         self.locals.push(ty);
         // The parameters come before the locals.
-        BUDGET + self.locals.len() as u32 - 1
+        EXIT + self.locals.len() as u32 - 1
     }
 
     /// Sets a local to the value on the stack.
@@ -356,7 +356,7 @@ impl<'a> Emitter<'a> {
     /// Goes back to what locals were used for. Those that are new since, but for variables', are free.
     pub(super) fn restore_block_locals(&mut self, before: BlockLocals) {
         (self.free, self.held, self.members) = (before.free, before.held, before.members);
-        let new = self.locals[before.count as usize..].iter().zip(BUDGET + before.count..);
+        let new = self.locals[before.count as usize..].iter().zip(EXIT + before.count..);
         for (ty, local) in new.filter(|(_, local)| !self.registers.contains(&Some(*local))) {
             self.free.entry(*ty).or_default().push(local);
         }

@@ -169,6 +169,7 @@ impl Emitter<'_> {
         };
         self.branch_seldom(0);
         self.wide(target)?;
+        self.get_local(BUDGET);
         self.op().return_().end();
         Ok(())
     }
@@ -191,7 +192,10 @@ impl Emitter<'_> {
                 this.op().i64_const(op.pack(w).into());
             });
         }
-        self.set(state::BUDGET, |this| this.remaining(exit.retired));
+        if exit.retired > 0 || self.counter.is_some() {
+            self.remaining(exit.retired);
+            self.set_local(BUDGET);
+        }
     }
 
     /// Goes on for good.
@@ -203,7 +207,7 @@ impl Emitter<'_> {
         self.transfer(exit, target, Transfer::ForGood)
     }
 
-    /// Goes to the region that the exit leads to. A call leaves the callee's result on the stack.
+    /// Goes to the region that the exit leads to. A call leaves the callee's results on the stack.
     pub(super) fn transfer(&mut self, exit: &Exit, target: Option<Value>, how: Transfer) -> Result<()> {
         let jump = self.addresses.shared(Shared::Jump(self.target_privilege(exit)));
         match (target, self.targets.resolve(exit.offset)) {
@@ -246,16 +250,18 @@ impl Emitter<'_> {
         self.enter(chain.function_index, how);
     }
 
-    /// The last argument, and the function.
+    /// The last arguments, and the function.
     fn enter(&mut self, function: u32, how: Transfer) {
         self.get_local(ROOM);
-        match how {
-            Transfer::ForGood => drop(self.op().return_call(function)),
-            Transfer::Call => {
-                self.frame_size();
-                self.op().i32_sub().call(function);
-            }
+        if let Transfer::Call = how {
+            self.frame_size();
+            self.op().i32_sub();
         }
+        self.get_local(BUDGET);
+        match how {
+            Transfer::ForGood => self.op().return_call(function),
+            Transfer::Call => self.op().call(function),
+        };
     }
 
     fn leave_for(&mut self, reason: ExitReason) {
@@ -266,7 +272,7 @@ impl Emitter<'_> {
 
     pub(super) fn return_with(&mut self, reason: ExitReason) {
         self.leave_for(reason);
-        self.op().i64_const(LEFT as i64).return_();
+        self.op().i64_const(LEFT as i64).local_get(BUDGET).return_();
     }
 
     /// Opens the blocks out of which side exits go, one for each rung, the last innermost.
@@ -310,17 +316,14 @@ impl Emitter<'_> {
 
     /// Writes what the constant of the side exit says, and leaves.
     fn leave_by_constant(&mut self) {
-        self.set(state::BUDGET, |this| {
-            this.get_local(BUDGET);
-            this.exit_field(REASON_BITS, RETIRED_BITS);
-            this.op().i64_sub();
-        });
         self.set(state::RIP, |this| {
             let offset = REASON_BITS + RETIRED_BITS + FLAGS_BITS;
             this.op().local_get(BASE).local_get(EXIT).i64_const(offset.into()).i64_shr_s().i64_add();
         });
         self.set(state::EXIT_REASON, |this| this.exit_field(0, REASON_BITS));
-        self.op().i64_const(LEFT as i64);
+        self.op().i64_const(LEFT as i64).local_get(BUDGET);
+        self.exit_field(REASON_BITS, RETIRED_BITS);
+        self.op().i64_sub();
     }
 }
 
@@ -330,7 +333,7 @@ pub fn unbound_function(addresses: &Addresses) -> Function {
     let mut code = Vec::new();
     let mut sink = InstructionSink::new(&mut code);
     state::set_constant(&mut sink, state::EXIT_REASON, ExitReason::Stale as i64, addresses);
-    sink.i64_const(LEFT as i64).end();
+    sink.i64_const(LEFT as i64).local_get(BUDGET).end();
     let mut function = Function::new([]);
     function.raw(code);
     function

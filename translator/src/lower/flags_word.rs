@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use wasm_encoder::{BlockType, FuncType, Function, ValType};
 use x86::{FlagOp, Width};
 
-// Parameters. The operation is where a region has its entry point, for the switch.
+// Parameters, as many as a region has. The operation is where that has its entry point, for the switch.
 const DST: u32 = BASE;
 const SRC: u32 = 2;
 const CARRY: u32 = 3;
@@ -58,5 +58,5 @@ fn emit(region: &Region, addresses: &Addresses) -> Result<Function> {
     emitter.labels.push(super::emit::Label::End);
     emitter.control_flow()?;
     emitter.op().end().local_get(src).end();
-    Ok(emitter.finish(CARRY + 1)?.0)
+    Ok(emitter.finish()?.0)
 }

@@ -1,11 +1,11 @@
 //! The *jump* function, which indirect exits call: looks the target up in the jump cache and goes there.
 //!
-//! One for each privilege, of type `(rip: i64, room: i32) -> i64`, where `room` and the result are those of regions;
+//! One for each privilege, of type `(rip: i64, room: i32, budget: i64) -> (i64, i64)`, where `room`, `budget` and the results are those of regions;
 //! `Cpu::rip` holds the target too. An entry is taken if its address and generation match, else the dispatcher is. A generation of 0 in kernel mode would match empty entries: the runtime
 //! starts counting at 1.
 
 use super::emit::at;
-use super::shared::SharedType;
+use super::shared::{RESULTS, SharedType};
 use super::state::{self, Home};
 use crate::lift::{Addresses, Privilege};
 use core::mem::{offset_of, size_of};
@@ -14,14 +14,15 @@ use wasm_encoder::{BlockType, FuncType, Function, InstructionSink, ValType};
 
 const RIP: u32 = 0;
 const ROOM: u32 = 1;
-const ENTRY: u32 = 2;
-const GENERATION: u32 = 3;
+const BUDGET: u32 = 2;
+const ENTRY: u32 = 3;
+const GENERATION: u32 = 4;
 /// Added to the generation in user mode.
 const USER: i64 = 3;
 
 /// Type of the functions.
 pub fn jump_type() -> FuncType {
-    FuncType::new([ValType::I64, ValType::I32], [ValType::I64])
+    FuncType::new([ValType::I64, ValType::I32, ValType::I64], RESULTS)
 }
 
 /// The function for one privilege.
@@ -37,11 +38,11 @@ pub fn jump_function(privilege: Privilege, addresses: &Addresses) -> Function {
     sink.local_get(GENERATION).i64_ne().br_if(0);
     sink.local_get(ENTRY).i64_load(field(addresses, offset_of!(JumpCacheEntry, base), 8));
     sink.local_get(ENTRY).i32_load(field(addresses, offset_of!(JumpCacheEntry, entry), 4));
-    sink.local_get(ROOM);
+    sink.local_get(ROOM).local_get(BUDGET);
     sink.local_get(ENTRY).i32_load(field(addresses, offset_of!(JumpCacheEntry, function), 4));
     sink.return_call_indirect(addresses.table, addresses.ty(SharedType::Region)).end();
     state::set_constant(&mut sink, state::EXIT_REASON, ExitReason::Next as i64, addresses);
-    sink.i64_const(LEFT as i64).end();
+    sink.i64_const(LEFT as i64).local_get(BUDGET).end();
     let mut function = Function::new([(1, ValType::I32), (1, ValType::I64)]);
     function.raw(code);
     function

@@ -1,7 +1,7 @@
 //! Lowering: IR to a Wasm function.
 //!
 //! ```text
-//! (func (param $base i64) (param $selector i32) (param $room i32) (result i64) …
+//! (func (param $base i64) (param $selector i32) (param $room i32) (param $budget i64) (result i64 i64) …
 //!   stamp, or return           prologue
 //!   load variables             prologue
 //!   block …                    labels of the side exits
@@ -109,6 +109,6 @@ fn lower(
     emitter.side_exits();
     emitter.op().end();
     let side_exits = emitter.exit_counts;
-    let (function, hints) = emitter.finish(emit::BUDGET)?;
+    let (function, hints) = emitter.finish()?;
     Ok((function, hints, side_exits))
 }

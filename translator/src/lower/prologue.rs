@@ -1,6 +1,6 @@
 //! A region's start: the stamp, then the variables that it uses.
 
-use super::emit::{BASE, BUDGET, Emitter, at};
+use super::emit::{BASE, Emitter, at};
 use super::exits::home;
 use super::state;
 use crate::ir::{BlockId, Reg, Terminator};
@@ -37,8 +37,8 @@ impl Emitter<'_> {
         self.if_seldom(|this| this.return_with(ExitReason::Stale));
     }
 
-    /// Leaves unless SSE instructions may run: CR0.EM and CR0.TS clear, CR4.OSFXSR set (SDM 3A, 13.1). Only privileged
-    /// instructions change these, and a region has none.
+    /// Leaves unless SSE instructions may run: CR0.EM and CR0.TS clear, CR4.OSFXSR set (SDM 3A, 13.1). Of the
+    /// instructions that change these a region has none.
     pub(super) fn test_sse(&mut self) {
         let (cr0, cr4) = (at(self.cpu(offset_of!(Cpu, cr0)), 8), at(self.cpu(offset_of!(Cpu, cr4)), 8));
         self.op().i32_const(0).i64_load(cr0).i64_const(CR0_EM | CR0_TS).i64_and();
@@ -71,8 +71,6 @@ impl Emitter<'_> {
 
     /// Loads the variables that a block, or what follows, reads before they are set.
     pub(super) fn load_registers(&mut self, block: BlockId) {
-        self.get(state::BUDGET);
-        self.set_local(BUDGET);
         self.liveness.live_in[block.index()].iter().for_each(|reg| self.load_register(reg));
     }
 

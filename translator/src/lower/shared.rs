@@ -26,17 +26,22 @@ pub enum SharedType {
     Lookup,
     /// Of the enter function.
     Enter,
+    /// Of a block that gives what regions do.
+    Results,
 }
 
 impl SharedType {
     /// How many there are.
-    pub const COUNT: u32 = 5;
+    pub const COUNT: u32 = 6;
 }
 
-/// Types of a region, `(base: i64, entry: i32, room: i32) -> i64`, and of the others, by number.
+/// What regions give: where to go on, and the budget.
+pub(super) const RESULTS: [ValType; 2] = [ValType::I64; 2];
+
+/// Types of a region, `(base: i64, entry: i32, room: i32, budget: i64) -> (i64, i64)`, and of the others, by number.
 pub fn types() -> [FuncType; SharedType::COUNT as usize] {
-    let region = FuncType::new([ValType::I64, ValType::I32, ValType::I32], [ValType::I64]);
-    [region, jump_type(), flags_word_type(), lookup_type(), enter_type()]
+    let region = FuncType::new([ValType::I64, ValType::I32, ValType::I32, ValType::I64], RESULTS);
+    [region, jump_type(), flags_word_type(), lookup_type(), enter_type(), FuncType::new([], RESULTS)]
 }
 
 /// A function that all regions share.

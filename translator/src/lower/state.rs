@@ -7,9 +7,11 @@
 //! ```text
 //! enter (base: i64, entry: i32, room: i32, region: i32) -> i64       region: its entry of the function table
 //!   near = fields
-//!   call_indirect region (base, entry, room)
+//!   where, budget = call_indirect region (base, entry, room, budget)
 //!   fields = near
 //! ```
+//!
+//! The budget, which each region reads and writes, is a parameter and a result of all of them.
 //!
 //! The runtime's helpers run in between: they look at no field that is near. All other fields are where the runtime has them, and so are these
 //! where [`Addresses::near`] says that none is near.
@@ -29,7 +31,7 @@ use x86::Segment;
 pub(super) type Place = (usize, u64);
 
 pub(super) const RIP: Place = (offset_of!(Cpu, rip), 8);
-pub(super) const BUDGET: Place = (offset_of!(Cpu, budget), 8);
+const BUDGET: Place = (offset_of!(Cpu, budget), 8);
 pub(super) const FLAGS_OP: Place = (offset_of!(Cpu, flags_op), 4);
 pub(super) const EXIT_REASON: Place = (offset_of!(Cpu, exit_reason), 4);
 pub(super) const USER_GENERATION: Place = (offset_of!(Cpu, user_generation), 8);
@@ -37,8 +39,7 @@ pub(super) const KERNEL_GENERATION: Place = (offset_of!(Cpu, kernel_generation),
 pub(super) const STAMPS: Place = (offset_of!(Cpu, stamps), 4);
 
 /// The fields that are near, in this order, each aligned to its size: by how often code names them, since addresses below 128 are the shortest.
-const NEAR: [Place; 28] = [
-    BUDGET,
+const NEAR: [Place; 27] = [
     gpr(4),
     FLAGS_OP,
     EXIT_REASON,
@@ -174,11 +175,17 @@ pub fn enter_function(addresses: &Addresses) -> Function {
     let mut code = Vec::new();
     let mut sink = InstructionSink::new(&mut code);
     copy(&mut sink, addresses, |near, cpu| (cpu, near));
-    sink.local_get(0).local_get(1).local_get(2).local_get(3);
-    sink.call_indirect(addresses.table, addresses.ty(SharedType::Region));
+    let (region, left) = (3, 4);
+    let budget = Home::in_cpu(BUDGET, addresses);
+    sink.local_get(0).local_get(1).local_get(2);
+    budget.get(&mut sink);
+    sink.local_get(region).call_indirect(addresses.table, addresses.ty(SharedType::Region)).local_set(left);
     copy(&mut sink, addresses, |near, cpu| (near, cpu));
+    budget.before(&mut sink);
+    sink.local_get(left);
+    budget.set(&mut sink);
     sink.end();
-    let mut function = Function::new([]);
+    let mut function = Function::new([(1, ValType::I64)]);
     function.raw(code);
     function
 }
