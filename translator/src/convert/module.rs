@@ -55,7 +55,7 @@ impl Plan {
         let first_data = runtime.first_data()?;
         ensure!(
             first_data >= u64::from(NEAR_SIZE),
-            "the runtime has data at {first_data:#x}: expected its stack at the start of linear memory"
+            "the runtime has data at {first_data:#x} of linear memory: expected none below {NEAR_SIZE:#x}"
         );
         Ok(Plan {
             addresses: Addresses {

@@ -87,6 +87,13 @@ fn linked_code_runs_and_calls_the_runtime() {
 }
 
 #[test]
+fn the_first_data_are_found() {
+    assert_eq!(runtime().first_data().unwrap(), 2048);
+    let without = Runtime::parse(&wat::parse_str("(module (table 0 funcref) (memory 1))").unwrap()).unwrap();
+    assert_eq!(without.first_data().unwrap(), u64::MAX);
+}
+
+#[test]
 fn names_and_description_are_readable() {
     let runtime = runtime();
     let linked = link(&runtime, additions(&runtime)).unwrap();
