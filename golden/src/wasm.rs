@@ -25,7 +25,7 @@ use runtime::translated::abi::{ExitReason, FULL_ROOM};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use translator::lift::{Addresses, NoTargets, Options, Privilege, RegionSource, Registers, SourceBlock, Targets};
+use translator::lift::{NoTargets, Options, Privilege, RegionSource, SourceBlock, Targets};
 use translator::lower::{self, translate};
 use wasmtime::{Config, Engine, Instance, Module, OptLevel, Store, TypedFunc};
 use x86::Mnemonic;
@@ -190,8 +190,7 @@ impl Translated {
 /// # Errors
 /// A defect of the translator.
 pub(crate) fn module_of(source: &RegionSource, targets: &dyn Targets, options: &Options) -> Result<Vec<u8>> {
-    let near = memory::ADDRESSES.near.filter(|_| options.registers == Registers::Near);
-    let addresses = Addresses { near, ..memory::ADDRESSES };
+    let addresses = memory::ADDRESSES.chosen(options);
     let region = translate(source, targets, &addresses, options)?;
     module::of_regions(&[region], addresses, memory::WASM_PAGES)
 }

@@ -4,7 +4,7 @@ use super::figures::{Figures, RegionFigures, Unlifted};
 use super::guest::Root;
 use super::module::Plan;
 use crate::discover::{self, Binary, Directory, Discovery, Exits, Guess, ImageCode, Inputs, Region, RegionBlock};
-use crate::lift::{Chain, Inlined, Options, Privilege, RegionSource, Registers, SourceBlock, Targets};
+use crate::lift::{Chain, Inlined, Options, Privilege, RegionSource, SourceBlock, Targets};
 use crate::link::{FuncIndex, Function, Runtime};
 use crate::lower;
 use crate::lower::shared::{self, SharedType};
@@ -121,9 +121,7 @@ impl Code {
         let leaves = |insn: &x86::Insn| crate::lift::leaves(insn, options);
         let found = discover::discover(inputs, &leaves, &choices.discover).context("discovery")?;
         let mut plan = Plan::new(runtime, found.regions.len())?;
-        if options.registers == Registers::InPlace {
-            plan.addresses.near = None;
-        }
+        plan.addresses = plan.addresses.chosen(options);
         Self::lower(found, plan, &Options { level: profile.level, ..*options })
     }
 

@@ -28,8 +28,7 @@ pub enum Field {
 
 impl Field {
     /// Where it is in [`Cpu`], and its size in bytes.
-    pub fn place(self) -> (usize, u64) {
-        let segment = |segment| offset_of!(Cpu, segments) + segment as usize * size_of::<SegmentRegister>();
+    pub const fn place(self) -> (usize, u64) {
         match self {
             Field::Register(register) => (register_place(register), 8),
             Field::InterruptWaits => (offset_of!(Cpu, interrupt_waits), 4),
@@ -43,7 +42,11 @@ impl Field {
     }
 }
 
-fn register_place(register: SystemRegister) -> usize {
+const fn segment(segment: Segment) -> usize {
+    offset_of!(Cpu, segments) + segment as usize * size_of::<SegmentRegister>()
+}
+
+const fn register_place(register: SystemRegister) -> usize {
     match register {
         SystemRegister::Cr0 => offset_of!(Cpu, cr0),
         SystemRegister::Cr2 => offset_of!(Cpu, cr2),

@@ -116,6 +116,11 @@ pub struct Addresses {
 }
 
 impl Addresses {
+    /// As code made with these options has them.
+    pub fn chosen(self, options: &Options) -> Addresses {
+        Addresses { near: self.near.filter(|_| options.registers == Registers::Near), ..self }
+    }
+
     /// Type index of a shared type.
     pub(crate) fn ty(&self, ty: SharedType) -> u32 {
         self.first_type + ty as u32

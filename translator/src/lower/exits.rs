@@ -69,7 +69,7 @@ pub(super) fn pack(exit: &Exit) -> Result<i64> {
 /// Where a variable is in the processor's state, and its size in bytes.
 pub(super) fn home(reg: Reg) -> Place {
     if let Some(gpr) = reg.as_gpr() {
-        return (offset_of!(Cpu, gpr) + 8 * usize::from(gpr.0), 8);
+        return state::gpr(gpr.0.into());
     }
     if let Some(number) = reg.as_xmm() {
         return (offset_of!(Cpu, xmm) + 16 * usize::from(number), 16);
@@ -78,9 +78,9 @@ pub(super) fn home(reg: Reg) -> Place {
         return (offset_of!(Cpu, ymm_high) + 16 * usize::from(number), 16);
     }
     match reg {
-        Reg::FLAG_DST => (offset_of!(Cpu, flags_dst), 8),
-        Reg::FLAG_SRC => (offset_of!(Cpu, flags_src), 8),
-        Reg::FLAG_CARRY => (offset_of!(Cpu, flags_carry), 8),
+        Reg::FLAG_DST => state::FLAGS_DST,
+        Reg::FLAG_SRC => state::FLAGS_SRC,
+        Reg::FLAG_CARRY => state::FLAGS_CARRY,
         Reg::FLAG_OP => state::FLAGS_OP,
         Reg::MXCSR => (offset_of!(Cpu, mxcsr), 4),
         Reg::SYSTEM_FLAGS => (offset_of!(Cpu, rflags), 8),
@@ -107,9 +107,7 @@ impl Emitter<'_> {
     /// Stores a variable in the processor's state.
     pub(super) fn store_register(&mut self, reg: Reg) {
         let local = self.register(reg);
-        self.set(home(reg), |this| {
-            this.get_local(local);
-        });
+        self.set(home(reg), |this| this.get_local(local));
     }
 
     /// A block's end that leaves.

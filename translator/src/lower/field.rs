@@ -19,9 +19,7 @@ impl Emitter<'_> {
     pub(super) fn remaining(&mut self, retired: u32) {
         match self.counter {
             Some(counter) => self.counted(counter),
-            None => {
-                self.get_local(BUDGET);
-            }
+            None => self.get_local(BUDGET),
         }
         if retired > 0 {
             self.op().i64_const(-i64::from(retired)).i64_add();

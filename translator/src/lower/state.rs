@@ -20,10 +20,10 @@
 
 use super::emit::{Emitter, at};
 use super::shared::SharedType;
+use crate::ir::Field;
 use crate::lift::Addresses;
-use core::mem::{offset_of, size_of};
+use core::mem::offset_of;
 use runtime::cpu::Cpu;
-use runtime::cpu::state::SegmentRegister;
 use wasm_encoder::{FuncType, Function, InstructionSink, MemArg, ValType};
 use x86::Segment;
 
@@ -32,6 +32,9 @@ pub(super) type Place = (usize, u64);
 
 pub(super) const RIP: Place = (offset_of!(Cpu, rip), 8);
 const BUDGET: Place = (offset_of!(Cpu, budget), 8);
+pub(super) const FLAGS_DST: Place = (offset_of!(Cpu, flags_dst), 8);
+pub(super) const FLAGS_SRC: Place = (offset_of!(Cpu, flags_src), 8);
+pub(super) const FLAGS_CARRY: Place = (offset_of!(Cpu, flags_carry), 8);
 pub(super) const FLAGS_OP: Place = (offset_of!(Cpu, flags_op), 4);
 pub(super) const EXIT_REASON: Place = (offset_of!(Cpu, exit_reason), 4);
 pub(super) const USER_GENERATION: Place = (offset_of!(Cpu, user_generation), 8);
@@ -43,15 +46,15 @@ const NEAR: [Place; 27] = [
     gpr(4),
     FLAGS_OP,
     EXIT_REASON,
-    (offset_of!(Cpu, flags_dst), 8),
+    FLAGS_DST,
     gpr(0),
     gpr(7),
     RIP,
-    (offset_of!(Cpu, flags_src), 8),
+    FLAGS_SRC,
     gpr(6),
     gpr(3),
     gpr(2),
-    (offset_of!(Cpu, flags_carry), 8),
+    FLAGS_CARRY,
     gpr(5),
     gpr(1),
     gpr(12),
@@ -64,21 +67,16 @@ const NEAR: [Place; 27] = [
     gpr(10),
     gpr(11),
     USER_GENERATION,
-    segment_base(Segment::Fs),
-    segment_base(Segment::Gs),
+    Field::SegmentBase(Segment::Fs).place(),
+    Field::SegmentBase(Segment::Gs).place(),
     STAMPS,
 ];
 
 /// Bytes that they take.
 pub const NEAR_SIZE: u32 = near(NEAR.len());
 
-const fn gpr(number: usize) -> Place {
+pub(super) const fn gpr(number: usize) -> Place {
     (offset_of!(Cpu, gpr) + 8 * number, 8)
-}
-
-const fn segment_base(segment: Segment) -> Place {
-    let register = offset_of!(Cpu, segments) + segment as usize * size_of::<SegmentRegister>();
-    (register + offset_of!(SegmentRegister, base), 8)
 }
 
 /// Where the field with a number in [`NEAR`] is, from the first.

@@ -6,9 +6,7 @@ use runtime::cpu::state::{SegmentRegister, TLB_ENTRIES};
 use runtime::cpu::{Cpu, Tlb, TlbEntry};
 use runtime::translated::abi::{ExitReason, FULL_ROOM, JUMP_CACHE_ENTRIES, JumpCacheEntry, LEFT, jump_cache_index};
 use runtime::translated::helpers::{self, Helper, Kind};
-use translator::lift::{
-    Addresses, BranchHints, NoTargets, Options, Privilege, RegionSource, Registers, TailCalls, Targets,
-};
+use translator::lift::{Addresses, BranchHints, NoTargets, Options, Privilege, RegionSource, TailCalls, Targets};
 use translator::lower::shared::{self, SharedType};
 use translator::lower::{Translated, translate};
 use wasm_encoder::{
@@ -154,8 +152,7 @@ impl Engine {
     }
 
     fn with(sources: &[RegionSource], targets: &dyn Targets, options: &Options, optimise: bool) -> Engine {
-        let near = ADDRESSES.near.filter(|_| options.registers == Registers::Near);
-        let addresses = Addresses { near, ..ADDRESSES };
+        let addresses = ADDRESSES.chosen(options);
         let translate = |source| translate(source, targets, &addresses, options).expect("the region translates");
         let regions: Vec<Translated> = sources.iter().map(translate).collect();
         regions.iter().for_each(|region| hints_name_branches(region, options));
